@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "compile/driver.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/hash.h"
+
+extern char **environ;
+
+enum { COMPILE_SECONDS = 120, CACHE_MEGABYTES = 256 };
+
+static atomic_size_t compile_count;
+size_t borel_compile_count(void) { return atomic_load(&compile_count); }
+
+static const char *compiler(void) {
+  const char *chosen = getenv("BOREL_CC");
+  return chosen && *chosen ? chosen : "cc";
+}
+
+/* Two levels of x86-64 only, so that machines of a fleet share results: baseline and v3 (AVX2, FMA). */
+static const char *machine_flag(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return "-march=x86-64-v3";
+  return "-march=x86-64";
+#else
+  return "-O2";
+#endif
+}
+
+/* ---- running the compiler ------------------------------------------------------------------------- */
+
+/* Runs argv with stdin from `input`, both outputs into `said` (capacity > 0). Returns the exit status, or -1
+ * when it could not be started, ran out of time, or died. */
+static int run(char *const *argv, const char *input, size_t length, char *said, size_t capacity) {
+  int in[2], out[2];
+  said[0] = 0;
+  if (pipe2(in, O_CLOEXEC)) return -1;
+  if (pipe2(out, O_CLOEXEC)) return close(in[0]), close(in[1]), -1;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 2);
+  posix_spawnattr_t attributes; /* a group of its own: on a timeout cc1 and as die with the driver */
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  pid_t child;
+  int failed = posix_spawnp(&child, argv[0], &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(in[0]);
+  close(out[1]);
+  int status = -1;
+  if (!failed) {
+    struct rlimit memory = {4ull << 30, 4ull << 30};
+    prlimit(child, RLIMIT_AS, &memory, NULL);
+    fcntl(in[1], F_SETFL, O_NONBLOCK);
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    size_t sent = 0, got = 0;
+    int writing = 1, reading = 1, late = 0;
+    if (!length) close(in[1]), writing = 0;
+    while (reading) {
+      struct pollfd fds[2] = {{out[0], POLLIN, 0}, {writing ? in[1] : -1, POLLOUT, 0}};
+      if (poll(fds, 2, 1000) < 0 && errno != EINTR) break;
+      if (fds[1].revents) {
+        ssize_t n = write(in[1], input + sent, length - sent);
+        if (n > 0) sent += (size_t)n;
+        if (sent == length || (n < 0 && errno != EAGAIN && errno != EINTR)) close(in[1]), writing = 0;
+      }
+      if (fds[0].revents) {
+        char buffer[4096];
+        ssize_t n = read(out[0], buffer, sizeof buffer);
+        if (n == 0 || (n < 0 && errno != EINTR)) reading = 0;
+        if (n > 0 && got + 1 < capacity) {
+          size_t keep = (size_t)n < capacity - 1 - got ? (size_t)n : capacity - 1 - got;
+          memcpy(said + got, buffer, keep);
+          said[got += keep] = 0;
+        }
+      }
+      clock_gettime(CLOCK_MONOTONIC, &now);
+      if (!late && now.tv_sec - start.tv_sec > COMPILE_SECONDS) late = 1, kill(-child, SIGKILL);
+    }
+    if (writing) close(in[1]);
+    int raw;
+    while (waitpid(child, &raw, 0) < 0 && errno == EINTR) {}
+    status = WIFEXITED(raw) && !late ? WEXITSTATUS(raw) : -1;
+  } else {
+    close(in[1]);
+  }
+  close(out[0]);
+  return status;
+}
+
+static char compiler_texts[3][400];
+static pthread_once_t compiler_once = PTHREAD_ONCE_INIT;
+
+static void ask_compiler(void) {
+  char said[300], *argv[] = {(char *)compiler(), "--version", NULL};
+  if (run(argv, NULL, 0, said, sizeof said) != 0) return;
+  said[strcspn(said, "\n")] = 0;
+  for (int level = 1; level <= 2; level++)
+    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize %s", said, level, machine_flag());
+}
+
+const char *borel_compiler_text(int optimise) {
+  pthread_once(&compiler_once, ask_compiler);
+  return compiler_texts[optimise][0] ? compiler_texts[optimise] : NULL;
+}
+
+/* ---- the cache ---------------------------------------------------------------------------------------- */
+
+/* Ours alone: a folder or file of another owner, or that others may write, is not used. */
+static int is_private(int fd) {
+  struct stat st;
+  return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+static int make_folders(char *path) {
+  for (char *at = path + 1; *at; at++)
+    if (*at == '/') {
+      *at = 0;
+      int failed = mkdir(path, 0700) && errno != EEXIST;
+      *at = '/';
+      if (failed) return -1;
+    }
+  return mkdir(path, 0700) && errno != EEXIST ? -1 : 0;
+}
+
+/* The open cache folder, or -1: BOREL_CACHE, else XDG_CACHE_HOME/borel, else ~/.cache/borel. */
+static int open_cache(void) {
+  char path[4000];
+  const char *own = getenv("BOREL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (own && *own) snprintf(path, sizeof path, "%s", own);
+  else if (xdg && *xdg) snprintf(path, sizeof path, "%s/borel", xdg);
+  else if (home && *home) snprintf(path, sizeof path, "%s/.cache/borel", home);
+  else return -1;
+  if (make_folders(path)) return -1;
+  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0 && !is_private(folder)) close(folder), folder = -1;
+  return folder;
+}
+
+typedef struct {
+  char name[64];
+  time_t used;
+  off_t size;
+} cached;
+
+static int oldest_first(const void *a, const void *b) {
+  const cached *x = a, *y = b;
+  return x->used < y->used ? -1 : x->used > y->used;
+}
+
+/* Forgets the least recently used objects above the limit. */
+static void trim_cache(int folder) {
+  DIR *listing = fdopendir(dup(folder));
+  cached *files = NULL;
+  size_t count = 0, room = 0;
+  off_t total = 0;
+  if (!listing) return;
+  rewinddir(listing);
+  for (struct dirent *entry; (entry = readdir(listing));) {
+    struct stat st;
+    size_t length = strlen(entry->d_name);
+    if (length < 4 || length >= sizeof files->name || strcmp(entry->d_name + length - 3, ".so") || fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) continue;
+    if (count == room) {
+      cached *more = realloc(files, (room = 2 * room + 64) * sizeof *more);
+      if (!more) break;
+      files = more;
+    }
+    memcpy(files[count].name, entry->d_name, length + 1);
+    files[count].used = st.st_mtime;
+    files[count++].size = st.st_size;
+    total += st.st_size;
+  }
+  closedir(listing);
+  if (count) qsort(files, count, sizeof *files, oldest_first);
+  for (size_t i = 0; i < count && total > ((off_t)CACHE_MEGABYTES << 20); i++) {
+    unlinkat(folder, files[i].name, 0);
+    total -= files[i].size;
+  }
+  free(files);
+}
+
+/* ---- loading ---------------------------------------------------------------------------------------------- */
+
+/* Loads the object at `path`, open as fd; where its file system forbids execution, from memory. The loader
+ * knows objects by path, so a path must never name two of them: the cache's hold the hash. */
+static void *load(const char *path, int fd) {
+  void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (object) return object;
+  int memory = memfd_create("borel", MFD_CLOEXEC); /* stays open: its number is the object's name */
+  if (memory < 0) return NULL;
+  char buffer[65536];
+  off_t at = 0;
+  for (ssize_t n; (n = pread(fd, buffer, sizeof buffer, at)) > 0; at += n)
+    if (write(memory, buffer, (size_t)n) != n) break;
+  snprintf(buffer, sizeof buffer, "/proc/self/fd/%d", memory);
+  return dlopen(buffer, RTLD_NOW | RTLD_LOCAL);
+}
+
+/* Looks into the cache folder (by its descriptor: nobody can put another one in its place). */
+static void *load_cached(int folder, const char *name) {
+  char path[160];
+  int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) return NULL;
+  snprintf(path, sizeof path, "/proc/self/fd/%d/%s", folder, name);
+  void *object = is_private(file) ? load(path, file) : NULL;
+  if (object) futimens(file, NULL);
+  close(file);
+  return object;
+}
+
+static borel_status compile_to(const char *source, int optimise, const char *path, borel_error *error) {
+  char level[8], said[4000];
+  snprintf(level, sizeof level, "-O%d", optimise);
+  char *argv[] = {(char *)compiler(), "-x", "c", "-", "-o", (char *)path, "-shared", "-fPIC", level, "-ftree-vectorize",
+                  (char *)machine_flag(), "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off",
+                  "-fvect-cost-model=unlimited", "-std=gnu17", "-w", "-lm", NULL};
+  atomic_fetch_add(&compile_count, 1);
+  int status = run(argv, source, strlen(source), said, sizeof said);
+  if (status == 0) return BOREL_OK;
+  const char *line = strstr(said, "error"); /* the first complaint, on one line */
+  line = line ? line : said;
+  return borel_fail(error, BOREL_IO, "the C compiler '%s' failed on the model's code: %.*s", compiler(), (int)strcspn(line, "\n"),
+                    *line ? line : "it was stopped (time or memory limit)");
+}
+
+borel_status borel_compile(const char *source, int optimise, const char *const *names, size_t count,
+                           borel_native_function *functions, int *compiled, borel_error *error) {
+  const char *text = borel_compiler_text(optimise);
+  if (compiled) *compiled = 0;
+  if (!text) return borel_fail(error, BOREL_IO, "there is no C compiler '%s' (set BOREL_CC, or install gcc)", compiler());
+  uint64_t low = borel_hash_text(source, borel_hash_text(text, 1)), high = borel_hash_text(source, borel_hash_text(text, 2));
+  char name[64], making[120], path[160];
+  snprintf(name, sizeof name, "%016llx%016llx.so", (unsigned long long)high, (unsigned long long)low);
+  int folder = open_cache();
+  void *object = folder >= 0 ? load_cached(folder, name) : NULL;
+  borel_status status = BOREL_OK;
+  if (!object) {
+    char own[] = "/tmp/borel-XXXXXX"; /* no cache: compile into a private folder and forget it */
+    if (folder < 0 && !mkdtemp(own)) return borel_fail(error, BOREL_IO, "no folder to compile in: %s", strerror(errno));
+    snprintf(making, sizeof making, "making-%ld-%zu", (long)getpid(), borel_compile_count());
+    if (folder < 0) snprintf(path, sizeof path, "%s/%s", own, name);
+    else snprintf(path, sizeof path, "/proc/%ld/fd/%d/%s", (long)getpid(), folder, making);
+    status = compile_to(source, optimise, path, error);
+    if (!status && compiled) *compiled = 1;
+    if (!status) chmod(path, 0600);
+    if (folder < 0) {
+      int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+      if (!status && file >= 0) object = load(path, file);
+      if (file >= 0) close(file);
+      unlink(path);
+      rmdir(own);
+    } else if (status || renameat(folder, making, folder, name)) {
+      unlinkat(folder, making, 0);
+    } else {
+      trim_cache(folder);
+      object = load_cached(folder, name);
+    }
+    if (!status && !object) {
+      const char *why = dlerror();
+      status = borel_fail(error, BOREL_IO, "the compiled model does not load: %s", why ? why : "the cache folder changed hands");
+    }
+  }
+  if (folder >= 0) close(folder);
+  if (status) return status;
+  for (size_t i = 0; i < count; i++)
+    if (!(*(void **)(void *)&functions[i] = dlsym(object, names[i])))
+      return borel_fail(error, BOREL_INTERNAL, "the compiled model has no function '%s'", names[i]);
+  return BOREL_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the emitter: how values are spelled in emitted code. */
+#ifndef BOREL_COMPILE_EMIT_H
+#define BOREL_COMPILE_EMIT_H
+
+#include "compile/program.h"
+
+/* The number of elements of a shape: "8", "n[0]", "5 * n[1]". */
+void borel_emit_size(const borel_program *, const borel_shape *, borel_text *);
+void borel_emit_extent(const borel_program *, int64_t extent, borel_text *);
+/* A scalar value: a literal, a constant argument or a local variable. */
+void borel_emit_scalar(const borel_program *, borel_node, borel_text *);
+/* "((const double *)b[7])" or its writable form. */
+void borel_emit_pointer(const borel_program *, borel_node, int writable, borel_text *);
+
+#define STRUCTURED(NAME, lua) void borel_emit_##NAME(const borel_program *, borel_node, borel_text *);
+#include "graph/ops.def"
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * A program is a graph with chosen outputs, ordered into groups: fused elementwise loops (with the
+ * reductions that end in them), straight lines of scalars, loop nests of structured operations, and
+ * scans, which hold a program of their own. The interpreter and the emitter walk the same groups. */
+#ifndef BOREL_COMPILE_PROGRAM_H
+#define BOREL_COMPILE_PROGRAM_H
+
+#include "core/text.h"
+#include "graph/graph.h"
+
+typedef enum { BOREL_GROUP_SCALARS, BOREL_GROUP_LOOP, BOREL_GROUP_STRUCTURED, BOREL_GROUP_SCAN } borel_group_kind;
+
+typedef struct {
+  borel_group_kind kind;
+  uint32_t level;      /* groups of one level do not depend on each other */
+  borel_shape shape;   /* of the loop */
+  borel_node *nodes;   /* in topological order */
+  size_t count;
+  struct borel_program *body; /* SCAN */
+  int32_t carry_slot;         /* SCAN: room to set all new carries aside */
+} borel_group;
+
+/* Where a node that needs memory lives. Slots of nested programs share the tables of the outermost. */
+typedef enum { BOREL_SLOT_INPUT, BOREL_SLOT_CONSTANT, BOREL_SLOT_WORK } borel_slot_role;
+typedef struct {
+  borel_slot_role role;
+  size_t size;              /* elements of 8 bytes */
+  size_t input;             /* INPUT of the outermost program */
+  const borel_array *array; /* CONSTANT */
+} borel_slot;
+
+typedef struct {
+  borel_slot *slots;
+  size_t slot_count;
+  double *constants; /* numbers of the model and of the data: arguments, not text */
+  size_t constant_count;
+  int64_t *extents;  /* distinct extents above BOREL_EXTENT_CONSTANT, in order of appearance */
+  size_t extent_count;
+  size_t numbered;   /* how many nodes have a number */
+  size_t statements; /* nodes to compute, all programs together */
+} borel_tables;
+
+typedef struct borel_program {
+  const borel_graph *graph;
+  const borel_node *outputs;
+  size_t output_count;
+  borel_group *groups;
+  size_t group_count;
+  int32_t *group_of; /* [nodes], -1: a leaf or not needed */
+  int32_t *slot_of;  /* [nodes], -1: none */
+  int32_t *input_slot; /* [inputs of the graph], -1: not read */
+  int32_t *number;   /* [nodes]: its name in emitted code, in order of computation over all programs */
+  uint8_t *stored;   /* [nodes]: must be in memory, not only in a register */
+  borel_tables *tables;
+} borel_program;
+
+#define BOREL_EXTENT_CONSTANT 16 /* extents up to here are compiled in, larger ones are arguments */
+#define BOREL_LANES 8            /* accumulators of a reduction, and the multiple that arrays are padded to */
+
+/* Plans `outputs` of `graph`; both must outlive the program. */
+borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count, borel_error *);
+void borel_program_free(borel_program *);
+
+/* Memory to run a program in: one for each thread. slot[i] points to the elements of slot i. */
+typedef struct {
+  void **slot;
+  void *memory;
+} borel_workspace;
+borel_status borel_workspace_new(const borel_program *, borel_workspace *, borel_error *);
+void borel_workspace_free(borel_workspace *);
+
+/* Runs the program in its workspace: inputs are read from, and outputs left in, their slots. */
+void borel_program_interpret(const borel_program *, borel_workspace *);
+
+/* Emits `void NAME(void *const *b, const double *c, const long long *n)`; see emit.c. Call
+ * borel_emit_prelude once before, with all programs that go into the same text. */
+void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *);
+void borel_emit_program(const borel_program *, const char *name, borel_text *);
+
+/* Index of the slot that holds output i. */
+int32_t borel_program_output_slot(const borel_program *, size_t i);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ * Ordering and fusion. Every node gets the earliest level at which its arguments are there: the level
+ * of an argument when both run in the same loop, one more when it must be complete (another loop, a
+ * reduction, an array that is read at computed places). Nodes of equal level and loop size fuse. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile/program.h"
+#include "core/error.h"
+
+/* ---- loop sizes, seen as the emitter sees them: a constant times symbols ---------------------------- */
+
+typedef struct {
+  int64_t constant;
+  int64_t symbol[BOREL_MAX_RANK]; /* sorted */
+  int count;
+} loop_size;
+
+static loop_size size_of(const borel_shape *shape) {
+  loop_size size = {1, {0}, 0};
+  for (int i = 0; i < shape->rank; i++) {
+    if (shape->extent[i] <= BOREL_EXTENT_CONSTANT) {
+      size.constant *= shape->extent[i];
+      continue;
+    }
+    int at = size.count++;
+    for (; at > 0 && size.symbol[at - 1] > shape->extent[i]; at--) size.symbol[at] = size.symbol[at - 1];
+    size.symbol[at] = shape->extent[i];
+  }
+  return size;
+}
+
+static int same_size(const borel_shape *a, const borel_shape *b) {
+  loop_size left = size_of(a), right = size_of(b);
+  return memcmp(&left, &right, sizeof left) == 0;
+}
+
+/* ---- what kind of group a node belongs to ------------------------------------------------------------- */
+
+static int is_leaf(const borel_node_info *node) {
+  return node->op == BOREL_OP_SCALAR || node->op == BOREL_OP_ARRAY || node->op == BOREL_OP_INPUT;
+}
+
+static int is_scalar(const borel_node_info *node) { return node->shape.rank == 0; }
+
+/* A sum over everything that runs inside the loop of its argument. */
+static int is_fused_sum(const borel_program *p, borel_node i) {
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  return node->op == BOREL_OP_SUM && node->attr < 0 && !is_scalar(borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0]));
+}
+
+static borel_group_kind kind_of(const borel_program *p, borel_node i) {
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  if (node->op == BOREL_OP_SCAN || node->op == BOREL_OP_PROJECT) return BOREL_GROUP_SCAN;
+  if (is_fused_sum(p, i)) return BOREL_GROUP_LOOP;
+  if (borel_op_get(node->op)->kind == BOREL_CLASS_STRUCTURED) return BOREL_GROUP_STRUCTURED;
+  return is_scalar(node) ? BOREL_GROUP_SCALARS : BOREL_GROUP_LOOP;
+}
+
+static const borel_shape *loop_shape(const borel_program *p, borel_node i) {
+  if (is_fused_sum(p, i)) i = borel_graph_args(p->graph, i)[0];
+  return &borel_graph_at(p->graph, i)->shape;
+}
+
+/* Does `node` read its k-th argument element by element, at its own place? */
+static int reads_in_place(const borel_program *p, borel_node i, uint32_t k) {
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  const borel_node_info *arg = borel_graph_at(p->graph, borel_graph_args(p->graph, i)[k]);
+  switch (node->op) {
+    case BOREL_OP_BROADCAST: return is_scalar(arg);
+    case BOREL_OP_GATHER: return k == 1;
+    default: return 1;
+  }
+}
+
+static int fuses(const borel_program *p, borel_node i, uint32_t k) {
+  borel_node a = borel_graph_args(p->graph, i)[k];
+  borel_group_kind kind = kind_of(p, i);
+  if (is_leaf(borel_graph_at(p->graph, a))) return 0;
+  if (borel_graph_at(p->graph, i)->op == BOREL_OP_PROJECT) return 1;
+  if (kind != BOREL_GROUP_LOOP && kind != BOREL_GROUP_SCALARS) return 0;
+  if (is_fused_sum(p, a) || kind_of(p, a) != kind || !reads_in_place(p, i, k)) return 0;
+  return kind == BOREL_GROUP_SCALARS || same_size(loop_shape(p, a), loop_shape(p, i));
+}
+
+/* ---- tables --------------------------------------------------------------------------------------------- */
+
+static int push_slot(borel_tables *tables, borel_slot slot) {
+  borel_slot *slots = realloc(tables->slots, (tables->slot_count + 1) * sizeof *slots);
+  if (!slots) return -1;
+  tables->slots = slots;
+  slots[tables->slot_count] = slot;
+  return (int)tables->slot_count++;
+}
+
+static int note_extents(borel_tables *tables, const borel_shape *shape) {
+  for (int i = 0; i < shape->rank; i++) {
+    size_t k = 0;
+    if (shape->extent[i] <= BOREL_EXTENT_CONSTANT) continue;
+    while (k < tables->extent_count && tables->extents[k] != shape->extent[i]) k++;
+    if (k < tables->extent_count) continue;
+    int64_t *extents = realloc(tables->extents, (k + 1) * sizeof *extents);
+    if (!extents) return 0;
+    tables->extents = extents;
+    extents[tables->extent_count++] = shape->extent[i];
+  }
+  return 1;
+}
+
+/* Small whole numbers stay in the text, everything else is an argument. */
+static int note_constant(borel_tables *tables, double value) {
+  if ((value == (double)(int)value && value >= -16 && value <= 16) || value == 0.5 || value == -0.5) return 1;
+  for (size_t k = 0; k < tables->constant_count; k++)
+    if (memcmp(&tables->constants[k], &value, sizeof value) == 0) return 1;
+  double *constants = realloc(tables->constants, (tables->constant_count + 1) * sizeof *constants);
+  if (!constants) return 0;
+  tables->constants = constants;
+  constants[tables->constant_count++] = value;
+  return 1;
+}
+
+/* ---- planning --------------------------------------------------------------------------------------------- */
+
+static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count, borel_tables *tables,
+                           int outermost, borel_error *error);
+
+static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) {
+  for (borel_node i = 0; i < borel_graph_size(p->graph) && !outermost; i++)
+    if (borel_graph_at(p->graph, i)->op == BOREL_OP_INPUT) needed[i] = 1; /* a scan may keep its carries */
+  for (size_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = 1;
+  for (size_t i = borel_graph_size(p->graph); i-- > 0;) {
+    if (!needed[i]) continue;
+    const borel_node *args = borel_graph_args(p->graph, (borel_node)i);
+    for (uint32_t k = 0; k < borel_graph_at(p->graph, (borel_node)i)->arg_count; k++) needed[args[k]] = 1;
+  }
+}
+
+static int find_group(borel_program *p, borel_node i, uint32_t level) {
+  borel_group_kind kind = kind_of(p, i);
+  if (borel_graph_at(p->graph, i)->op == BOREL_OP_PROJECT) return p->group_of[borel_graph_args(p->graph, i)[0]];
+  if (kind == BOREL_GROUP_SCALARS || kind == BOREL_GROUP_LOOP)
+    for (size_t k = 0; k < p->group_count; k++) {
+      borel_group *group = &p->groups[k];
+      if (group->kind == kind && group->level == level && (kind == BOREL_GROUP_SCALARS || same_size(&group->shape, loop_shape(p, i))))
+        return (int)k;
+    }
+  borel_group *groups = realloc(p->groups, (p->group_count + 1) * sizeof *groups);
+  if (!groups) return -1;
+  p->groups = groups;
+  groups[p->group_count] = (borel_group){kind, level, *loop_shape(p, i), NULL, 0, NULL, -1};
+  return (int)p->group_count++;
+}
+
+static int by_level(const void *a, const void *b, void *context) {
+  const borel_group *groups = context;
+  const int *x = a, *y = b;
+  if (groups[*x].level != groups[*y].level) return groups[*x].level < groups[*y].level ? -1 : 1;
+  return *x < *y ? -1 : *x > *y;
+}
+
+/* Puts the groups in order of level and renumbers group_of. */
+static int sort_groups(borel_program *p) {
+  size_t n = p->group_count, nodes = borel_graph_size(p->graph);
+  int *order = malloc((n + 1) * sizeof *order), *place = malloc((n + 1) * sizeof *place);
+  borel_group *sorted = malloc((n + 1) * sizeof *sorted);
+  if (order && place && sorted) {
+    for (size_t i = 0; i < n; i++) order[i] = (int)i;
+    qsort_r(order, n, sizeof *order, by_level, p->groups);
+    for (size_t i = 0; i < n; i++) {
+      sorted[i] = p->groups[order[i]];
+      place[order[i]] = (int)i;
+    }
+    for (size_t i = 0; i < nodes; i++)
+      if (p->group_of[i] >= 0) p->group_of[i] = place[p->group_of[i]];
+    memcpy(p->groups, sorted, n * sizeof *sorted);
+  }
+  int done = order && place && sorted;
+  free(order);
+  free(place);
+  free(sorted);
+  return done;
+}
+
+/* A value must be in memory when somebody other than its own group reads it, or reads it at other places,
+ * or it is an output. Scalars between groups travel in registers unless a loop nest or scan takes them. */
+static void mark_stored(borel_program *p, const uint8_t *needed) {
+  size_t nodes = borel_graph_size(p->graph);
+  for (size_t i = 0; i < p->output_count; i++) p->stored[p->outputs[i]] = 1;
+  for (borel_node i = 0; i < nodes; i++) {
+    if (!needed[i] || is_leaf(borel_graph_at(p->graph, i))) continue;
+    const borel_node *args = borel_graph_args(p->graph, i);
+    borel_group_kind kind = kind_of(p, i);
+    if (kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_SCAN) p->stored[i] = 1;
+    for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
+      int scalar = is_scalar(borel_graph_at(p->graph, args[k]));
+      int whole = kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_SCAN || !reads_in_place(p, i, k);
+      if (whole || (!scalar && p->group_of[args[k]] != p->group_of[i])) p->stored[args[k]] = 1;
+    }
+  }
+}
+
+static int plan_slots(borel_program *p, const uint8_t *needed, int outermost) {
+  size_t nodes = borel_graph_size(p->graph);
+  for (borel_node i = 0; i < nodes; i++) {
+    const borel_node_info *node = borel_graph_at(p->graph, i);
+    if (!needed[i] || node->op == BOREL_OP_SCAN) continue;
+    borel_slot slot = {BOREL_SLOT_WORK, (size_t)borel_shape_size(&node->shape), 0, NULL};
+    if (node->op == BOREL_OP_ARRAY) {
+      slot.role = BOREL_SLOT_CONSTANT;
+      slot.array = &node->array;
+    } else if (node->op == BOREL_OP_INPUT && outermost) {
+      slot.role = BOREL_SLOT_INPUT;
+      slot.input = (size_t)node->attr;
+    } else if (node->op == BOREL_OP_SCALAR && !p->stored[i]) {
+      continue;
+    }
+    if ((p->slot_of[i] = push_slot(p->tables, slot)) < 0) return 0;
+    if (node->op == BOREL_OP_INPUT) p->number[i] = (int32_t)p->tables->numbered++;
+    if (node->op == BOREL_OP_INPUT) p->input_slot[node->attr] = p->slot_of[i];
+  }
+  return 1;
+}
+
+/* Extents and constants in the order in which the text meets them. */
+static int plan_tables(borel_program *p) {
+  for (size_t k = 0; k < p->group_count; k++) {
+    borel_group *group = &p->groups[k];
+    if (!note_extents(p->tables, &group->shape)) return 0;
+    for (size_t j = 0; j < group->count; j++) {
+      borel_node i = group->nodes[j];
+      const borel_node_info *node = borel_graph_at(p->graph, i);
+      if (!note_extents(p->tables, &node->shape)) return 0;
+      p->number[i] = (int32_t)p->tables->numbered++;
+      if (node->op == BOREL_OP_SCAN && node->attr > BOREL_EXTENT_CONSTANT &&
+          !note_extents(p->tables, &(borel_shape){1, {node->attr}}))
+        return 0;
+      for (uint32_t a = 0; a < node->arg_count; a++) {
+        const borel_node_info *arg = borel_graph_at(p->graph, borel_graph_args(p->graph, i)[a]);
+        if (arg->op == BOREL_OP_SCALAR && !note_constant(p->tables, arg->value)) return 0;
+        if (!note_extents(p->tables, &arg->shape)) return 0;
+      }
+    }
+  }
+  for (size_t i = 0; i < p->output_count; i++) {
+    const borel_node_info *node = borel_graph_at(p->graph, p->outputs[i]);
+    if (node->op == BOREL_OP_SCALAR && !note_constant(p->tables, node->value)) return 0;
+  }
+  return 1;
+}
+
+static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count, borel_tables *tables,
+                           int outermost, borel_error *error) {
+  size_t nodes = borel_graph_size(graph);
+  borel_program *p = calloc(1, sizeof *p);
+  uint8_t *needed = calloc(nodes + 1, 1);
+  uint32_t *level = calloc(nodes + 1, sizeof *level);
+  if (!p || !needed || !level) goto fail;
+  *p = (borel_program){.graph = graph, .outputs = outputs, .output_count = count, .tables = tables};
+  p->group_of = malloc((nodes + 1) * sizeof *p->group_of);
+  p->slot_of = malloc((nodes + 1) * sizeof *p->slot_of);
+  p->number = malloc((nodes + 1) * sizeof *p->number);
+  p->stored = calloc(nodes + 1, 1);
+  size_t inputs = borel_graph_inputs(graph);
+  p->input_slot = malloc((inputs + 1) * sizeof *p->input_slot);
+  if (!p->input_slot || !p->group_of || !p->slot_of || !p->number || !p->stored) goto fail;
+  for (size_t i = 0; i <= nodes; i++) p->group_of[i] = p->slot_of[i] = p->number[i] = -1;
+  for (size_t i = 0; i <= inputs; i++) p->input_slot[i] = -1;
+  mark_needed(p, outermost, needed);
+
+  for (borel_node i = 0; i < nodes; i++) {
+    const borel_node_info *node = borel_graph_at(graph, i);
+    if (!needed[i] || is_leaf(node)) continue;
+    for (uint32_t k = 0; k < node->arg_count; k++) {
+      borel_node arg = borel_graph_args(graph, i)[k];
+      uint32_t least = p->group_of[arg] < 0 ? 0 : level[arg] + (fuses(p, i, k) ? 0 : 1);
+      if (least > level[i]) level[i] = least;
+    }
+    p->group_of[i] = find_group(p, i, level[i]);
+    if (p->group_of[i] < 0) goto fail;
+    p->groups[p->group_of[i]].count++;
+    tables->statements++;
+  }
+  if (!sort_groups(p)) goto fail;
+  for (size_t k = 0; k < p->group_count; k++) {
+    if (!(p->groups[k].nodes = malloc((p->groups[k].count + 1) * sizeof(borel_node)))) goto fail;
+    p->groups[k].count = 0;
+  }
+  for (borel_node i = 0; i < nodes; i++)
+    if (p->group_of[i] >= 0) {
+      borel_group *group = &p->groups[p->group_of[i]];
+      group->nodes[group->count++] = i;
+    }
+  mark_stored(p, needed);
+  if (!plan_slots(p, needed, outermost) || !plan_tables(p)) goto fail;
+  for (size_t k = 0; k < p->group_count; k++)
+    if (p->groups[k].kind == BOREL_GROUP_SCAN) {
+      const borel_region *region = borel_graph_at(graph, p->groups[k].nodes[0])->region;
+      p->groups[k].body = plan(region->body, region->outputs, region->output_count, tables, 0, error);
+      if (!p->groups[k].body) goto fail;
+      borel_slot aside = {BOREL_SLOT_WORK, 0, 0, NULL};
+      for (size_t i = 0; i < region->carries; i++)
+        aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
+      if ((p->groups[k].carry_slot = push_slot(tables, aside)) < 0) goto fail;
+    }
+  free(needed);
+  free(level);
+  return p;
+fail:
+  free(needed);
+  free(level);
+  if (p) p->tables = outermost ? tables : NULL;
+  borel_program_free(p);
+  borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
+  return NULL;
+}
+
+borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count, borel_error *error) {
+  borel_tables *tables = calloc(1, sizeof *tables);
+  borel_node *copy = malloc((count + 1) * sizeof *copy);
+  if (!tables || !copy) {
+    free(tables);
+    free(copy);
+    borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
+    return NULL;
+  }
+  memcpy(copy, outputs, count * sizeof *copy);
+  borel_program *program = plan(graph, copy, count, tables, 1, error);
+  if (!program) free(copy);
+  return program;
+}
+
+static void free_parts(borel_program *p) {
+  for (size_t k = 0; k < p->group_count; k++) {
+    free(p->groups[k].nodes);
+    if (p->groups[k].body) {
+      free_parts(p->groups[k].body);
+      free(p->groups[k].body);
+    }
+  }
+  free(p->groups);
+  free(p->group_of);
+  free(p->slot_of);
+  free(p->input_slot);
+  free(p->number);
+  free(p->stored);
+}
+
+void borel_program_free(borel_program *p) {
+  if (!p) return;
+  free_parts(p);
+  if (p->tables) {
+    free(p->tables->slots);
+    free(p->tables->constants);
+    free(p->tables->extents);
+    free(p->tables);
+    free((void *)p->outputs);
+  }
+  free(p);
+}
+
+int32_t borel_program_output_slot(const borel_program *p, size_t i) { return p->slot_of[p->outputs[i]]; }
+
+/* ---- workspaces --------------------------------------------------------------------------------------------- */
+
+borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, borel_error *error) {
+  const borel_tables *tables = p->tables;
+  size_t total = 0;
+  *w = (borel_workspace){0};
+  for (size_t i = 0; i < tables->slot_count; i++) {
+    size_t padded = (tables->slots[i].size + BOREL_LANES) / BOREL_LANES * BOREL_LANES;
+    if (tables->slots[i].role != BOREL_SLOT_CONSTANT && __builtin_add_overflow(total, padded * 8, &total)) goto memory;
+  }
+  w->slot = calloc(tables->slot_count + 1, sizeof *w->slot);
+  w->memory = aligned_alloc(64, total + 64);
+  if (!w->slot || !w->memory) goto memory;
+  memset(w->memory, 0, total + 64);
+  char *at = w->memory;
+  for (size_t i = 0; i < tables->slot_count; i++) {
+    if (tables->slots[i].role == BOREL_SLOT_CONSTANT) {
+      w->slot[i] = tables->slots[i].array->data;
+      continue;
+    }
+    w->slot[i] = at;
+    at += (tables->slots[i].size + BOREL_LANES) / BOREL_LANES * BOREL_LANES * 8;
+  }
+  return BOREL_OK;
+memory:
+  borel_workspace_free(w);
+  return borel_fail(error, BOREL_INTERNAL, "not enough memory to evaluate the model (%zu MB)", total >> 20);
+}
+
+void borel_workspace_free(borel_workspace *w) {
+  free(w->slot);
+  free(w->memory);
+  *w = (borel_workspace){0};
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * borel/plugin.h - everything that a plugin includes. A plugin links nothing: it exports one
+ * constant, `borel_plugin_entry`, and receives what the host offers as a `const borel_host *`.
+ *
+ * Reading order: borel_plugin -> borel_component -> borel_kernel_ops (or borel_density_ops) ->
+ * borel_context, borel_point, borel_target -> borel_rng -> borel_host.
+ *
+ * Rules that hold everywhere
+ *  - Every ops table starts with its own `size` and grows at the tail only. A slot beyond `size`, or
+ *    NULL, is absent.
+ *  - Functions return a borel_status; on anything but OK and REJECT they fill `error` (never NULL).
+ *  - No longjmp, abort, exception or output crosses this boundary.
+ *  - [main thread]: called by the thread that created the instance, one at a time.
+ *    [chain thread]: may be called by many threads at once, never twice at once for one context.
+ *  - Pointers that the host passes are the host's and live for the call, unless said otherwise.
+ *  - All logarithms are natural, all arrays row-major.
+ */
+#ifndef BOREL_PLUGIN_H
+#define BOREL_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BOREL_ABI 0u /* of this header; a plugin built for another one is refused by name */
+
+/* ---- status and errors ------------------------------------------------------------------------ */
+
+typedef enum {
+  BOREL_OK = 0,
+  BOREL_REJECT = 1,   /* outside the support: a normal event, log-density -inf; `error` stays empty */
+  BOREL_DOMAIN = 2,   /* a NaN where a number must be; `error` names the term */
+  BOREL_ARG = 3,      /* a bad parameter, shape or size */
+  BOREL_IO = 4,       /* file, disk, compiler */
+  BOREL_CANCELLED = 5,/* the user asked to stop */
+  BOREL_INTERNAL = 6  /* a broken promise: always a defect */
+} borel_status;
+
+typedef struct {
+  borel_status code;
+  char message[1000]; /* one line, for people: what, where, what to do */
+} borel_error;
+
+/* ---- element types and declared fields --------------------------------------------------------- */
+
+typedef enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 } borel_dtype;
+
+/* An extent of a field: a constant > 0, or one of these symbols, resolved when a chain is made. */
+#define BOREL_DIM_D (-1)                  /* unconstrained dimensions of the point */
+#define BOREL_DIM_K (-2)                  /* discrete coordinates of the point */
+#define BOREL_DIM_N (-3)                  /* lanes: particles or replicas; 1 in a plain chain */
+#define BOREL_DIM_PARAM(i) (-100 - (i))   /* value of integer parameter i of the component */
+
+/* One named array of a host-owned block. The host allocates, zeroes, checkpoints, copies and shows
+ * it; tuning and state survive a checkpoint by name, scratch means nothing between two calls. */
+typedef struct {
+  const char *name; /* NULL ends a list */
+  borel_dtype dtype;
+  int32_t dim[3];   /* extents; 0 ends the list: {0} is a scalar */
+  const char *doc;
+} borel_field;
+
+/* ---- parameters --------------------------------------------------------------------------------- */
+
+typedef enum { BOREL_REAL, BOREL_INT, BOREL_FLAG, BOREL_CHOICE, BOREL_REALS } borel_param_type;
+
+/* One parameter of a component. REAL and INT use number, min and max (inclusive); FLAG uses number
+ * (0 or 1); CHOICE lists its words in `choices`, separated by '|', the first is the default; REALS is
+ * a list of numbers, each in [min, max], empty by default unless `required`. */
+typedef struct {
+  const char *name; /* NULL ends a list */
+  borel_param_type type;
+  double number, min, max;
+  const char *choices;
+  int required;
+  const char *unit, *doc;
+} borel_param;
+
+/* The value of a parameter, after the host has checked it against its borel_param. */
+typedef struct {
+  double number;       /* REAL, INT, FLAG; CHOICE: index of the word */
+  const double *reals; /* REALS: [count], lives as long as the instance */
+  size_t count;
+} borel_value;
+
+/* ---- layouts and points ------------------------------------------------------------------------- */
+
+typedef enum { BOREL_SITE_U = 0, BOREL_SITE_Z = 1 } borel_site_block;
+
+typedef struct {
+  const char *name;       /* as the model spells it */
+  borel_site_block block; /* continuous (in u) or discrete (in z) */
+  size_t offset, size;    /* place in u[D] or z[K] */
+  int64_t lowest, count;  /* discrete: values lowest .. lowest + count - 1 for each coordinate */
+} borel_site;
+
+/* What a point of one shape looks like. Targets intern layouts as they appear: two points have the
+ * same id exactly when they have the same sites. */
+typedef struct {
+  uint32_t id;
+  size_t D, K;
+  size_t site_count;
+  const borel_site *sites;
+} borel_layout;
+
+/* What is known about a point. */
+#define BOREL_LOGDENSITY 1u
+#define BOREL_GRADIENT 2u
+#define BOREL_SPLIT 4u
+
+/* Where a chain is. Owned by the host; a kernel reads it and changes it only through borel_host, so
+ * that no cached number outlives the coordinates it belongs to. u is unconstrained: logdensity is
+ * that of u, log-Jacobian included. Cached numbers mean something only while their bit in `valid` is
+ * set (borel_host.evaluate makes it so). */
+typedef struct {
+  uint32_t size;
+  uint32_t layout;
+  size_t D, K;
+  const double *u;  /* [D] */
+  const int64_t *z; /* [K] */
+  uint32_t valid;   /* BOREL_LOGDENSITY | ... */
+  double logdensity, prior, likelihood;
+  const double *gradient; /* [D], of logdensity with respect to u */
+  uint64_t version;       /* grows with every change of u or z */
+} borel_point;
+
+/* ---- targets -------------------------------------------------------------------------------------- */
+
+/* An unnormalised density over points. It is an ops table, so a plugin can wrap one (tempering,
+ * delayed acceptance). [chain thread]: each chain has its own. An evaluation returns OK with a number
+ * or -inf, REJECT for a point outside the support (logdensity is then set to -inf), DOMAIN for NaN. */
+typedef struct borel_target borel_target;
+typedef struct {
+  uint32_t size;
+  const borel_layout *(*layout)(borel_target *, uint32_t id);
+  borel_status (*logdensity)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
+                             double *logdensity, borel_error *);
+  borel_status (*gradient)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
+                           double *logdensity, double *gradient, borel_error *);
+  /* Optional: logdensity = prior + likelihood (the Jacobian belongs to the prior). */
+  borel_status (*split)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
+                        double *prior, double *likelihood, borel_error *);
+  /* Optional: n points at once, u [n, D], z [n, K], logdensity [n], gradient [n, D] or NULL. */
+  borel_status (*batch)(borel_target *, uint32_t layout, size_t n, const double *u, const int64_t *z,
+                        double *logdensity, double *gradient, borel_error *);
+  /* Optional: an estimate from the likelihood terms rows[n] only, rescaled to be unbiased. */
+  borel_status (*minibatch)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
+                            const int64_t *rows, size_t n, double *logdensity, double *gradient,
+                            borel_error *);
+} borel_target_ops;
+struct borel_target {
+  const borel_target_ops *ops;
+};
+
+/* ---- randomness ----------------------------------------------------------------------------------- */
+
+/* A uniform number on [0, 1) known only as far as it has been compared: an enumerating source splits
+ * [low, high) at each cut, a drawing source has its value at once. */
+typedef struct {
+  double low, high, value;
+} borel_unif;
+
+/* The only source of randomness: a cursor in one cell of the run's streams, or a recording, replaying
+ * or enumerating source. Ask for decisions by their meaning, so that the shipped code can be run over
+ * all of its outcomes: accept(log_ratio) and never uniform() < exp(log_ratio).
+ * After an error inside a source `status` is set, and results are harmless dummies; the host looks at
+ * it after each call, so kernels need not. */
+typedef struct borel_rng borel_rng;
+typedef struct {
+  uint32_t size;
+  int (*accept)(borel_rng *, double log_ratio); /* 1 with probability min(1, exp(log_ratio)); NaN: error */
+  int (*direction)(borel_rng *);                /* -1 or +1, each 1/2 */
+  int (*bernoulli)(borel_rng *, double p);
+  size_t (*categorical)(borel_rng *, const double *p, size_t n);     /* p sums to 1; 0-based */
+  size_t (*categorical_log)(borel_rng *, const double *lw, size_t n);/* any scale; -inf allowed; 0-based */
+  uint64_t (*uniform_int)(borel_rng *, uint64_t n);                  /* 0 .. n - 1 */
+  borel_unif (*unif)(borel_rng *);
+  int (*unif_lt)(borel_rng *, borel_unif *, double cut);             /* is it below cut? */
+  double (*uniform)(borel_rng *);                                    /* in (0, 1), 53 bits */
+  double (*normal)(borel_rng *);                                     /* standard */
+  double (*exponential)(borel_rng *);                                /* rate 1 */
+  double (*gamma)(borel_rng *, double shape);                        /* rate 1 */
+  double (*beta)(borel_rng *, double a, double b);
+  uint64_t (*poisson)(borel_rng *, double mean);
+  uint64_t (*binomial)(borel_rng *, uint64_t n, double p);
+  /* out [lanes, n]: element (b, i) is draw i of lane (first lane + b), whatever lanes is. */
+  void (*fill_uniform)(borel_rng *, double *out, size_t lanes, size_t n);
+  void (*fill_normal)(borel_rng *, double *out, size_t lanes, size_t n);
+} borel_rng_ops;
+struct borel_rng {
+  const borel_rng_ops *ops;
+  borel_error *error; /* filled at the first failure; never NULL */
+  borel_status status;
+};
+
+/* ---- the phase of a run --------------------------------------------------------------------------- */
+
+/* Where the run stands when a step is taken. Warm-up has a fast start, slow windows (at whose ends a
+ * metric may be renewed) and a fast end; the host plans them, kernels adapt their own tuning. */
+typedef struct {
+  uint32_t size;
+  uint64_t iteration; /* 0-based, over warm-up and draws */
+  uint64_t warmup, total;
+  int warming;        /* iteration < warmup */
+  int slow;           /* inside a slow window */
+  int window_end;     /* the last iteration of a slow window */
+  uint64_t lanes;     /* N of the fields */
+} borel_phase;
+
+/* ---- host services -------------------------------------------------------------------------------- */
+
+/* Step size by dual averaging (Hoffman and Gelman 2014, algorithm 5): gamma 0.05, t0 10, kappa 0.75.
+ * The six numbers live in a tuning field of the kernel. [any thread] */
+typedef struct {
+  uint32_t size;
+  void (*restart)(double state[6], double step_size); /* mu = log(10 step_size) */
+  double (*update)(double state[6], double accept_statistic, double target); /* next step size */
+  double (*finish)(const double state[6]);                                   /* averaged step size */
+} borel_dual_averaging;
+
+/* Running mean and variance (Welford), count[1], mean[D], sum_of_squares[D]. [any thread] */
+typedef struct {
+  uint32_t size;
+  void (*reset)(double *count, double *mean, double *squares, size_t D);
+  void (*add)(double *count, double *mean, double *squares, size_t D, const double *x);
+  void (*variance)(const double *count, const double *squares, size_t D, double *out); /* n - 1 */
+} borel_welford;
+
+typedef enum { BOREL_LOG_DEBUG, BOREL_LOG_INFO, BOREL_LOG_WARN } borel_log_level;
+
+typedef struct borel_host {
+  uint32_t size;
+  /* Fills `error` (printf-like) and returns its code. [any thread] */
+  borel_status (*fail)(borel_error *error, borel_status code, const char *format, ...);
+  void (*log)(borel_log_level, const char *format, ...); /* [any thread] */
+  /* Memory for create/destroy only, zeroed; NULL when there is none. */
+  void *(*allocate)(size_t count, size_t size);
+  void (*release)(void *);
+  /* Makes the `want` numbers of a point valid; free when they are. REJECT when the log-density is -inf
+   * (there is no gradient then), DOMAIN when it is NaN or +inf. [chain thread] */
+  borel_status (*evaluate)(borel_target *, borel_point *, uint32_t want, borel_error *);
+  /* Writes all of u; forgets what depends on it. [chain thread] */
+  void (*move_u)(borel_point *, const double *u);
+  /* Writes one z; forgets what depends on it. [chain thread] */
+  void (*move_z)(borel_point *, size_t k, int64_t value);
+  /* After a move, states what the kernel has already computed there (gradient may be NULL). */
+  void (*know)(borel_point *, double logdensity, const double *gradient);
+  const borel_dual_averaging *dual_averaging;
+  const borel_welford *welford;
+} borel_host;
+
+/* ---- components ----------------------------------------------------------------------------------- */
+
+typedef enum {
+  BOREL_PRESERVES_MEASURE = 1,   /* exactly the target */
+  BOREL_PRESERVES_SCALE = 2,     /* the target up to its normalising constant */
+  BOREL_PRESERVES_ASYMPTOTIC = 3,/* only in a limit */
+  BOREL_PRESERVES_ORDER = 4      /* up to an error of order step^order */
+} borel_preserves;
+
+#define BOREL_REVERSIBLE 1u   /* detailed balance */
+#define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
+#define BOREL_FIXED_LAYOUT 4u /* never changes the layout of a point */
+
+/* How the claim can be checked exactly (docs/validity.md names the methods). */
+#define BOREL_CHECK_MATRIX 1u /* E2, E3: transition matrix on a finite support, all choices enumerated */
+#define BOREL_CHECK_ORBIT 2u  /* a kernel on leapfrog orbits: its first draws are D standard normals n,
+                                 p = n / sqrt(inverse_mass); tuning fields step_size and inverse_mass */
+
+typedef struct {
+  borel_preserves preserves;
+  double order;
+  uint32_t flags;  /* BOREL_REVERSIBLE | ... */
+  uint32_t checks; /* BOREL_CHECK_... */
+  const char *note;
+} borel_claims;
+
+typedef struct {
+  uint32_t size;
+  const char *kind; /* "kernel/0", "density/0" */
+  const char *name, *summary, *reference;
+  const borel_param *params; /* ends with a NULL name; NULL when there are none */
+  borel_claims claims;
+  const void *ops; /* borel_kernel_ops, borel_density_ops, by kind */
+} borel_component;
+
+typedef struct {
+  uint32_t abi;  /* BOREL_ABI */
+  uint32_t size; /* sizeof(borel_plugin) */
+  const char *id, *version, *licence;
+  size_t component_count;
+  const borel_component *const *components;
+} borel_plugin;
+
+#if defined(__GNUC__)
+#define BOREL_EXPORT __attribute__((visibility("default")))
+#else
+#define BOREL_EXPORT
+#endif
+/* Define this in exactly one file of a plugin: BOREL_EXPORT const borel_plugin borel_plugin_entry = {...}; */
+extern BOREL_EXPORT const borel_plugin borel_plugin_entry;
+
+/* ---- kind kernel/0 ---------------------------------------------------------------------------------- */
+
+/* What a call may use. tuning, state and scratch point to the declared fields, in order of declaration;
+ * tuning is const here: only warm and adapt receive a pointer that they may write through. */
+typedef struct {
+  uint32_t size;
+  const borel_host *host;
+  borel_rng *rng;
+  const borel_phase *phase;
+  const void *const *tuning;
+  void *const *state;
+  void *const *scratch;
+} borel_context;
+
+typedef struct {
+  uint32_t size;
+  const borel_field *tuning, *state, *scratch; /* each ends with a NULL name; NULL when empty */
+  const borel_field *info; /* scalars (F64) that describe a step; recorded with each draw. Known names:
+                              accept, step_size, leapfrogs, depth, diverging, energy */
+  /* Makes an immutable instance from checked parameters. [main thread] */
+  borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
+  void (*destroy)(const borel_host *, void *self);
+  /* Optional: state at the start of a chain. [chain thread] */
+  borel_status (*begin)(const void *self, const borel_context *, borel_target *, borel_point *, borel_error *);
+  /* Optional: start values of tuning, before the first step; may evaluate the target. [chain thread] */
+  borel_status (*warm)(const void *self, const borel_context *, borel_target *, borel_point *,
+                       void *const *tuning, borel_error *);
+  /* One transition. Allocates nothing. [chain thread] */
+  borel_status (*step)(const void *self, const borel_context *, borel_target *, borel_point *, double *info,
+                       borel_error *);
+  /* Optional: after each step of the warm-up. [chain thread] */
+  borel_status (*adapt)(const void *self, const borel_context *, borel_target *, borel_point *,
+                        const double *info, void *const *tuning, borel_error *);
+  /* Optional: one transition of each of the N lanes. [chain thread] */
+  borel_status (*step_batch)(const void *self, const borel_context *, borel_target *, size_t n,
+                             borel_point *points, double *info, borel_error *);
+} borel_kernel_ops;
+
+/* ---- kind density/0 --------------------------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t size;
+  const borel_field *scratch; /* per thread; dims D, K or parameters */
+  borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
+  void (*destroy)(const borel_host *, void *self);
+  /* The only layout of this density (id 0); lives as long as the instance. [any thread] */
+  const borel_layout *(*layout)(const void *self);
+  borel_status (*logdensity)(const void *self, void *const *scratch, const double *u, const int64_t *z,
+                             double *logdensity, borel_error *);
+  /* Optional when D = 0. */
+  borel_status (*gradient)(const void *self, void *const *scratch, const double *u, const int64_t *z,
+                           double *logdensity, double *gradient, borel_error *);
+} borel_density_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
