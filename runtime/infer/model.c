@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+#include "infer/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build_id.h"
+#include "compile/driver.h"
+#include "compile/program.h"
+#include "core/error.h"
+#include "core/hash.h"
+
+enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
+static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
+
+typedef struct {
+  char *label;
+  borel_node node;
+  int likelihood;
+} term;
+
+struct borel_model {
+  borel_source source; /* first: a source is a model */
+  borel_graph *graph;
+  borel_layout layout;
+  borel_site *sites;
+  borel_node *inputs; /* [sites] */
+  borel_value_info *values;
+  borel_node *value_nodes;
+  term *terms;
+  size_t term_count, rerolled;
+  borel_program *programs[FUNCTIONS], *split, *each_term;
+  borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
+  borel_text text;
+  char engine_id[40], engine_text[500];
+  int compiled;
+};
+
+typedef struct {
+  borel_target target; /* first */
+  const borel_model *model;
+  borel_workspace work[FUNCTIONS], split;
+} model_target;
+
+borel_model *borel_model_new(borel_graph *graph) {
+  borel_model *model = calloc(1, sizeof *model);
+  if (model) model->graph = graph;
+  return model;
+}
+
+void borel_model_free(borel_model *model) {
+  if (!model) return;
+  for (int f = 0; f < FUNCTIONS; f++) borel_program_free(model->programs[f]);
+  borel_program_free(model->split);
+  borel_program_free(model->each_term);
+  for (size_t i = 0; i < model->layout.site_count; i++) free((void *)model->sites[i].name);
+  for (size_t i = 0; i < model->source.value_count; i++) free((void *)model->values[i].name);
+  for (size_t i = 0; i < model->term_count; i++) free(model->terms[i].label);
+  free(model->sites);
+  free(model->inputs);
+  free(model->values);
+  free(model->value_nodes);
+  free(model->terms);
+  borel_text_free(&model->text);
+  borel_graph_free(model->graph);
+  free(model);
+}
+
+borel_graph *borel_model_graph(borel_model *model) { return model->graph; }
+
+/* Room for one more in the list whose pointer is at `list`; 0 when memory is short. */
+static int room(void *list, size_t count, size_t size) {
+  if (count & (count - 1)) return 1; /* grows at powers of two */
+  void *old;
+  memcpy(&old, list, sizeof old);
+  void *more = realloc(old, (count ? 2 * count : 1) * size);
+  if (more) memcpy(list, &more, sizeof more);
+  return more != NULL;
+}
+
+static borel_status no_memory(borel_error *error) { return borel_fail(error, BOREL_INTERNAL, "out of memory for the model"); }
+
+borel_status borel_model_site(borel_model *model, const char *name, borel_node input, borel_site_block block, int64_t lowest,
+                              int64_t count, borel_error *error) {
+  size_t n = model->layout.site_count;
+  if (!room(&model->sites, n, sizeof *model->sites) || !room(&model->inputs, n, sizeof *model->inputs)) return no_memory(error);
+  size_t size = (size_t)borel_shape_size(&borel_graph_at(model->graph, input)->shape);
+  borel_site site = {strdup(name), block, block == BOREL_SITE_U ? model->layout.D : model->layout.K, size, lowest, count};
+  if (!site.name) return no_memory(error);
+  model->sites[n] = site;
+  model->inputs[n] = input;
+  model->layout.site_count++;
+  if (block == BOREL_SITE_U) model->layout.D += size;
+  else model->layout.K += size;
+  return BOREL_OK;
+}
+
+borel_status borel_model_value(borel_model *model, const char *name, borel_node node, borel_error *error) {
+  size_t n = model->source.value_count;
+  if (borel_graph_at(model->graph, node)->dtype == BOREL_I64)
+    node = borel_graph_op(model->graph, BOREL_OP_TO_F64, &node, 1, 0, NULL, error);
+  if (node == BOREL_NO_NODE || !room(&model->values, n, sizeof *model->values) || !room(&model->value_nodes, n, sizeof *model->value_nodes))
+    return no_memory(error);
+  const borel_shape *shape = &borel_graph_at(model->graph, node)->shape;
+  borel_value_info value = {strdup(name), *shape, model->source.value_size, (size_t)borel_shape_size(shape)};
+  if (!value.name) return no_memory(error);
+  model->values[n] = value;
+  model->value_nodes[n] = node;
+  model->source.value_count++;
+  model->source.value_size += value.size;
+  return BOREL_OK;
+}
+
+borel_status borel_model_term(borel_model *model, const char *label, borel_node node, int likelihood, borel_error *error) {
+  if (borel_graph_at(model->graph, node)->shape.rank > 0) node = borel_graph_op(model->graph, BOREL_OP_SUM, &node, 1, -1, NULL, error);
+  if (node == BOREL_NO_NODE || !room(&model->terms, model->term_count, sizeof *model->terms)) return no_memory(error);
+  char *copy = strdup(label);
+  if (!copy) return no_memory(error);
+  model->terms[model->term_count++] = (term){copy, node, likelihood};
+  return BOREL_OK;
+}
+
+/* ---- targets ------------------------------------------------------------------------------------------- */
+
+static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u, const int64_t *z) {
+  for (size_t i = 0; i < model->layout.site_count; i++) {
+    const borel_site *site = &model->sites[i];
+    int32_t slot = p->input_slot[borel_graph_at(model->graph, model->inputs[i])->attr];
+    if (slot < 0) continue;
+    const void *from = site->block == BOREL_SITE_U ? (const void *)(u + site->offset) : (const void *)(z + site->offset);
+    memcpy(w->slot[slot], from, 8 * site->size);
+  }
+}
+
+static void evaluate(const model_target *t, int f, borel_workspace *w, const double *u, const int64_t *z) {
+  const borel_program *p = t->model->programs[f];
+  fill_inputs(t->model, p, w, u, z);
+  if (t->model->native[f]) t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
+  else borel_program_interpret(p, w);
+}
+
+static const double *output(const borel_program *p, const borel_workspace *w, size_t i) { return w->slot[borel_program_output_slot(p, i)]; }
+
+/* -inf is a number; NaN and +inf are not. */
+static borel_status verdict(double logdensity, borel_error *error) {
+  if (logdensity == -INFINITY) return BOREL_REJECT;
+  if (isfinite(logdensity)) return BOREL_OK;
+  return borel_fail(error, BOREL_DOMAIN, "the log-density is %s", isnan(logdensity) ? "NaN" : "+inf");
+}
+
+static const borel_layout *target_layout(borel_target *target, uint32_t id) {
+  return id == 0 ? &((model_target *)target)->model->layout : NULL;
+}
+
+static borel_status target_logdensity(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *logdensity,
+                                      borel_error *error) {
+  model_target *t = (model_target *)target;
+  (void)layout;
+  evaluate(t, DENSITY, &t->work[DENSITY], u, z);
+  *logdensity = *output(t->model->programs[DENSITY], &t->work[DENSITY], 0);
+  return verdict(*logdensity, error);
+}
+
+static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *logdensity,
+                                    double *gradient, borel_error *error) {
+  model_target *t = (model_target *)target;
+  const borel_model *model = t->model;
+  (void)layout;
+  evaluate(t, GRADIENT, &t->work[GRADIENT], u, z);
+  *logdensity = *output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
+  for (size_t i = 0, k = 0; i < model->layout.site_count; i++)
+    if (model->sites[i].block == BOREL_SITE_U)
+      memcpy(gradient + model->sites[i].offset, output(model->programs[GRADIENT], &t->work[GRADIENT], ++k), 8 * model->sites[i].size);
+  return verdict(*logdensity, error);
+}
+
+static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *prior,
+                                 double *likelihood, borel_error *error) {
+  model_target *t = (model_target *)target;
+  (void)layout;
+  fill_inputs(t->model, t->model->split, &t->split, u, z);
+  borel_program_interpret(t->model->split, &t->split);
+  *prior = *output(t->model->split, &t->split, 0);
+  *likelihood = *output(t->model->split, &t->split, 1);
+  return verdict(*prior + *likelihood, error);
+}
+
+static const borel_target_ops target_ops = {
+    .size = sizeof(borel_target_ops),
+    .layout = target_layout,
+    .logdensity = target_logdensity,
+    .gradient = target_gradient,
+    .split = target_split,
+};
+
+static void source_close(const borel_source *source, borel_target *target) {
+  (void)source;
+  model_target *t = (model_target *)target;
+  if (!t) return;
+  for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->work[f]);
+  borel_workspace_free(&t->split);
+  free(t);
+}
+
+static borel_status source_open(const borel_source *source, borel_target **target, borel_error *error) {
+  const borel_model *model = (const borel_model *)source;
+  model_target *t = calloc(1, sizeof *t);
+  if (!t) return no_memory(error);
+  t->target.ops = &target_ops;
+  t->model = model;
+  borel_status status = borel_workspace_new(model->split, &t->split, error);
+  for (int f = 0; f < FUNCTIONS && !status; f++) status = borel_workspace_new(model->programs[f], &t->work[f], error);
+  if (status) source_close(source, &t->target);
+  else *target = &t->target;
+  return status;
+}
+
+static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u, const int64_t *z, double *out,
+                                     borel_error *error) {
+  const borel_model *model = (const borel_model *)source;
+  model_target *t = (model_target *)target;
+  (void)error;
+  evaluate(t, VALUES, &t->work[VALUES], u, z);
+  for (size_t i = 0; i < model->source.value_count; i++)
+    memcpy(out + model->values[i].offset, output(model->programs[VALUES], &t->work[VALUES], i), 8 * model->values[i].size);
+  return BOREL_OK;
+}
+
+borel_status borel_model_terms(const borel_model *model, const double *u, const int64_t *z, double *out, borel_error *error) {
+  borel_workspace w;
+  borel_status status = borel_workspace_new(model->each_term, &w, error);
+  if (status) return status;
+  fill_inputs(model, model->each_term, &w, u, z);
+  borel_program_interpret(model->each_term, &w);
+  for (size_t i = 0; i < model->term_count; i++) out[i] = *output(model->each_term, &w, i);
+  borel_workspace_free(&w);
+  return BOREL_OK;
+}
+
+static void source_explain(const borel_source *source, const double *u, const int64_t *z, char *text, size_t size) {
+  const borel_model *model = (const borel_model *)source;
+  double *terms = malloc((model->term_count + 1) * sizeof *terms);
+  size_t used = 0;
+  int shown = 0;
+  text[0] = 0;
+  if (!terms || borel_model_terms(model, u, z, terms, NULL) != BOREL_OK) {
+    free(terms);
+    return;
+  }
+  for (size_t i = 0; i < model->term_count && shown < 3 && used < size; i++)
+    if (!isfinite(terms[i])) {
+      int n = snprintf(text + used, size - used, "%s%s is %s", shown++ ? ", " : "", model->terms[i].label,
+                       isnan(terms[i]) ? "NaN" : terms[i] > 0 ? "+inf" : "-inf");
+      used += n > 0 ? (size_t)n : 0;
+    }
+  if (!shown) snprintf(text, size, "every term is finite, but the gradient is not");
+  free(terms);
+}
+
+/* ---- building ------------------------------------------------------------------------------------------- */
+
+static borel_node sum_terms(borel_model *model, int likelihood, borel_error *error) {
+  borel_node *list = malloc((model->term_count + 1) * sizeof *list);
+  size_t count = 0, merged = 0;
+  if (!list) return BOREL_NO_NODE;
+  for (size_t i = 0; i < model->term_count; i++)
+    if (model->terms[i].likelihood == likelihood) list[count++] = model->terms[i].node;
+  borel_node sum = borel_graph_reroll(model->graph, list, count, &merged, error);
+  free(list);
+  model->rerolled += merged;
+  return sum;
+}
+
+static borel_status plan_programs(borel_model *model, borel_error *error) {
+  borel_graph *G = model->graph;
+  borel_node prior = sum_terms(model, 0, error), likelihood = sum_terms(model, 1, error);
+  if (prior == BOREL_NO_NODE || likelihood == BOREL_NO_NODE) return BOREL_INTERNAL;
+  borel_node total = borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){prior, likelihood}, 2, 0, NULL, error);
+  size_t sites = model->layout.site_count, wanted = 0;
+  borel_node *wrt = malloc((sites + 1) * sizeof *wrt), *outputs = malloc((sites + model->term_count + 2) * sizeof *outputs);
+  borel_status status = BOREL_INTERNAL;
+  if (!wrt || !outputs || total == BOREL_NO_NODE) goto done;
+  for (size_t i = 0; i < sites; i++)
+    if (model->sites[i].block == BOREL_SITE_U) wrt[wanted++] = model->inputs[i];
+  outputs[0] = total;
+  if ((status = borel_graph_gradient(G, total, wrt, wanted, outputs + 1, error))) goto done;
+  status = BOREL_INTERNAL;
+  if (!(model->programs[DENSITY] = borel_program_new(G, &total, 1, error))) goto done;
+  if (!(model->programs[GRADIENT] = borel_program_new(G, outputs, wanted + 1, error))) goto done;
+  if (!(model->programs[VALUES] = borel_program_new(G, model->value_nodes, model->source.value_count, error))) goto done;
+  if (!(model->split = borel_program_new(G, (borel_node[]){prior, likelihood}, 2, error))) goto done;
+  for (size_t i = 0; i < model->term_count; i++) outputs[i] = model->terms[i].node;
+  if (!(model->each_term = borel_program_new(G, outputs, model->term_count, error))) goto done;
+  status = BOREL_OK;
+done:
+  free(wrt);
+  free(outputs);
+  return status;
+}
+
+static void choose_engine(borel_model *model, borel_engine engine, borel_status *status, borel_error *error) {
+  size_t statements = 0;
+  for (int f = 0; f < FUNCTIONS; f++) statements += model->programs[f]->tables->statements;
+  int optimise = statements <= BOREL_STATEMENTS_O2 ? 2 : 1, native = engine != BOREL_ENGINE_INTERPRETER;
+  const char *why = "as asked";
+  char reason[300];
+  if (engine == BOREL_ENGINE_AUTO && statements > BOREL_STATEMENTS_NATIVE) {
+    native = 0;
+    snprintf(reason, sizeof reason, "%zu statements are more than %d, above which the C compiler takes too long", statements, BOREL_STATEMENTS_NATIVE);
+    why = reason;
+  }
+  borel_error trouble = {0};
+  if (native) {
+    *status = borel_compile(model->text.bytes, optimise, function_names, FUNCTIONS, model->native, &model->compiled, &trouble);
+    if (*status && engine == BOREL_ENGINE_AUTO) {
+      *status = BOREL_OK;
+      native = 0;
+      memset(model->native, 0, sizeof model->native);
+      snprintf(reason, sizeof reason, "%.280s", trouble.message);
+      why = reason;
+    } else if (*status) {
+      *error = trouble;
+    }
+  }
+  uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(BOREL_BUILD_ID, native ? 1 : 2));
+  if (native) id = borel_hash_text(borel_compiler_text(optimise), id);
+  snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter", (unsigned long long)id);
+  if (native) snprintf(model->engine_text, sizeof model->engine_text, "native code (%.400s)", borel_compiler_text(optimise));
+  else snprintf(model->engine_text, sizeof model->engine_text, "interpreter (%.300s)", why);
+}
+
+borel_status borel_model_build(borel_model *model, borel_engine engine, borel_error *error) {
+  if (model->layout.site_count == 0)
+    return borel_fail(error, BOREL_ARG, "the model has no sites: it calls sample nowhere, so there is nothing to infer");
+  if (borel_graph_size(model->graph) > UINT32_MAX / 4) return borel_fail(error, BOREL_ARG, "the model is too large");
+  borel_status status = plan_programs(model, error);
+  if (status) return status;
+  borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);
+  for (int f = 0; f < FUNCTIONS; f++) borel_emit_program(model->programs[f], function_names[f], &model->text);
+  if (model->text.failed) return no_memory(error);
+  choose_engine(model, engine, &status, error);
+  model->layout.sites = model->sites;
+  model->source.layout = &model->layout;
+  model->source.values = model->values;
+  model->source.open = source_open;
+  model->source.close = source_close;
+  model->source.constrain = source_constrain;
+  model->source.explain = source_explain;
+  return status;
+}
+
+const borel_source *borel_model_source(const borel_model *model) { return &model->source; }
+size_t borel_model_term_count(const borel_model *model) { return model->term_count; }
+const char *borel_model_term_label(const borel_model *model, size_t i) { return model->terms[i].label; }
+const char *borel_model_text(const borel_model *model) { return model->text.bytes; }
+const char *borel_model_engine_id(const borel_model *model) { return model->engine_id; }
+const char *borel_model_engine_text(const borel_model *model) { return model->engine_text; }
+int borel_model_compiled(const borel_model *model) { return model->compiled; }
+size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }
