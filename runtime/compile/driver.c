@@ -27,6 +27,13 @@ extern char **environ;
 
 enum { COMPILE_SECONDS = 120, CACHE_MEGABYTES = 256 };
 
+/* BOREL_CC_SECONDS, else COMPILE_SECONDS. */
+static double compile_seconds(void) {
+  const char *chosen = getenv("BOREL_CC_SECONDS");
+  double seconds = chosen ? strtod(chosen, NULL) : 0;
+  return seconds > 0 ? seconds : COMPILE_SECONDS;
+}
+
 static atomic_size_t compile_count;
 size_t borel_compile_count(void) { return atomic_load(&compile_count); }
 
@@ -38,7 +45,8 @@ static const char *compiler(void) {
 /* Two levels of x86-64 only, so that machines of a fleet share results: baseline and v3 (AVX2, FMA). */
 static const char *machine_flag(void) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return "-march=x86-64-v3";
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    return "-march=x86-64-v3";
   return "-march=x86-64";
 #else
   return "-O2";
@@ -47,64 +55,82 @@ static const char *machine_flag(void) {
 
 /* ---- running the compiler ------------------------------------------------------------------------- */
 
+static double seconds_since(const struct timespec *start) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+}
+
+/* The end of `child`, waited for until `limit` seconds after `start`, then enforced. */
+static int finish(pid_t child, const struct timespec *start, double limit) {
+  int raw = 0;
+  pid_t ended;
+  while ((ended = waitpid(child, &raw, WNOHANG)) == 0 && seconds_since(start) < limit)
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  if (ended == 0) {
+    kill(-child, SIGKILL);
+    while (waitpid(child, &raw, 0) < 0 && errno == EINTR) {}
+    return -1;
+  }
+  return ended == child && WIFEXITED(raw) ? WEXITSTATUS(raw) : -1;
+}
+
+/* A file in memory that holds `text`, at its start: unlike a pipe it needs no reader. */
+static int text_file(const char *text, size_t length) {
+  int file = memfd_create("borel-source", MFD_CLOEXEC);
+  for (size_t sent = 0; file >= 0 && sent < length;) {
+    ssize_t n = write(file, text + sent, length - sent);
+    if (n > 0)
+      sent += (size_t)n;
+    else if (errno != EINTR)
+      close(file), file = -1;
+  }
+  if (file >= 0) lseek(file, 0, SEEK_SET);
+  return file;
+}
+
 /* Runs argv with stdin from `input`, both outputs into `said` (capacity > 0). Returns the exit status, or -1
  * when it could not be started, ran out of time, or died. */
 static int run(char *const *argv, const char *input, size_t length, char *said, size_t capacity) {
-  int in[2], out[2];
+  int in = text_file(input, length), out[2];
   said[0] = 0;
-  if (pipe2(in, O_CLOEXEC)) return -1;
-  if (pipe2(out, O_CLOEXEC)) return close(in[0]), close(in[1]), -1;
+  if (in < 0) return -1;
+  if (pipe2(out, O_CLOEXEC)) return close(in), -1;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, in, 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   posix_spawn_file_actions_adddup2(&actions, out[1], 2);
   posix_spawnattr_t attributes; /* a group of its own: on a timeout cc1 and as die with the driver */
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  struct timespec start;
+  clock_gettime(CLOCK_MONOTONIC, &start);
   pid_t child;
   int failed = posix_spawnp(&child, argv[0], &actions, &attributes, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  close(in[0]);
+  close(in);
   close(out[1]);
   int status = -1;
   if (!failed) {
     struct rlimit memory = {4ull << 30, 4ull << 30};
     prlimit(child, RLIMIT_AS, &memory, NULL);
-    fcntl(in[1], F_SETFL, O_NONBLOCK);
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    size_t sent = 0, got = 0;
-    int writing = 1, reading = 1, late = 0;
-    if (!length) close(in[1]), writing = 0;
-    while (reading) {
-      struct pollfd fds[2] = {{out[0], POLLIN, 0}, {writing ? in[1] : -1, POLLOUT, 0}};
-      if (poll(fds, 2, 1000) < 0 && errno != EINTR) break;
-      if (fds[1].revents) {
-        ssize_t n = write(in[1], input + sent, length - sent);
-        if (n > 0) sent += (size_t)n;
-        if (sent == length || (n < 0 && errno != EAGAIN && errno != EINTR)) close(in[1]), writing = 0;
+    const double limit = compile_seconds();
+    size_t got = 0;
+    for (int reading = 1; reading && seconds_since(&start) < limit;) {
+      struct pollfd fds = {out[0], POLLIN, 0};
+      if (poll(&fds, 1, 100) <= 0) continue;
+      char buffer[4096];
+      ssize_t n = read(out[0], buffer, sizeof buffer);
+      if (n == 0 || (n < 0 && errno != EINTR)) reading = 0;
+      if (n > 0 && got + 1 < capacity) {
+        size_t keep = (size_t)n < capacity - 1 - got ? (size_t)n : capacity - 1 - got;
+        memcpy(said + got, buffer, keep);
+        said[got += keep] = 0;
       }
-      if (fds[0].revents) {
-        char buffer[4096];
-        ssize_t n = read(out[0], buffer, sizeof buffer);
-        if (n == 0 || (n < 0 && errno != EINTR)) reading = 0;
-        if (n > 0 && got + 1 < capacity) {
-          size_t keep = (size_t)n < capacity - 1 - got ? (size_t)n : capacity - 1 - got;
-          memcpy(said + got, buffer, keep);
-          said[got += keep] = 0;
-        }
-      }
-      clock_gettime(CLOCK_MONOTONIC, &now);
-      if (!late && now.tv_sec - start.tv_sec > COMPILE_SECONDS) late = 1, kill(-child, SIGKILL);
     }
-    if (writing) close(in[1]);
-    int raw;
-    while (waitpid(child, &raw, 0) < 0 && errno == EINTR) {}
-    status = WIFEXITED(raw) && !late ? WEXITSTATUS(raw) : -1;
-  } else {
-    close(in[1]);
+    status = finish(child, &start, limit);
   }
   close(out[0]);
   return status;
@@ -115,10 +141,11 @@ static pthread_once_t compiler_once = PTHREAD_ONCE_INIT;
 
 static void ask_compiler(void) {
   char said[300], *argv[] = {(char *)compiler(), "--version", NULL};
-  if (run(argv, NULL, 0, said, sizeof said) != 0) return;
+  if (run(argv, "", 0, said, sizeof said) != 0) return;
   said[strcspn(said, "\n")] = 0;
   for (int level = 1; level <= 2; level++)
-    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize %s", said, level, machine_flag());
+    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize %s", said, level,
+             machine_flag());
 }
 
 const char *borel_compiler_text(int optimise) {
@@ -149,10 +176,14 @@ static int make_folders(char *path) {
 static int open_cache(void) {
   char path[4000];
   const char *own = getenv("BOREL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-  if (own && *own) snprintf(path, sizeof path, "%s", own);
-  else if (xdg && *xdg) snprintf(path, sizeof path, "%s/borel", xdg);
-  else if (home && *home) snprintf(path, sizeof path, "%s/.cache/borel", home);
-  else return -1;
+  if (own && *own)
+    snprintf(path, sizeof path, "%s", own);
+  else if (xdg && *xdg)
+    snprintf(path, sizeof path, "%s/borel", xdg);
+  else if (home && *home)
+    snprintf(path, sizeof path, "%s/.cache/borel", home);
+  else
+    return -1;
   if (make_folders(path)) return -1;
   int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0 && !is_private(folder)) close(folder), folder = -1;
@@ -181,7 +212,9 @@ static void trim_cache(int folder) {
   for (struct dirent *entry; (entry = readdir(listing));) {
     struct stat st;
     size_t length = strlen(entry->d_name);
-    if (length < 4 || length >= sizeof files->name || strcmp(entry->d_name + length - 3, ".so") || fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) continue;
+    if (length < 4 || length >= sizeof files->name || strcmp(entry->d_name + length - 3, ".so") ||
+        fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+      continue;
     if (count == room) {
       cached *more = realloc(files, (room = 2 * room + 64) * sizeof *more);
       if (!more) break;
@@ -201,7 +234,8 @@ static void trim_cache(int folder) {
   free(files);
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------------------------
+ */
 
 /* Loads the object at `path`, open as fd; where its file system forbids execution, from memory. The loader
  * knows objects by path, so a path must never name two of them: the cache's hold the hash. */
@@ -233,24 +267,43 @@ static void *load_cached(int folder, const char *name) {
 static borel_status compile_to(const char *source, int optimise, const char *path, borel_error *error) {
   char level[8], said[4000];
   snprintf(level, sizeof level, "-O%d", optimise);
-  char *argv[] = {(char *)compiler(), "-x", "c", "-", "-o", (char *)path, "-shared", "-fPIC", level, "-ftree-vectorize",
-                  (char *)machine_flag(), "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off",
-                  "-fvect-cost-model=unlimited", "-std=gnu17", "-w", "-lm", NULL};
-  atomic_fetch_add(&compile_count, 1);
+  char *argv[] = {(char *)compiler(),
+                  "-x",
+                  "c",
+                  "-",
+                  "-o",
+                  (char *)path,
+                  "-shared",
+                  "-fPIC",
+                  level,
+                  "-ftree-vectorize",
+                  (char *)machine_flag(),
+                  "-fopenmp-simd",
+                  "-fno-math-errno",
+                  "-fno-trapping-math",
+                  "-ffp-contract=off",
+                  "-fvect-cost-model=unlimited",
+                  "-std=gnu17",
+                  "-w",
+                  "-lm",
+                  NULL};
   int status = run(argv, source, strlen(source), said, sizeof said);
   if (status == 0) return BOREL_OK;
   const char *line = strstr(said, "error"); /* the first complaint, on one line */
   line = line ? line : said;
-  return borel_fail(error, BOREL_IO, "the C compiler '%s' failed on the model's code: %.*s", compiler(), (int)strcspn(line, "\n"),
-                    *line ? line : "it was stopped (time or memory limit)");
+  return borel_fail(error, BOREL_IO, "the C compiler '%s' failed on the model's code: %.*s", compiler(),
+                    (int)strcspn(line, "\n"), *line ? line : "it was stopped (time or memory limit)");
 }
 
 borel_status borel_compile(const char *source, int optimise, const char *const *names, size_t count,
                            borel_native_function *functions, int *compiled, borel_error *error) {
   const char *text = borel_compiler_text(optimise);
   if (compiled) *compiled = 0;
-  if (!text) return borel_fail(error, BOREL_IO, "there is no C compiler '%s' (set BOREL_CC, or install gcc)", compiler());
-  uint64_t low = borel_hash_text(source, borel_hash_text(text, 1)), high = borel_hash_text(source, borel_hash_text(text, 2));
+  if (!text)
+    return borel_fail(error, BOREL_IO, "the C compiler '%s' does not run (set BOREL_CC, or install gcc)",
+                      compiler());
+  uint64_t low = borel_hash_text(source, borel_hash_text(text, 1)),
+           high = borel_hash_text(source, borel_hash_text(text, 2));
   char name[64], making[120], path[160];
   snprintf(name, sizeof name, "%016llx%016llx.so", (unsigned long long)high, (unsigned long long)low);
   int folder = open_cache();
@@ -258,10 +311,13 @@ borel_status borel_compile(const char *source, int optimise, const char *const *
   borel_status status = BOREL_OK;
   if (!object) {
     char own[] = "/tmp/borel-XXXXXX"; /* no cache: compile into a private folder and forget it */
-    if (folder < 0 && !mkdtemp(own)) return borel_fail(error, BOREL_IO, "no folder to compile in: %s", strerror(errno));
-    snprintf(making, sizeof making, "making-%ld-%zu", (long)getpid(), borel_compile_count());
-    if (folder < 0) snprintf(path, sizeof path, "%s/%s", own, name);
-    else snprintf(path, sizeof path, "/proc/%ld/fd/%d/%s", (long)getpid(), folder, making);
+    if (folder < 0 && !mkdtemp(own))
+      return borel_fail(error, BOREL_IO, "no folder to compile in: %s", strerror(errno));
+    snprintf(making, sizeof making, "making-%ld-%zu", (long)getpid(), atomic_fetch_add(&compile_count, 1));
+    if (folder < 0)
+      snprintf(path, sizeof path, "%s/%s", own, name);
+    else
+      snprintf(path, sizeof path, "/proc/%ld/fd/%d/%s", (long)getpid(), folder, making);
     status = compile_to(source, optimise, path, error);
     if (!status && compiled) *compiled = 1;
     if (!status) chmod(path, 0600);
@@ -279,7 +335,8 @@ borel_status borel_compile(const char *source, int optimise, const char *const *
     }
     if (!status && !object) {
       const char *why = dlerror();
-      status = borel_fail(error, BOREL_IO, "the compiled model does not load: %s", why ? why : "the cache folder changed hands");
+      status = borel_fail(error, BOREL_IO, "the compiled model does not load: %s",
+                          why ? why : "the cache folder changed hands");
     }
   }
   if (folder >= 0) close(folder);

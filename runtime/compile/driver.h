@@ -14,7 +14,8 @@ typedef void (*borel_native_function)(void *const *slots, const double *constant
 const char *borel_compiler_text(int optimise);
 
 /* Compiles `source` (or finds it in the cache) and looks up names[count]. *compiled (may be NULL) tells
- * whether the compiler ran. Limits: 120 s and 4 GB for the compiler. On IO errors the message has the
+ * whether the compiler ran. Limits for the compiler: 4 GB, and 120 s or
+ * BOREL_CC_SECONDS. On IO errors the message has the
  * first line of what the compiler said. */
 borel_status borel_compile(const char *source, int optimise, const char *const *names, size_t count,
                            borel_native_function *functions, int *compiled, borel_error *);

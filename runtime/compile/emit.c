@@ -14,7 +14,9 @@
 
 /* ---- spelling ---------------------------------------------------------------------------------------- */
 
-static const char *type_of(const borel_node_info *node) { return node->dtype == BOREL_I64 ? "long long" : "double"; }
+static const char *type_of(const borel_node_info *node) {
+  return node->dtype == BOREL_I64 ? "long long" : "double";
+}
 
 void borel_emit_extent(const borel_program *p, int64_t extent, borel_text *out) {
   for (size_t k = 0; k < p->tables->extent_count; k++)
@@ -36,40 +38,55 @@ void borel_emit_size(const borel_program *p, const borel_shape *shape, borel_tex
     if (symbols++) borel_text_printf(out, " * ");
     borel_emit_extent(p, shape->extent[i], out);
   }
-  if (!symbols) borel_text_printf(out, "%lld", (long long)constant);
-  else if (constant != 1) borel_text_printf(out, " * %lld", (long long)constant);
+  if (!symbols)
+    borel_text_printf(out, "%lld", (long long)constant);
+  else if (constant != 1)
+    borel_text_printf(out, " * %lld", (long long)constant);
 }
 
 static void emit_number(const borel_program *p, const borel_node_info *node, borel_text *out) {
   const borel_tables *tables = p->tables;
+  if (node->dtype == BOREL_I64 && (int64_t)node->value != node->attr) { /* not exact as a double */
+    borel_text_printf(out, "(long long)0x%llxULL", (unsigned long long)node->attr);
+    return;
+  }
   for (size_t k = 0; k < tables->constant_count; k++)
     if (memcmp(&tables->constants[k], &node->value, sizeof node->value) == 0) {
       borel_text_printf(out, node->dtype == BOREL_I64 ? "(long long)c[%zu]" : "c[%zu]", k);
       return;
     }
-  if (node->dtype == BOREL_I64) borel_text_printf(out, "%lldLL", (long long)node->attr);
-  else borel_text_printf(out, "%.1f", node->value);
+  if (node->dtype == BOREL_I64)
+    borel_text_printf(out, "%lldLL", (long long)node->attr);
+  else
+    borel_text_printf(out, "%.1f", node->value);
 }
 
 void borel_emit_scalar(const borel_program *p, borel_node i, borel_text *out) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  if (node->op == BOREL_OP_SCALAR) emit_number(p, node, out);
-  else borel_text_printf(out, "s%d", p->number[i]);
+  if (node->op == BOREL_OP_SCALAR)
+    emit_number(p, node, out);
+  else
+    borel_text_printf(out, "s%d", p->number[i]);
 }
 
 void borel_emit_pointer(const borel_program *p, borel_node i, int writable, borel_text *out) {
-  borel_text_printf(out, "((%s%s *)b[%d])", writable ? "" : "const ", type_of(borel_graph_at(p->graph, i)), p->slot_of[i]);
+  borel_text_printf(out, "((%s%s *)b[%d])", writable ? "" : "const ", type_of(borel_graph_at(p->graph, i)),
+                    p->slot_of[i]);
 }
 
 /* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
 static void emit_operand(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
-  if (borel_graph_at(p->graph, i)->shape.rank == 0) borel_emit_scalar(p, i, out);
-  else if (p->group_of[i] == k) borel_text_printf(out, "r%d", p->number[i]);
-  else borel_text_printf(out, "p%d[i]", p->slot_of[i]);
+  if (borel_graph_at(p->graph, i)->shape.rank == 0)
+    borel_emit_scalar(p, i, out);
+  else if (p->group_of[i] == k)
+    borel_text_printf(out, "r%d", p->number[i]);
+  else
+    borel_text_printf(out, "p%d[i]", p->slot_of[i]);
 }
 
 /* The place, in a smaller array, of element i of the shape it is stretched to. */
-static void emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to, borel_text *out) {
+static void emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to,
+                                 borel_text *out) {
   int terms = 0;
   for (int d = to->rank - 1, s = from->rank - 1; s >= 0; d--, s--) {
     if (from->extent[s] == 1) continue;
@@ -115,7 +132,8 @@ static void emit_value(const borel_program *p, int32_t k, borel_node i, borel_te
       emit_operand(p, k, args[1], out);
       borel_text_printf(out, " >= ");
       borel_emit_size(p, &first->shape, out);
-      borel_text_printf(out, " ? __builtin_nan(\"\") : ");
+      borel_text_printf(
+          out, " ? %s : ", node->dtype == BOREL_I64 ? "0x7ff8000000000000LL" : "__builtin_nan(\"\")");
     }
     if (first->shape.rank == 0) {
       borel_emit_scalar(p, args[0], out);
@@ -167,12 +185,16 @@ static void emit_loop_pointers(const borel_program *p, int32_t k, borel_text *ou
       int seen = 0; /* an earlier argument of this group? Groups are short enough for a search */
       for (size_t q = 0; q <= j && !seen; q++) {
         uint32_t end = q == j ? a : borel_graph_at(p->graph, group->nodes[q])->arg_count;
-        for (uint32_t e = 0; e < end && !seen; e++) seen = borel_graph_args(p->graph, group->nodes[q])[e] == arg;
+        for (uint32_t e = 0; e < end && !seen; e++)
+          seen = borel_graph_args(p->graph, group->nodes[q])[e] == arg;
       }
-      if (!seen) borel_text_printf(out, "    const %s *restrict const p%d = (const %s *)b[%d];\n", type_of(from), p->slot_of[arg], type_of(from), p->slot_of[arg]);
+      if (!seen)
+        borel_text_printf(out, "    const %s *restrict const p%d = (const %s *)b[%d];\n", type_of(from),
+                          p->slot_of[arg], type_of(from), p->slot_of[arg]);
     }
     if (p->stored[node] && info->shape.rank > 0)
-      borel_text_printf(out, "    %s *restrict const q%d = (%s *)b[%d];\n", type_of(info), p->slot_of[node], type_of(info), p->slot_of[node]);
+      borel_text_printf(out, "    %s *restrict const q%d = (%s *)b[%d];\n", type_of(info), p->slot_of[node],
+                        type_of(info), p->slot_of[node]);
   }
 }
 
@@ -183,15 +205,18 @@ static int is_reduction(const borel_program *p, borel_node i) {
 static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) borel_text_printf(out, "  double s%d;\n", p->number[group->nodes[j]]);
+    if (is_reduction(p, group->nodes[j]))
+      borel_text_printf(out, "  double s%d;\n", p->number[group->nodes[j]]);
   borel_text_printf(out, "  {\n");
   emit_loop_pointers(p, k, out);
   borel_text_printf(out, "    const long long size = ");
   borel_emit_size(p, &group->shape, out);
   borel_text_printf(out, ";\n");
   for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) borel_text_printf(out, "    double a%d[8] = {0};\n", p->number[group->nodes[j]]);
-  borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 8)\n#pragma omp simd\n      for (int l = 0; l < 8; l++) {\n"
+    if (is_reduction(p, group->nodes[j]))
+      borel_text_printf(out, "    double a%d[8] = {0};\n", p->number[group->nodes[j]]);
+  borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 8)\n#pragma omp simd\n      for (int l "
+                         "= 0; l < 8; l++) {\n"
                          "        const long long i = i0 + l;\n");
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
@@ -211,7 +236,10 @@ static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t j = 0; j < group->count; j++)
     if (is_reduction(p, group->nodes[j])) {
       int a = p->number[group->nodes[j]];
-      borel_text_printf(out, "    s%d = ((a%d[0] + a%d[4]) + (a%d[1] + a%d[5])) + ((a%d[2] + a%d[6]) + (a%d[3] + a%d[7]));\n", a, a, a, a, a, a, a, a, a);
+      borel_text_printf(
+          out,
+          "    s%d = ((a%d[0] + a%d[4]) + (a%d[1] + a%d[5])) + ((a%d[2] + a%d[6]) + (a%d[3] + a%d[7]));\n", a,
+          a, a, a, a, a, a, a, a);
     }
   borel_text_printf(out, "  }\n");
   for (size_t j = 0; j < group->count; j++)
@@ -275,13 +303,19 @@ static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
   const borel_region *region = info->region;
   const borel_program *body = group->body;
   size_t nc = region->carries, ns = region->sequences, no = region->output_count;
-  for (size_t i = 0; i < nc; i++) emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL, p->slot_of[args[i]], NULL);
-  for (size_t i = nc + ns; i < info->arg_count; i++) emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL, p->slot_of[args[i]], NULL);
+  for (size_t i = 0; i < nc; i++)
+    emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL,
+              p->slot_of[args[i]], NULL);
+  for (size_t i = nc + ns; i < info->arg_count; i++)
+    emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL,
+              p->slot_of[args[i]], NULL);
   char t[16];
   borel_text_printf(out, "  {\n  const long long steps = ");
   borel_emit_extent(p, info->attr, out);
   snprintf(t, sizeof t, "t%d", p->number[node]);
-  borel_text_printf(out, ";\n  for (long long step = 0; step < steps; step++) {\n    const long long %s = %s;\n", t, region->reverse ? "steps - 1 - step" : "step");
+  borel_text_printf(out,
+                    ";\n  for (long long step = 0; step < steps; step++) {\n    const long long %s = %s;\n",
+                    t, region->reverse ? "steps - 1 - step" : "step");
   for (size_t i = 0; i < ns; i++) {
     borel_shape element = borel_graph_at(p->graph, args[nc + i])->shape;
     memmove(element.extent, element.extent + 1, sizeof *element.extent * (size_t)--element.rank);
@@ -301,8 +335,10 @@ static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
     for (size_t i = 0; i < nc; i++) {
       const borel_shape *shape = &borel_graph_at(body->graph, region->outputs[i])->shape;
       borel_text_printf(out, "    __builtin_memcpy(");
-      if (pass == 0) borel_text_printf(out, "aside0, (const double *)b[%d], 8 * (", body->slot_of[region->outputs[i]]);
-      else borel_text_printf(out, "(double *)b[%d], aside1, 8 * (", body->input_slot[i]);
+      if (pass == 0)
+        borel_text_printf(out, "aside0, (const double *)b[%d], 8 * (", body->slot_of[region->outputs[i]]);
+      else
+        borel_text_printf(out, "(double *)b[%d], aside1, 8 * (", body->input_slot[i]);
       borel_emit_size(p, shape, out);
       borel_text_printf(out, "));\n    aside%d += ", pass);
       borel_emit_size(p, shape, out);
@@ -313,7 +349,8 @@ static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t j = 1; j < group->count; j++) {
     borel_node i = group->nodes[j];
     const borel_node_info *part = borel_graph_at(p->graph, i);
-    if ((size_t)part->attr < nc) emit_copy(p, &part->shape, out, p->slot_of[i], NULL, body->input_slot[part->attr], NULL);
+    if ((size_t)part->attr < nc)
+      emit_copy(p, &part->shape, out, p->slot_of[i], NULL, body->input_slot[part->attr], NULL);
     if (part->shape.rank == 0) {
       borel_text_printf(out, "  const %s s%d = ", type_of(part), p->number[i]);
       borel_emit_pointer(p, i, 0, out);
@@ -333,26 +370,31 @@ static void emit_body(const borel_program *p, borel_text *out) {
     borel_text_printf(out, ";\n");
   }
   for (size_t k = 0; k < p->group_count; k++) switch (p->groups[k].kind) {
-      case BOREL_GROUP_SCALARS: emit_scalars(p, (int32_t)k, out); break;
-      case BOREL_GROUP_LOOP: emit_loop(p, (int32_t)k, out); break;
-      case BOREL_GROUP_STRUCTURED: emit_structured(p, (int32_t)k, out); break;
-      case BOREL_GROUP_SCAN: emit_scan(p, (int32_t)k, out); break;
+    case BOREL_GROUP_SCALARS: emit_scalars(p, (int32_t)k, out); break;
+    case BOREL_GROUP_LOOP: emit_loop(p, (int32_t)k, out); break;
+    case BOREL_GROUP_STRUCTURED: emit_structured(p, (int32_t)k, out); break;
+    case BOREL_GROUP_SCAN: emit_scan(p, (int32_t)k, out); break;
     }
 }
 
 void borel_emit_program(const borel_program *p, const char *name, borel_text *out) {
-  borel_text_printf(out, "\nvoid %s(void *const *restrict b, const double *restrict c, const long long *restrict n) {\n"
-                         "  (void)c, (void)n;\n", name);
+  borel_text_printf(
+      out,
+      "\nvoid %s(void *const *restrict b, const double *restrict c, const long long *restrict n) {\n"
+      "  (void)c, (void)n;\n",
+      name);
   emit_inputs(p, out);
   emit_body(p, out);
   borel_text_printf(out, "}\n");
 }
 
-/* ---- prelude -------------------------------------------------------------------------------------------- */
+/* ---- prelude --------------------------------------------------------------------------------------------
+ */
 
 static void note_ops(const borel_program *p, uint8_t *used) {
   for (size_t k = 0; k < p->group_count; k++) {
-    for (size_t j = 0; j < p->groups[k].count; j++) used[borel_graph_at(p->graph, p->groups[k].nodes[j])->op] = 1;
+    for (size_t j = 0; j < p->groups[k].count; j++)
+      used[borel_graph_at(p->graph, p->groups[k].nodes[j])->op] = 1;
     if (p->groups[k].body) note_ops(p->groups[k].body, used);
   }
 }
@@ -367,25 +409,31 @@ static const struct {
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
-  borel_text_printf(out, "#if defined(__x86_64__) && defined(__linux__)\n#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
+  borel_text_printf(out, "#if defined(__x86_64__) && defined(__linux__)\n#define VECTOR "
+                         "__attribute__((simd(\"notinbranch\"), const))\n"
                          "#else\n#define VECTOR __attribute__((const))\n#endif\n");
-  static const char *const vector_functions[] = {"exp", "log", "sin", "cos", "log1p", "expm1", "tanh", "erf", "erfc", "tan",
-                                                 "asin", "acos", "atan", "sinh", "cosh"};
+  static const char *const vector_functions[] = {"exp",   "log",  "sin",  "cos",  "log1p",
+                                                 "expm1", "tanh", "erf",  "erfc", "tan",
+                                                 "asin",  "acos", "atan", "sinh", "cosh"};
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
     borel_text_printf(out, "VECTOR double %s(double);\n", vector_functions[i]);
-  borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), ceil(double), sqrt(double), lgamma_r(double, int *);\n");
+  borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
+                         "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
   for (size_t s = 0; s < sizeof specials / sizeof *specials; s++)
     for (int op = 0; op < BOREL_OP_COUNT; op++)
-      if (used[op] && borel_op_get((borel_op)op)->expression && strstr(borel_op_get((borel_op)op)->expression, specials[s].name)) {
+      if (used[op] && borel_op_get((borel_op)op)->expression &&
+          strstr(borel_op_get((borel_op)op)->expression, specials[s].name)) {
         borel_text_printf(out, "%s\n", specials[s].text);
         break;
       }
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (!used[op] || info->kind != BOREL_CLASS_ELEMENTWISE) continue;
-    borel_text_printf(out, "static inline __attribute__((always_inline)) %s op_%s(", info->result == 'I' ? "long long" : "double", info->name);
+    borel_text_printf(out, "static inline __attribute__((always_inline)) %s op_%s(",
+                      info->result == 'I' ? "long long" : "double", info->name);
     for (int a = 0; a < info->arity; a++)
-      borel_text_printf(out, "%s%s %c", a ? ", " : "", info->types[a] == 'I' ? "long long" : "double", 'a' + a);
+      borel_text_printf(out, "%s%s %c", a ? ", " : "", info->types[a] == 'I' ? "long long" : "double",
+                        'a' + a);
     borel_text_printf(out, ") { return %s; }\n", info->expression);
   }
 }

@@ -12,7 +12,9 @@ static void operands(const borel_program *p, borel_node i, borel_text *out) {
   static const char names[] = "xw";
   uint32_t count = borel_graph_at(p->graph, i)->arg_count;
   for (uint32_t k = 0; k < count && k < 2; k++) {
-    borel_text_printf(out, "  const %s *%c = ", borel_graph_at(p->graph, ARG(k))->dtype == BOREL_I64 ? "long long" : "double", names[k]);
+    borel_text_printf(out, "  const %s *%c = ",
+                      borel_graph_at(p->graph, ARG(k))->dtype == BOREL_I64 ? "long long" : "double",
+                      names[k]);
     borel_emit_pointer(p, ARG(k), 0, out);
     borel_text_printf(out, ";\n");
   }
@@ -39,7 +41,8 @@ static const char lane_sum[] = "((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6])
 EMIT(SUM) {
   const borel_shape *from = SHAPE_OF(ARG(0));
   int axis = (int)borel_graph_at(p->graph, i)->attr;
-  borel_shape outer = part(from, 0, axis), inner = part(from, axis + 1, from->rank), length = part(from, axis, axis + 1);
+  borel_shape outer = part(from, 0, axis), inner = part(from, axis + 1, from->rank),
+              length = part(from, axis, axis + 1);
   operands(p, i, out);
   borel_text_printf(out, "  const long long inner = ");
   borel_emit_size(p, &inner, out);
@@ -47,25 +50,30 @@ EMIT(SUM) {
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
-  borel_text_printf(out, "\n    for (long long k = 0; k < inner; k++) {\n      double a[8] = {0};\n"
-                         "      for (long long j = 0; j < length; j++) a[j & 7] += x[(o * length + j) * inner + k];\n"
-                         "      y[o * inner + k] = %s;\n    }\n", lane_sum);
+  borel_text_printf(
+      out,
+      "\n    for (long long k = 0; k < inner; k++) {\n      double a[8] = {0};\n"
+      "      for (long long j = 0; j < length; j++) a[j & 7] += x[(o * length + j) * inner + k];\n"
+      "      y[o * inner + k] = %s;\n    }\n",
+      lane_sum);
 }
 
 EMIT(LOG_SUM_EXP) {
   const borel_shape *from = SHAPE_OF(ARG(0));
   int all = borel_graph_at(p->graph, i)->attr < 0;
-  borel_shape outer = part(from, 0, all ? 0 : from->rank - 1), length = all ? *from : part(from, from->rank - 1, from->rank);
+  borel_shape outer = part(from, 0, all ? 0 : from->rank - 1),
+              length = all ? *from : part(from, from->rank - 1, from->rank);
   operands(p, i, out);
   borel_text_printf(out, "  const long long length = ");
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
-  borel_text_printf(out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf(), sum = 0;\n"
-                         "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"
-                         "    int finite = high - high == 0.0;\n"
-                         "    for (long long j = 0; j < length && finite; j++) sum += exp(v[j] - high);\n"
-                         "    y[o] = finite ? high + log(sum) : high;\n  }\n");
+  borel_text_printf(
+      out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf(), sum = 0;\n"
+           "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"
+           "    int finite = high - high == 0.0;\n"
+           "    for (long long j = 0; j < length && finite; j++) sum += exp(v[j] - high);\n"
+           "    y[o] = finite ? high + log(sum) : high;\n  }\n");
 }
 
 EMIT(MAXIMUM) {
@@ -96,7 +104,8 @@ EMIT(SCATTER) {
 }
 
 EMIT(STACK) {
-  borel_text_printf(out, "  %s *y = ", borel_graph_at(p->graph, i)->dtype == BOREL_I64 ? "long long" : "double");
+  borel_text_printf(out,
+                    "  %s *y = ", borel_graph_at(p->graph, i)->dtype == BOREL_I64 ? "long long" : "double");
   borel_emit_pointer(p, i, 1, out);
   borel_text_printf(out, ";\n");
   for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
@@ -131,7 +140,9 @@ EMIT(MATMUL) {
   const char *left = ta ? "x[k * width + r]" : "x[r * width + k]";
   const char *right = tb ? "w[j * inner + k]" : "w[k * columns + j]";
   /* The inner loop runs along memory: over rows when the left operand is transposed. */
-  borel_text_printf(out, ta ? "  for (long long k = 0; k < inner; k++)\n    for (long long r = 0; r < rows; r++)\n"
-                            : "  for (long long r = 0; r < rows; r++)\n    for (long long k = 0; k < inner; k++)\n");
-  borel_text_printf(out, "      for (long long j = 0; j < columns; j++) y[r * columns + j] += %s * %s;\n", left, right);
+  borel_text_printf(
+      out, ta ? "  for (long long k = 0; k < inner; k++)\n    for (long long r = 0; r < rows; r++)\n"
+              : "  for (long long r = 0; r < rows; r++)\n    for (long long k = 0; k < inner; k++)\n");
+  borel_text_printf(out, "      for (long long j = 0; j < columns; j++) y[r * columns + j] += %s * %s;\n",
+                    left, right);
 }

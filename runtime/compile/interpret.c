@@ -36,7 +36,8 @@ static size_t bytes_of(const borel_program *p, borel_node i) {
 }
 
 /* Element `index` of `from` becomes input k of the body. */
-static void copy_in(const borel_program *body, borel_workspace *w, size_t k, const void *from, int64_t index) {
+static void copy_in(const borel_program *body, borel_workspace *w, size_t k, const void *from,
+                    int64_t index) {
   size_t bytes = 8 * body->tables->slots[body->input_slot[k]].size;
   memcpy(w->slot[body->input_slot[k]], (const char *)from + (size_t)index * bytes, bytes);
 }
@@ -48,7 +49,8 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
   const borel_program *body = group->body;
   size_t nc = region->carries, ns = region->sequences, no = region->output_count;
   int64_t steps = borel_graph_at(p->graph, node)->attr;
-  for (size_t i = 0; i < region->captured; i++) copy_in(body, w, nc + ns + i, place(p, w, args[nc + ns + i]), 0);
+  for (size_t i = 0; i < region->captured; i++)
+    copy_in(body, w, nc + ns + i, place(p, w, args[nc + ns + i]), 0);
   for (size_t i = 0; i < nc; i++) copy_in(body, w, i, place(p, w, args[i]), 0);
   for (int64_t s = 0; s < steps; s++) {
     int64_t t = region->reverse ? steps - 1 - s : s;
@@ -57,7 +59,8 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
     for (size_t k = 1; k < group->count; k++) { /* stacked outputs, and the carries before the step */
       size_t which = (size_t)borel_graph_at(p->graph, group->nodes[k])->attr;
       if (which < nc) continue;
-      const void *from = which < no ? place(body, w, region->outputs[which]) : w->slot[body->input_slot[which - no]];
+      const void *from =
+          which < no ? place(body, w, region->outputs[which]) : w->slot[body->input_slot[which - no]];
       size_t bytes = bytes_of(p, group->nodes[k]) / (size_t)steps;
       memcpy((char *)place(p, w, group->nodes[k]) + (size_t)t * bytes, from, bytes);
     }
@@ -75,7 +78,8 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
   }
   for (size_t k = 1; k < group->count; k++) {
     size_t which = (size_t)borel_graph_at(p->graph, group->nodes[k])->attr;
-    if (which < nc) memcpy(place(p, w, group->nodes[k]), w->slot[body->input_slot[which]], bytes_of(p, group->nodes[k]));
+    if (which < nc)
+      memcpy(place(p, w, group->nodes[k]), w->slot[body->input_slot[which]], bytes_of(p, group->nodes[k]));
   }
 }
 
@@ -94,7 +98,8 @@ static void settle(const borel_program *p, borel_workspace *w) {
   for (borel_node i = 0; i < borel_graph_size(p->graph); i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op == BOREL_OP_SCALAR && p->slot_of[i] >= 0)
-      memcpy(w->slot[p->slot_of[i]], node->dtype == BOREL_I64 ? (const void *)&node->attr : (const void *)&node->value, 8);
+      memcpy(w->slot[p->slot_of[i]],
+             node->dtype == BOREL_I64 ? (const void *)&node->attr : (const void *)&node->value, 8);
   }
   for (size_t k = 0; k < p->group_count; k++)
     if (p->groups[k].body) settle(p->groups[k].body, w);

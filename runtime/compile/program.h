@@ -8,13 +8,18 @@
 #include "core/text.h"
 #include "graph/graph.h"
 
-typedef enum { BOREL_GROUP_SCALARS, BOREL_GROUP_LOOP, BOREL_GROUP_STRUCTURED, BOREL_GROUP_SCAN } borel_group_kind;
+typedef enum {
+  BOREL_GROUP_SCALARS,
+  BOREL_GROUP_LOOP,
+  BOREL_GROUP_STRUCTURED,
+  BOREL_GROUP_SCAN
+} borel_group_kind;
 
 typedef struct {
   borel_group_kind kind;
-  uint32_t level;      /* groups of one level do not depend on each other */
-  borel_shape shape;   /* of the loop */
-  borel_node *nodes;   /* in topological order */
+  uint32_t level;    /* groups of one level do not depend on each other */
+  borel_shape shape; /* of the loop */
+  borel_node *nodes; /* in topological order */
   size_t count;
   struct borel_program *body; /* SCAN */
   int32_t carry_slot;         /* SCAN: room to set all new carries aside */
@@ -34,7 +39,7 @@ typedef struct {
   size_t slot_count;
   double *constants; /* numbers of the model and of the data: arguments, not text */
   size_t constant_count;
-  int64_t *extents;  /* distinct extents above BOREL_EXTENT_CONSTANT, in order of appearance */
+  int64_t *extents; /* distinct extents above BOREL_EXTENT_CONSTANT, in order of appearance */
   size_t extent_count;
   size_t numbered;   /* how many nodes have a number */
   size_t statements; /* nodes to compute, all programs together */
@@ -46,11 +51,11 @@ typedef struct borel_program {
   size_t output_count;
   borel_group *groups;
   size_t group_count;
-  int32_t *group_of; /* [nodes], -1: a leaf or not needed */
-  int32_t *slot_of;  /* [nodes], -1: none */
+  int32_t *group_of;   /* [nodes], -1: a leaf or not needed */
+  int32_t *slot_of;    /* [nodes], -1: none */
   int32_t *input_slot; /* [inputs of the graph], -1: not read */
-  int32_t *number;   /* [nodes]: its name in emitted code, in order of computation over all programs */
-  uint8_t *stored;   /* [nodes]: must be in memory, not only in a register */
+  int32_t *number;     /* [nodes]: its name in emitted code, in order of computation over all programs */
+  uint8_t *stored;     /* [nodes]: must be in memory, not only in a register */
   borel_tables *tables;
 } borel_program;
 
@@ -58,7 +63,8 @@ typedef struct borel_program {
 #define BOREL_LANES 8            /* accumulators of a reduction, and the multiple that arrays are padded to */
 
 /* Plans `outputs` of `graph`; both must outlive the program. */
-borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count, borel_error *);
+borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count,
+                                 borel_error *);
 void borel_program_free(borel_program *);
 
 /* Memory to run a program in: one for each thread. slot[i] points to the elements of slot i. */

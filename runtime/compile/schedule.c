@@ -46,7 +46,8 @@ static int is_scalar(const borel_node_info *node) { return node->shape.rank == 0
 /* A sum over everything that runs inside the loop of its argument. */
 static int is_fused_sum(const borel_program *p, borel_node i) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  return node->op == BOREL_OP_SUM && node->attr < 0 && !is_scalar(borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0]));
+  return node->op == BOREL_OP_SUM && node->attr < 0 &&
+         !is_scalar(borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0]));
 }
 
 static borel_group_kind kind_of(const borel_program *p, borel_node i) {
@@ -67,9 +68,9 @@ static int reads_in_place(const borel_program *p, borel_node i, uint32_t k) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
   const borel_node_info *arg = borel_graph_at(p->graph, borel_graph_args(p->graph, i)[k]);
   switch (node->op) {
-    case BOREL_OP_BROADCAST: return is_scalar(arg);
-    case BOREL_OP_GATHER: return k == 1;
-    default: return 1;
+  case BOREL_OP_BROADCAST: return is_scalar(arg);
+  case BOREL_OP_GATHER: return k == 1;
+  default: return 1;
   }
 }
 
@@ -83,7 +84,8 @@ static int fuses(const borel_program *p, borel_node i, uint32_t k) {
   return kind == BOREL_GROUP_SCALARS || same_size(loop_shape(p, a), loop_shape(p, i));
 }
 
-/* ---- tables --------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------------------
+ */
 
 static int push_slot(borel_tables *tables, borel_slot slot) {
   borel_slot *slots = realloc(tables->slots, (tables->slot_count + 1) * sizeof *slots);
@@ -108,8 +110,10 @@ static int note_extents(borel_tables *tables, const borel_shape *shape) {
 }
 
 /* Small whole numbers stay in the text, everything else is an argument. */
-static int note_constant(borel_tables *tables, double value) {
-  if ((value == (double)(int)value && value >= -16 && value <= 16) || value == 0.5 || value == -0.5) return 1;
+static int note_constant(borel_tables *tables, const borel_node_info *node) {
+  const double value = node->value;
+  if (node->dtype == BOREL_I64 && (int64_t)value != node->attr) return 1; /* too wide for the table */
+  if (value >= -16 && value <= 16 && (value == (double)(int)value || value == 0.5 || value == -0.5)) return 1;
   for (size_t k = 0; k < tables->constant_count; k++)
     if (memcmp(&tables->constants[k], &value, sizeof value) == 0) return 1;
   double *constants = realloc(tables->constants, (tables->constant_count + 1) * sizeof *constants);
@@ -119,10 +123,11 @@ static int note_constant(borel_tables *tables, double value) {
   return 1;
 }
 
-/* ---- planning --------------------------------------------------------------------------------------------- */
+/* ---- planning ---------------------------------------------------------------------------------------------
+ */
 
-static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count, borel_tables *tables,
-                           int outermost, borel_error *error);
+static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
+                           borel_tables *tables, int outermost, borel_error *error);
 
 static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) {
   for (borel_node i = 0; i < borel_graph_size(p->graph) && !outermost; i++)
@@ -137,11 +142,13 @@ static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) 
 
 static int find_group(borel_program *p, borel_node i, uint32_t level) {
   borel_group_kind kind = kind_of(p, i);
-  if (borel_graph_at(p->graph, i)->op == BOREL_OP_PROJECT) return p->group_of[borel_graph_args(p->graph, i)[0]];
+  if (borel_graph_at(p->graph, i)->op == BOREL_OP_PROJECT)
+    return p->group_of[borel_graph_args(p->graph, i)[0]];
   if (kind == BOREL_GROUP_SCALARS || kind == BOREL_GROUP_LOOP)
     for (size_t k = 0; k < p->group_count; k++) {
       borel_group *group = &p->groups[k];
-      if (group->kind == kind && group->level == level && (kind == BOREL_GROUP_SCALARS || same_size(&group->shape, loop_shape(p, i))))
+      if (group->kind == kind && group->level == level &&
+          (kind == BOREL_GROUP_SCALARS || same_size(&group->shape, loop_shape(p, i))))
         return (int)k;
     }
   borel_group *groups = realloc(p->groups, (p->group_count + 1) * sizeof *groups);
@@ -236,20 +243,20 @@ static int plan_tables(borel_program *p) {
         return 0;
       for (uint32_t a = 0; a < node->arg_count; a++) {
         const borel_node_info *arg = borel_graph_at(p->graph, borel_graph_args(p->graph, i)[a]);
-        if (arg->op == BOREL_OP_SCALAR && !note_constant(p->tables, arg->value)) return 0;
+        if (arg->op == BOREL_OP_SCALAR && !note_constant(p->tables, arg)) return 0;
         if (!note_extents(p->tables, &arg->shape)) return 0;
       }
     }
   }
   for (size_t i = 0; i < p->output_count; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, p->outputs[i]);
-    if (node->op == BOREL_OP_SCALAR && !note_constant(p->tables, node->value)) return 0;
+    if (node->op == BOREL_OP_SCALAR && !note_constant(p->tables, node)) return 0;
   }
   return 1;
 }
 
-static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count, borel_tables *tables,
-                           int outermost, borel_error *error) {
+static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
+                           borel_tables *tables, int outermost, borel_error *error) {
   size_t nodes = borel_graph_size(graph);
   borel_program *p = calloc(1, sizeof *p);
   uint8_t *needed = calloc(nodes + 1, 1);
@@ -308,25 +315,35 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
 fail:
   free(needed);
   free(level);
-  if (p) p->tables = outermost ? tables : NULL;
+  if (p) p->tables = NULL; /* the caller's */
   borel_program_free(p);
   borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
   return NULL;
 }
 
-borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count, borel_error *error) {
+static void free_tables(borel_tables *tables) {
+  free(tables->slots);
+  free(tables->constants);
+  free(tables->extents);
+  free(tables);
+}
+
+borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count,
+                                 borel_error *error) {
   borel_tables *tables = calloc(1, sizeof *tables);
   borel_node *copy = malloc((count + 1) * sizeof *copy);
   if (!tables || !copy) {
-    free(tables);
+    free(tables); /* still empty */
     free(copy);
     borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
     return NULL;
   }
   memcpy(copy, outputs, count * sizeof *copy);
   borel_program *program = plan(graph, copy, count, tables, 1, error);
-  if (!program) free(copy);
-  return program;
+  if (program) return program;
+  free_tables(tables);
+  free(copy);
+  return NULL;
 }
 
 static void free_parts(borel_program *p) {
@@ -349,10 +366,7 @@ void borel_program_free(borel_program *p) {
   if (!p) return;
   free_parts(p);
   if (p->tables) {
-    free(p->tables->slots);
-    free(p->tables->constants);
-    free(p->tables->extents);
-    free(p->tables);
+    free_tables(p->tables);
     free((void *)p->outputs);
   }
   free(p);
@@ -360,7 +374,8 @@ void borel_program_free(borel_program *p) {
 
 int32_t borel_program_output_slot(const borel_program *p, size_t i) { return p->slot_of[p->outputs[i]]; }
 
-/* ---- workspaces --------------------------------------------------------------------------------------------- */
+/* ---- workspaces
+ * --------------------------------------------------------------------------------------------- */
 
 borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, borel_error *error) {
   const borel_tables *tables = p->tables;
@@ -368,7 +383,8 @@ borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, bor
   *w = (borel_workspace){0};
   for (size_t i = 0; i < tables->slot_count; i++) {
     size_t padded = (tables->slots[i].size + BOREL_LANES) / BOREL_LANES * BOREL_LANES;
-    if (tables->slots[i].role != BOREL_SLOT_CONSTANT && __builtin_add_overflow(total, padded * 8, &total)) goto memory;
+    if (tables->slots[i].role != BOREL_SLOT_CONSTANT && __builtin_add_overflow(total, padded * 8, &total))
+      goto memory;
   }
   w->slot = calloc(tables->slot_count + 1, sizeof *w->slot);
   w->memory = aligned_alloc(64, total + 64);

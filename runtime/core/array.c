@@ -48,10 +48,10 @@ const char *borel_shape_text(const borel_shape *shape, char text[64]) {
 
 size_t borel_dtype_size(borel_dtype dtype) {
   switch (dtype) {
-    case BOREL_F32: return 4;
-    case BOREL_BOOL: return 1;
-    case BOREL_F64:
-    case BOREL_I64: return 8;
+  case BOREL_F32: return 4;
+  case BOREL_BOOL: return 1;
+  case BOREL_F64:
+  case BOREL_I64: return 8;
   }
   return 8;
 }
@@ -102,10 +102,10 @@ void borel_array_release(borel_array *array) {
 
 double borel_array_at(const borel_array *array, int64_t i) {
   switch (array->dtype) {
-    case BOREL_F64: return ((const double *)array->data)[i];
-    case BOREL_F32: return (double)((const float *)array->data)[i];
-    case BOREL_I64: return (double)((const int64_t *)array->data)[i];
-    case BOREL_BOOL: return (double)((const uint8_t *)array->data)[i];
+  case BOREL_F64: return ((const double *)array->data)[i];
+  case BOREL_F32: return (double)((const float *)array->data)[i];
+  case BOREL_I64: return (double)((const int64_t *)array->data)[i];
+  case BOREL_BOOL: return (double)((const uint8_t *)array->data)[i];
   }
   return 0;
 }

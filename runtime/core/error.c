@@ -29,13 +29,13 @@ void borel_fail_within(borel_error *error, const char *format, ...) {
 
 const char *borel_status_name(borel_status code) {
   switch (code) {
-    case BOREL_OK: return "ok";
-    case BOREL_REJECT: return "reject";
-    case BOREL_DOMAIN: return "domain";
-    case BOREL_ARG: return "argument";
-    case BOREL_IO: return "io";
-    case BOREL_CANCELLED: return "cancelled";
-    case BOREL_INTERNAL: return "internal";
+  case BOREL_OK: return "ok";
+  case BOREL_REJECT: return "reject";
+  case BOREL_DOMAIN: return "domain";
+  case BOREL_ARG: return "argument";
+  case BOREL_IO: return "io";
+  case BOREL_CANCELLED: return "cancelled";
+  case BOREL_INTERNAL: return "internal";
   }
   return "unknown";
 }

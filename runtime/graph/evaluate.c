@@ -16,37 +16,37 @@
 #define TYPE_I int64_t
 
 /* Row functions: s_ are 0 for a scalar that stretches, else 1. */
-typedef void (*row_function)(size_t n, const void *a, size_t sa, const void *b, size_t sb, const void *c, size_t sc,
-                             void *out);
+typedef void (*row_function)(size_t n, const void *a, size_t sa, const void *b, size_t sb, const void *c,
+                             size_t sc, void *out);
 
-#define ELEMENTWISE1(NAME, lua, R, A, expression, da)                                                                  \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc, size_t sc,    \
-                         void *out) {                                                                                  \
-    (void)pb, (void)sb, (void)pc, (void)sc;                                                                            \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                                     \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                                   \
-    }                                                                                                                  \
+#define ELEMENTWISE1(NAME, lua, R, A, expression, da)                                                        \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    (void)pb, (void)sb, (void)pc, (void)sc;                                                                  \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
   }
-#define ELEMENTWISE2(NAME, lua, R, A, B_, expression, da, db)                                                          \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc, size_t sc,    \
-                         void *out) {                                                                                  \
-    (void)pc, (void)sc;                                                                                                \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                                     \
-      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                                   \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                                   \
-    }                                                                                                                  \
+#define ELEMENTWISE2(NAME, lua, R, A, B_, expression, da, db)                                                \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    (void)pc, (void)sc;                                                                                      \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
   }
-#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, expression, da, db, dc)                                                  \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc, size_t sc,    \
-                         void *out) {                                                                                  \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                                     \
-      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                                   \
-      TYPE_##C_ c = ((const TYPE_##C_ *)pc)[i * sc];                                                                   \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                                   \
-    }                                                                                                                  \
+#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, expression, da, db, dc)                                        \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
+      TYPE_##C_ c = ((const TYPE_##C_ *)pc)[i * sc];                                                         \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
   }
 #include "graph/ops.def"
 
@@ -74,8 +74,8 @@ void borel_op_evaluate(const borel_node_info *node, const borel_operand *args, s
     data[i] = args[i].data;
     stride[i] = args[i].shape->rank == 0 ? 0 : 1;
   }
-  rows[node->op]((size_t)borel_shape_size(&node->shape), data[0], stride[0], data[1], stride[1], data[2], stride[2],
-                 out);
+  rows[node->op]((size_t)borel_shape_size(&node->shape), data[0], stride[0], data[1], stride[1], data[2],
+                 stride[2], out);
 }
 
 double borel_op_number(borel_op op, double a, double b, double c) {

@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +27,11 @@ static const borel_op_info ops[BOREL_OP_COUNT] = {
     [BOREL_OP_ARRAY] = {"array", BOREL_CLASS_LEAF, 0, 'D', "", NULL},
     [BOREL_OP_INPUT] = {"input", BOREL_CLASS_LEAF, 0, 'D', "", NULL},
     [BOREL_OP_PROJECT] = {"project", BOREL_CLASS_LEAF, 1, 'D', "", NULL},
-#define ELEMENTWISE1(NAME, lua, R, A, e, da)                                                                           \
+#define ELEMENTWISE1(NAME, lua, R, A, e, da)                                                                 \
   [BOREL_OP_##NAME] = {#lua, BOREL_CLASS_ELEMENTWISE, 1, #R[0], #A, #e},
-#define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db)                                                                   \
+#define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db)                                                         \
   [BOREL_OP_##NAME] = {#lua, BOREL_CLASS_ELEMENTWISE, 2, #R[0], #A #B_, #e},
-#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc)                                                           \
+#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc)                                                 \
   [BOREL_OP_##NAME] = {#lua, BOREL_CLASS_ELEMENTWISE, 3, #R[0], #A #B_ #C_, #e},
 #define INDEXED(NAME, lua) [BOREL_OP_##NAME] = {#lua, BOREL_CLASS_INDEXED, 0, 'D', "", NULL},
 #define STRUCTURED(NAME, lua) [BOREL_OP_##NAME] = {#lua, BOREL_CLASS_STRUCTURED, 0, 'D', "", NULL},
@@ -68,7 +69,9 @@ void borel_graph_free(borel_graph *graph) {
 }
 
 size_t borel_graph_size(const borel_graph *graph) { return graph->count; }
-const borel_node_info *borel_graph_at(const borel_graph *graph, borel_node node) { return &graph->nodes[node]; }
+const borel_node_info *borel_graph_at(const borel_graph *graph, borel_node node) {
+  return &graph->nodes[node];
+}
 const borel_node *borel_graph_args(const borel_graph *graph, borel_node node) {
   return graph->args + graph->nodes[node].first_arg;
 }
@@ -81,20 +84,30 @@ static uint64_t hash_node(const borel_node_info *node, const borel_node *args) {
     uint32_t op, dtype, count, rank;
     int64_t extent[BOREL_MAX_RANK], attr;
     double value;
-    const void *data, *region;
-  } key = {node->op, node->dtype, node->arg_count, (uint32_t)node->shape.rank, {0}, node->attr, node->value, NULL, NULL};
+    const void *region;
+  } key = {node->op, node->dtype, node->arg_count, (uint32_t)node->shape.rank,
+           {0},      node->attr,  node->value,     NULL};
   for (int i = 0; i < node->shape.rank; i++) key.extent[i] = node->shape.extent[i];
-  if (node->op == BOREL_OP_ARRAY) key.data = node->array.data;
   key.region = node->region;
-  return borel_hash(args, node->arg_count * sizeof *args, borel_hash(&key, sizeof key, 0));
+  uint64_t hash = borel_hash(args, node->arg_count * sizeof *args, borel_hash(&key, sizeof key, 0));
+  if (node->op != BOREL_OP_ARRAY) return hash;
+  int64_t size = borel_shape_size(&node->shape), stride = size / 16 + 1; /* a sample; equality looks at all */
+  for (int64_t i = 0; i < size; i += stride)
+    hash = borel_hash((const char *)node->array.data + 8 * i, 8, hash);
+  return hash;
+}
+
+static int same_data(const borel_node_info *a, const borel_node_info *b) {
+  return a->array.data == b->array.data ||
+         memcmp(a->array.data, b->array.data, 8 * (size_t)borel_shape_size(&a->shape)) == 0;
 }
 
 static int same_node(const borel_graph *graph, const borel_node_info *a, const borel_node_info *b,
                      const borel_node *args) {
   return a->op == b->op && a->dtype == b->dtype && a->arg_count == b->arg_count && a->attr == b->attr &&
          memcmp(&a->value, &b->value, sizeof a->value) == 0 && borel_shape_equal(&a->shape, &b->shape) &&
-         a->region == b->region && a->array.data == b->array.data &&
-         memcmp(graph->args + a->first_arg, args, a->arg_count * sizeof *args) == 0;
+         a->region == b->region && (a->op != BOREL_OP_ARRAY || same_data(a, b)) &&
+         (a->arg_count == 0 || memcmp(graph->args + a->first_arg, args, a->arg_count * sizeof *args) == 0);
 }
 
 static int grow(borel_graph *graph, size_t args) {
@@ -142,6 +155,7 @@ static borel_node intern(borel_graph *graph, borel_node_info *node, const borel_
     borel_node found = graph->table[slot] - 1;
     if (same_node(graph, &graph->nodes[found], node, args)) {
       if (node->op == BOREL_OP_ARRAY) borel_array_release(&node->array);
+      graph->nodes[found].masked |= node->masked;
       return found;
     }
   }
@@ -156,7 +170,8 @@ static borel_node intern(borel_graph *graph, borel_node_info *node, const borel_
 /* ---- leaves -------------------------------------------------------------------------------------- */
 
 borel_node borel_graph_input(borel_graph *graph, borel_dtype dtype, const borel_shape *shape) {
-  borel_node_info node = {.op = BOREL_OP_INPUT, .dtype = dtype, .shape = *shape, .attr = (int64_t)graph->inputs};
+  borel_node_info node = {
+      .op = BOREL_OP_INPUT, .dtype = dtype, .shape = *shape, .attr = (int64_t)graph->inputs};
   borel_node made = intern(graph, &node, NULL, 0);
   if (made != BOREL_NO_NODE) graph->inputs++;
   return made;
@@ -214,7 +229,8 @@ borel_status borel_op_infer(borel_node_info *info, const borel_node_info *const 
                             const borel_shape *stated, borel_error *error) {
   const borel_op_info *op = &ops[info->op];
   if (op->kind != BOREL_CLASS_ELEMENTWISE) {
-    if (!shape_rules[info->op]) return borel_fail(error, BOREL_INTERNAL, "%s: not an operation on arrays", op->name);
+    if (!shape_rules[info->op])
+      return borel_fail(error, BOREL_INTERNAL, "%s: not an operation on arrays", op->name);
     return shape_rules[info->op](info, args, count, stated, error);
   }
   if (count != (size_t)op->arity)
@@ -259,51 +275,58 @@ static borel_node as_shape(const borel_graph *graph, borel_node x, const borel_s
 static borel_node simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
   switch (node->op) {
-    case BOREL_OP_ADD:
-      if (is_value(graph, a, 0)) return as_shape(graph, b, &node->shape);
-      if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
-      if (graph->nodes[b].op == BOREL_OP_NEG)
-        return two(graph, BOREL_OP_SUB, a, borel_graph_args(graph, b)[0]);
-      return BOREL_NO_NODE;
-    case BOREL_OP_SUB:
-      if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
-      if (is_value(graph, a, 0) && borel_shape_equal(&graph->nodes[b].shape, &node->shape))
-        return one(graph, BOREL_OP_NEG, b);
-      return BOREL_NO_NODE;
-    case BOREL_OP_MULZ:
-      if (is_value(graph, a, 0) || is_value(graph, b, 0)) return borel_graph_expand(graph, borel_graph_scalar(graph, 0), &node->shape, NULL);
-      /* fall through */
-    case BOREL_OP_MUL:
-      if (is_value(graph, a, 1)) return as_shape(graph, b, &node->shape);
-      if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
-      if (is_value(graph, a, -1) && borel_shape_equal(&graph->nodes[b].shape, &node->shape)) return one(graph, BOREL_OP_NEG, b);
-      if (is_value(graph, b, -1) && borel_shape_equal(&graph->nodes[a].shape, &node->shape)) return one(graph, BOREL_OP_NEG, a);
-      return BOREL_NO_NODE;
-    case BOREL_OP_DIV:
-      return is_value(graph, b, 1) ? as_shape(graph, a, &node->shape) : BOREL_NO_NODE;
-    case BOREL_OP_NEG:
-      return graph->nodes[a].op == BOREL_OP_NEG ? borel_graph_args(graph, a)[0] : BOREL_NO_NODE;
-    case BOREL_OP_POW:
-      if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
-      if (is_value(graph, b, 2) && borel_shape_equal(&graph->nodes[a].shape, &node->shape)) return two(graph, BOREL_OP_MUL, a, a);
-      return BOREL_NO_NODE;
-    case BOREL_OP_RESHAPE:
-      if (graph->nodes[a].op == BOREL_OP_RESHAPE)
-        return borel_graph_op(graph, BOREL_OP_RESHAPE, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
-      return as_shape(graph, a, &node->shape);
-    case BOREL_OP_BROADCAST:
-      if (graph->nodes[a].op == BOREL_OP_BROADCAST && graph->nodes[borel_graph_args(graph, a)[0]].shape.rank == 0)
-        return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
-      return as_shape(graph, a, &node->shape);
-    case BOREL_OP_SUM:
-      if (graph->nodes[a].shape.rank == 0) return a;
-      if (graph->nodes[a].op == BOREL_OP_BROADCAST && node->attr < 0) {
-        borel_node inner = borel_graph_args(graph, a)[0];
-        if (graph->nodes[inner].shape.rank == 0)
-          return two(graph, BOREL_OP_MUL, inner, borel_graph_scalar(graph, (double)borel_shape_size(&graph->nodes[a].shape)));
-      }
-      return BOREL_NO_NODE;
-    default: return BOREL_NO_NODE;
+  case BOREL_OP_ADD:
+    if (is_value(graph, a, 0)) return as_shape(graph, b, &node->shape);
+    if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
+    if (graph->nodes[b].op == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, a, borel_graph_args(graph, b)[0]);
+    return BOREL_NO_NODE;
+  case BOREL_OP_SUB:
+    if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
+    if (is_value(graph, a, 0) && borel_shape_equal(&graph->nodes[b].shape, &node->shape))
+      return one(graph, BOREL_OP_NEG, b);
+    return BOREL_NO_NODE;
+  case BOREL_OP_MULZ:
+    if (is_value(graph, a, 0) || is_value(graph, b, 0))
+      return borel_graph_expand(graph, borel_graph_scalar(graph, 0), &node->shape, NULL);
+    /* fall through */
+  case BOREL_OP_MUL:
+    if (is_value(graph, a, 1)) return as_shape(graph, b, &node->shape);
+    if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
+    if (is_value(graph, a, -1) && borel_shape_equal(&graph->nodes[b].shape, &node->shape))
+      return one(graph, BOREL_OP_NEG, b);
+    if (is_value(graph, b, -1) && borel_shape_equal(&graph->nodes[a].shape, &node->shape))
+      return one(graph, BOREL_OP_NEG, a);
+    return BOREL_NO_NODE;
+  case BOREL_OP_DIV: return is_value(graph, b, 1) ? as_shape(graph, a, &node->shape) : BOREL_NO_NODE;
+  case BOREL_OP_NEG:
+    return graph->nodes[a].op == BOREL_OP_NEG ? borel_graph_args(graph, a)[0] : BOREL_NO_NODE;
+  case BOREL_OP_POW:
+    if (is_value(graph, b, 0))
+      return borel_graph_expand(graph, borel_graph_scalar(graph, 1), &node->shape, NULL);
+    if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
+    if (is_value(graph, b, 2) && borel_shape_equal(&graph->nodes[a].shape, &node->shape))
+      return two(graph, BOREL_OP_MUL, a, a);
+    return BOREL_NO_NODE;
+  case BOREL_OP_RESHAPE:
+    if (graph->nodes[a].op == BOREL_OP_RESHAPE)
+      return borel_graph_op(graph, BOREL_OP_RESHAPE, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
+    return as_shape(graph, a, &node->shape);
+  case BOREL_OP_BROADCAST:
+    if (graph->nodes[a].op == BOREL_OP_BROADCAST &&
+        graph->nodes[borel_graph_args(graph, a)[0]].shape.rank == 0)
+      return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
+    return as_shape(graph, a, &node->shape);
+  case BOREL_OP_SUM:
+    if (graph->nodes[a].shape.rank == 0) return a;
+    if (graph->nodes[a].op == BOREL_OP_BROADCAST && node->attr < 0) {
+      borel_node inner = borel_graph_args(graph, a)[0];
+      int64_t size = borel_shape_size(&graph->nodes[a].shape);
+      if (size == 0) return borel_graph_scalar(graph, 0); /* even of infinities */
+      if (graph->nodes[inner].shape.rank == 0)
+        return two(graph, BOREL_OP_MUL, inner, borel_graph_scalar(graph, (double)size));
+    }
+    return BOREL_NO_NODE;
+  default: return BOREL_NO_NODE;
   }
 }
 
@@ -313,8 +336,10 @@ static int is_constant(const borel_node_info *node) {
   return node->op == BOREL_OP_SCALAR || node->op == BOREL_OP_ARRAY;
 }
 
-static borel_node fold(borel_graph *graph, const borel_node_info *node, const borel_node *args, size_t count) {
-  if (node->op == BOREL_OP_BROADCAST && graph->nodes[args[0]].shape.rank == 0) return BOREL_NO_NODE; /* stays small */
+static borel_node fold(borel_graph *graph, const borel_node_info *node, const borel_node *args,
+                       size_t count) {
+  if (node->op == BOREL_OP_BROADCAST && graph->nodes[args[0]].shape.rank == 0)
+    return BOREL_NO_NODE; /* stays small */
   if (borel_op_get(node->op)->kind == BOREL_CLASS_REGION) return BOREL_NO_NODE;
   for (size_t i = 0; i < count; i++)
     if (!is_constant(&graph->nodes[args[i]])) return BOREL_NO_NODE;
@@ -324,7 +349,9 @@ static borel_node fold(borel_graph *graph, const borel_node_info *node, const bo
     for (size_t i = 0; i < count; i++) {
       borel_node_info *arg = &graph->nodes[args[i]];
       operands[i].shape = &arg->shape;
-      operands[i].data = arg->op == BOREL_OP_ARRAY ? arg->array.data : arg->dtype == BOREL_I64 ? (void *)&arg->attr : (void *)&arg->value;
+      operands[i].data = arg->op == BOREL_OP_ARRAY ? arg->array.data
+                         : arg->dtype == BOREL_I64 ? (void *)&arg->attr
+                                                   : (void *)&arg->value;
     }
     borel_op_evaluate(node, operands, count, result.data);
     free(operands);
@@ -337,29 +364,33 @@ static borel_node fold(borel_graph *graph, const borel_node_info *node, const bo
 
 static int masked(const borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   switch (node->op) {
-    case BOREL_OP_WHERE: return is_value(graph, args[1], 0) || is_value(graph, args[2], 0);
-    case BOREL_OP_MULZ: return 1;
-    case BOREL_OP_ADD:
-    case BOREL_OP_SUB:
-    case BOREL_OP_MUL:
-    case BOREL_OP_NEG:
-    case BOREL_OP_RESHAPE:
-    case BOREL_OP_BROADCAST:
-    case BOREL_OP_GATHER:
-    case BOREL_OP_SUM:
-    case BOREL_OP_CUMSUM:
-    case BOREL_OP_SCATTER:
-      for (size_t i = 0; i < node->arg_count; i++)
-        if (graph->nodes[args[i]].masked) return 1;
-      return 0;
-    case BOREL_OP_PROJECT: return 1; /* a scan's adjoint may pass masks through its body */
-    default: return 0;
+  case BOREL_OP_WHERE:
+    return is_value(graph, args[1], 0) || is_value(graph, args[2], 0) || graph->nodes[args[1]].masked ||
+           graph->nodes[args[2]].masked;
+  case BOREL_OP_MULZ:
+  case BOREL_OP_EXP_DIFF: /* the weight of an impossible term */ return 1;
+  case BOREL_OP_ADD:
+  case BOREL_OP_SUB:
+  case BOREL_OP_MUL:
+  case BOREL_OP_NEG:
+  case BOREL_OP_RESHAPE:
+  case BOREL_OP_BROADCAST:
+  case BOREL_OP_GATHER:
+  case BOREL_OP_SUM:
+  case BOREL_OP_CUMSUM:
+  case BOREL_OP_SCATTER:
+  case BOREL_OP_STACK:
+  case BOREL_OP_MATMUL:
+    for (size_t i = 0; i < node->arg_count; i++)
+      if (graph->nodes[args[i]].masked) return 1;
+    return 0;
+  case BOREL_OP_PROJECT: return 1; /* a scan's adjoint may pass masks through its body */
+  default: return 0;
   }
 }
 
 borel_node borel_graph_op(borel_graph *graph, borel_op op, const borel_node *args, size_t count, int64_t attr,
                           const borel_shape *shape, borel_error *error) {
-  enum { MANY = 4096 };
   borel_node few[8], *list = count <= 8 ? few : malloc(count * sizeof *list);
   const borel_node_info *infos[8], **all = count <= 8 ? infos : malloc(count * sizeof *all);
   borel_node made = BOREL_NO_NODE;
@@ -389,7 +420,8 @@ done:
   return made;
 }
 
-borel_node borel_graph_expand(borel_graph *graph, borel_node x, const borel_shape *shape, borel_error *error) {
+borel_node borel_graph_expand(borel_graph *graph, borel_node x, const borel_shape *shape,
+                              borel_error *error) {
   if (x == BOREL_NO_NODE || borel_shape_equal(&graph->nodes[x].shape, shape)) return x;
   return borel_graph_op(graph, BOREL_OP_BROADCAST, &x, 1, 0, shape, error);
 }
@@ -399,7 +431,16 @@ borel_node borel_graph_adjoint_product(borel_graph *graph, borel_node g, borel_n
   return two(graph, graph->nodes[g].masked ? BOREL_OP_MULZ : BOREL_OP_MUL, g, factor);
 }
 
+void borel_graph_mask(borel_graph *graph, borel_node x) { graph->nodes[x].masked = 1; }
+
 /* ---- regions ---------------------------------------------------------------------------------------- */
+
+/* Of one element of a sequence. */
+static borel_shape tail_of(const borel_shape *shape) {
+  borel_shape tail = {shape->rank - 1, {0}};
+  memcpy(tail.extent, shape->extent + 1, sizeof *shape->extent * (size_t)tail.rank);
+  return tail;
+}
 
 borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
                             borel_error *error) {
@@ -413,17 +454,38 @@ borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const bore
 
   int64_t steps = -1;
   const char *fault = NULL;
-  if (count != region->carries + region->sequences + region->captured || borel_graph_inputs(region->body) != count)
+  char have[64], want[64], text[200];
+  if (region->output_count < region->carries)
+    fault = "the body has fewer outputs than carries";
+  else if (count != region->carries + region->sequences + region->captured ||
+           borel_graph_inputs(region->body) != count)
     fault = "the number of arguments differs from the inputs of the body";
   for (size_t i = 0; !fault && i < region->sequences; i++) {
     const borel_shape *shape = &graph->nodes[args[region->carries + i]].shape;
-    if (shape->rank == 0) fault = "a sequence must have at least one axis";
-    else if (steps >= 0 && shape->extent[0] != steps) fault = "the sequences have different lengths";
-    else steps = shape->extent[0];
+    if (shape->rank == 0)
+      fault = "a sequence must have at least one axis";
+    else if (steps >= 0 && shape->extent[0] != steps)
+      fault = "the sequences have different lengths";
+    else
+      steps = shape->extent[0];
   }
   if (!fault && steps < 0) fault = "there is no sequence to go through";
+  for (borel_node i = 0; !fault && i < borel_graph_size(region->body); i++) {
+    const borel_node_info *input = borel_graph_at(region->body, i), *arg;
+    if (input->op != BOREL_OP_INPUT) continue;
+    arg = &graph->nodes[args[input->attr]];
+    int element =
+        (size_t)input->attr >= region->carries && (size_t)input->attr < region->carries + region->sequences;
+    borel_shape shape = element ? tail_of(&arg->shape) : arg->shape;
+    if (input->dtype == arg->dtype && borel_shape_equal(&input->shape, &shape)) continue;
+    snprintf(text, sizeof text, "argument %lld is %s %s where the body takes %s %s",
+             (long long)input->attr + 1, borel_dtype_name(arg->dtype), borel_shape_text(&shape, have),
+             borel_dtype_name(input->dtype), borel_shape_text(&input->shape, want));
+    fault = text;
+  }
   for (size_t i = 0; !fault && i < region->carries; i++) {
-    const borel_node_info *after = borel_graph_at(region->body, region->outputs[i]), *before = &graph->nodes[args[i]];
+    const borel_node_info *after = borel_graph_at(region->body, region->outputs[i]),
+                          *before = &graph->nodes[args[i]];
     if (!borel_shape_equal(&after->shape, &before->shape) || after->dtype != before->dtype)
       fault = "a carry changes its shape or type between steps";
   }
@@ -431,16 +493,20 @@ borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const bore
     borel_fail(error, BOREL_ARG, "scan: %s", fault);
     return BOREL_NO_NODE;
   }
-  borel_node_info node = {.op = BOREL_OP_SCAN, .dtype = BOREL_F64, .attr = steps, .region = region, .masked = 1};
+  borel_node_info node = {
+      .op = BOREL_OP_SCAN, .dtype = BOREL_F64, .attr = steps, .region = region, .masked = 1};
   return intern(graph, &node, args, count);
 }
 
 borel_node borel_graph_project(borel_graph *graph, borel_node scan, size_t which) {
+  if (scan == BOREL_NO_NODE) return BOREL_NO_NODE; /* an earlier failure passes through */
   const borel_node_info *node = &graph->nodes[scan];
   const borel_region *region = node->region;
+  if (which >= region->output_count + region->carries) return BOREL_NO_NODE;
   borel_node_info part = {.op = BOREL_OP_PROJECT, .attr = (int64_t)which, .masked = 1};
   int stacked = which >= region->carries;
-  const borel_node_info *from = borel_graph_at(region->body, region->outputs[which < region->output_count ? which : which - region->output_count]);
+  const borel_node_info *from = borel_graph_at(
+      region->body, region->outputs[which < region->output_count ? which : which - region->output_count]);
   part.dtype = from->dtype;
   part.shape = from->shape;
   if (stacked) {

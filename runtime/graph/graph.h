@@ -8,10 +8,10 @@
 #include "core/array.h"
 
 typedef enum {
-  BOREL_OP_SCALAR, /* a constant number */
-  BOREL_OP_ARRAY,  /* a constant array */
-  BOREL_OP_INPUT,  /* attr = which one */
-  BOREL_OP_PROJECT,/* output attr of a region node */
+  BOREL_OP_SCALAR,  /* a constant number */
+  BOREL_OP_ARRAY,   /* a constant array */
+  BOREL_OP_INPUT,   /* attr = which one */
+  BOREL_OP_PROJECT, /* output attr of a region node */
 #define ELEMENTWISE1(NAME, lua, R, A, e, da) BOREL_OP_##NAME,
 #define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db) BOREL_OP_##NAME,
 #define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc) BOREL_OP_##NAME,
@@ -22,15 +22,20 @@ typedef enum {
   BOREL_OP_COUNT
 } borel_op;
 
-typedef enum { BOREL_CLASS_LEAF, BOREL_CLASS_ELEMENTWISE, BOREL_CLASS_INDEXED, BOREL_CLASS_STRUCTURED,
-               BOREL_CLASS_REGION } borel_op_class;
+typedef enum {
+  BOREL_CLASS_LEAF,
+  BOREL_CLASS_ELEMENTWISE,
+  BOREL_CLASS_INDEXED,
+  BOREL_CLASS_STRUCTURED,
+  BOREL_CLASS_REGION
+} borel_op_class;
 
 typedef struct {
   const char *name; /* as in Lua */
   borel_op_class kind;
-  int arity;        /* 0: any number */
-  char result;      /* 'D' or 'I' */
-  char types[4];    /* of the arguments */
+  int arity;              /* 0: any number */
+  char result;            /* 'D' or 'I' */
+  char types[4];          /* of the arguments */
   const char *expression; /* C text of an elementwise operation */
 } borel_op_info;
 
@@ -54,12 +59,12 @@ typedef struct {
 typedef struct {
   borel_op op;
   borel_dtype dtype;
-  uint8_t masked;   /* may hold exact zeros that stand for "not this branch" */
+  uint8_t masked; /* may hold exact zeros that stand for "not this branch" */
   borel_shape shape;
   uint32_t arg_count, first_arg; /* borel_graph_args */
-  int64_t attr;     /* axis, input number, project number, flags; integer constants */
-  double value;     /* SCALAR */
-  borel_array array;/* ARRAY */
+  int64_t attr;                  /* axis, input number, project number, flags; integer constants */
+  double value;                  /* SCALAR */
+  borel_array array;             /* ARRAY */
   const borel_region *region;
 } borel_node_info;
 

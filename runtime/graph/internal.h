@@ -7,8 +7,8 @@
 #include "graph/graph.h"
 
 /* Fills shape and dtype of `info`; arguments are checked for count and type already. */
-typedef borel_status (*borel_shape_rule)(borel_node_info *info, const borel_node_info *const *args, size_t count,
-                                         const borel_shape *stated, borel_error *);
+typedef borel_status (*borel_shape_rule)(borel_node_info *info, const borel_node_info *const *args,
+                                         size_t count, const borel_shape *stated, borel_error *);
 typedef void (*borel_eval_rule)(const borel_node_info *, const borel_operand *args, size_t count, void *out);
 
 /* What a derivative rule sees: the node y, its arguments, the adjoint g (of y's shape or a scalar that
@@ -26,10 +26,10 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
 #define ELEMENTWISE1(NAME, lua, R, A, e, da) void borel_vjp_##NAME(borel_vjp *);
 #define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db) void borel_vjp_##NAME(borel_vjp *);
 #define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc) void borel_vjp_##NAME(borel_vjp *);
-#define STRUCTURED(NAME, lua)                                                                                          \
-  borel_status borel_shape_##NAME(borel_node_info *, const borel_node_info *const *, size_t, const borel_shape *,      \
-                                  borel_error *);                                                                      \
-  void borel_eval_##NAME(const borel_node_info *, const borel_operand *, size_t, void *);                              \
+#define STRUCTURED(NAME, lua)                                                                                \
+  borel_status borel_shape_##NAME(borel_node_info *, const borel_node_info *const *, size_t,                 \
+                                  const borel_shape *, borel_error *);                                       \
+  void borel_eval_##NAME(const borel_node_info *, const borel_operand *, size_t, void *);                    \
   void borel_vjp_##NAME(borel_vjp *);
 #define INDEXED(NAME, lua) STRUCTURED(NAME, lua)
 #define REGION(NAME, lua) void borel_vjp_##NAME(borel_vjp *);
@@ -37,6 +37,8 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
 
 /* Adjoint product: zero absorbs where `g` comes from a mask. */
 borel_node borel_graph_adjoint_product(borel_graph *, borel_node g, borel_node factor);
+/* From now on `x` counts as one that may hold zeros of a mask; nodes made of it before do not. */
+void borel_graph_mask(borel_graph *, borel_node x);
 /* `x` with its own shape stretched to `shape`. */
 borel_node borel_graph_expand(borel_graph *, borel_node x, const borel_shape *shape, borel_error *);
 

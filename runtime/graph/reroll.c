@@ -31,7 +31,8 @@ static void skeletons(const borel_graph *G, uint64_t *form) {
       form[i] = borel_hash(key, sizeof key, form[args[1]]);
     } else if (borel_op_get(node->op)->kind == BOREL_CLASS_ELEMENTWISE && node->shape.rank == 0) {
       form[i] = borel_hash(key, sizeof key, 2);
-      for (uint32_t k = 0; k < node->arg_count; k++) form[i] = borel_hash(&form[args[k]], sizeof *form, form[i]);
+      for (uint32_t k = 0; k < node->arg_count; k++)
+        form[i] = borel_hash(&form[args[k]], sizeof *form, form[i]);
     } else {
       key[1] = i; /* whole arrays and their reductions: only themselves */
       form[i] = borel_hash(key, sizeof key, 3);
@@ -58,8 +59,10 @@ static borel_node merge_constants(merger *m, const borel_node *list) {
   if (!values.data) return BOREL_NO_NODE;
   for (size_t i = 0; i < m->count; i++) {
     const borel_node_info *node = borel_graph_at(G, list[i]);
-    if (dtype == BOREL_I64) ((int64_t *)values.data)[i] = node->attr;
-    else ((double *)values.data)[i] = node->value;
+    if (dtype == BOREL_I64)
+      ((int64_t *)values.data)[i] = node->attr;
+    else
+      ((double *)values.data)[i] = node->value;
   }
   borel_node made = borel_graph_array(G, &values);
   borel_array_release(&values);
@@ -84,8 +87,10 @@ static borel_node merge_new(merger *m, const borel_node *list) {
   int alike = 1, elements = scalar_element(G, list[0]);
   for (size_t i = 1; i < m->count; i++) {
     const borel_node_info *node = borel_graph_at(G, list[i]);
-    alike &= node->op == first.op && node->dtype == first.dtype && node->shape.rank == 0 && node->arg_count == first.arg_count;
-    elements = elements && scalar_element(G, list[i]) && borel_graph_args(G, list[i])[0] == borel_graph_args(G, list[0])[0];
+    alike &= node->op == first.op && node->dtype == first.dtype && node->shape.rank == 0 &&
+             node->arg_count == first.arg_count;
+    elements = elements && scalar_element(G, list[i]) &&
+               borel_graph_args(G, list[i])[0] == borel_graph_args(G, list[0])[0];
   }
   if (alike && first.op == BOREL_OP_SCALAR) return merge_constants(m, list);
   if (alike && elements) {
@@ -123,7 +128,8 @@ static borel_node merge_terms(borel_graph *G, const borel_node *terms, size_t co
   merger m = {G, count, NULL, 0, 0, error};
   borel_node vector = merge(&m, terms), sum = BOREL_NO_NODE;
   if (vector != BOREL_NO_NODE && borel_graph_at(G, vector)->shape.rank == 0) /* the same term, many times */
-    sum = borel_graph_op(G, BOREL_OP_MUL, (borel_node[]){vector, borel_graph_scalar(G, (double)count)}, 2, 0, NULL, error);
+    sum = borel_graph_op(G, BOREL_OP_MUL, (borel_node[]){vector, borel_graph_scalar(G, (double)count)}, 2, 0,
+                         NULL, error);
   else
     sum = borel_graph_op(G, BOREL_OP_SUM, &vector, 1, -1, NULL, error);
   for (size_t i = 0; i < m.done_count; i++) free(m.done[i].list);
@@ -142,8 +148,10 @@ static int by_form(const void *a, const void *b) {
   return x->place < y->place ? -1 : x->place > y->place;
 }
 
-borel_node borel_graph_reroll(borel_graph *G, const borel_node *terms, size_t count, size_t *merged, borel_error *error) {
-  borel_node total = BOREL_NO_NODE, *group = malloc((count + 1) * sizeof *group), *partial = malloc((count + 1) * sizeof *partial);
+borel_node borel_graph_reroll(borel_graph *G, const borel_node *terms, size_t count, size_t *merged,
+                              borel_error *error) {
+  borel_node total = BOREL_NO_NODE, *group = malloc((count + 1) * sizeof *group),
+             *partial = malloc((count + 1) * sizeof *partial);
   uint64_t *form = malloc((borel_graph_size(G) + 1) * sizeof *form);
   formed *order = malloc((count + 1) * sizeof *order);
   if (merged) *merged = 0;
@@ -156,7 +164,8 @@ borel_node borel_graph_reroll(borel_graph *G, const borel_node *terms, size_t co
   qsort(order, count, sizeof *order, by_form);
   for (size_t i = 0; i < count; i++) partial[i] = BOREL_NO_NODE; /* where the first of a group stood */
   for (size_t start = 0, end; start < count; start = end) {
-    for (end = start; end < count && order[end].form == order[start].form; end++) group[end - start] = terms[order[end].place];
+    for (end = start; end < count && order[end].form == order[start].form; end++)
+      group[end - start] = terms[order[end].place];
     if (end - start < LEAST_MERGED || borel_graph_at(G, group[0])->shape.rank > 0) {
       for (size_t i = start; i < end; i++) partial[order[i].place] = terms[order[i].place];
       continue;

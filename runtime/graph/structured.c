@@ -5,14 +5,16 @@
 
 #include "graph/internal.h"
 
-#define EVAL(NAME) void borel_eval_##NAME(const borel_node_info *node, const borel_operand *args, size_t count, void *out)
-#define SHAPE(NAME)                                                                                                    \
-  borel_status borel_shape_##NAME(borel_node_info *info, const borel_node_info *const *args, size_t count,             \
+#define EVAL(NAME)                                                                                           \
+  void borel_eval_##NAME(const borel_node_info *node, const borel_operand *args, size_t count, void *out)
+#define SHAPE(NAME)                                                                                          \
+  borel_status borel_shape_##NAME(borel_node_info *info, const borel_node_info *const *args, size_t count,   \
                                   const borel_shape *stated, borel_error *error)
 
 static borel_status arity(borel_op op, size_t count, size_t wanted, borel_error *error) {
   if (count == wanted) return BOREL_OK;
-  return borel_fail(error, BOREL_ARG, "%s: takes %zu arguments, got %zu", borel_op_get(op)->name, wanted, count);
+  return borel_fail(error, BOREL_ARG, "%s: takes %zu arguments, got %zu", borel_op_get(op)->name, wanted,
+                    count);
 }
 
 static borel_status need_f64(const borel_node_info *info, const borel_node_info *arg, borel_error *error) {
@@ -43,8 +45,8 @@ SHAPE(BROADCAST) {
   borel_shape wide;
   char have[64], want[64];
   if (!stated || !borel_shape_broadcast(&args[0]->shape, stated, &wide) || !borel_shape_equal(&wide, stated))
-    return borel_fail(error, BOREL_ARG, "broadcast: %s does not stretch to %s", borel_shape_text(&args[0]->shape, have),
-                      stated ? borel_shape_text(stated, want) : "?");
+    return borel_fail(error, BOREL_ARG, "broadcast: %s does not stretch to %s",
+                      borel_shape_text(&args[0]->shape, have), stated ? borel_shape_text(stated, want) : "?");
   info->shape = *stated;
   info->dtype = args[0]->dtype;
   return BOREL_OK;
@@ -53,9 +55,10 @@ EVAL(BROADCAST) {
   (void)count;
   const borel_shape *to = &node->shape, *from = args[0].shape;
   int64_t size = borel_shape_size(to), at[BOREL_MAX_RANK] = {0}, stride[BOREL_MAX_RANK] = {0};
-  for (int i = to->rank - 1, j = from->rank - 1, run = 1; j >= 0; i--, j--) {
+  int64_t run = 1;
+  for (int i = to->rank - 1, j = from->rank - 1; j >= 0; i--, j--) {
     stride[i] = from->extent[j] == 1 ? 0 : run;
-    run *= (int)from->extent[j];
+    run *= from->extent[j];
   }
   const uint64_t *source = args[0].data;
   uint64_t *target = out;
@@ -76,8 +79,8 @@ SHAPE(GATHER) {
     const int64_t *index = args[1]->op == BOREL_OP_ARRAY ? args[1]->array.data : &args[1]->attr;
     for (int64_t i = 0; i < n; i++)
       if (index[i] < 0 || index[i] >= limit)
-        return borel_fail(error, BOREL_ARG, "index %lld (at place %lld) is outside 1 .. %lld", (long long)index[i] + 1,
-                          (long long)i + 1, (long long)limit);
+        return borel_fail(error, BOREL_ARG, "index %lld (at place %lld) is outside 1 .. %lld",
+                          (long long)index[i] + 1, (long long)i + 1, (long long)limit);
   }
   info->shape = args[1]->shape;
   info->dtype = args[0]->dtype;
@@ -91,8 +94,10 @@ EVAL(GATHER) {
   int64_t limit = borel_shape_size(args[0].shape);
   for (int64_t i = 0, n = borel_shape_size(&node->shape); i < n; i++) {
     double missing = NAN;
-    if (index[i] >= 0 && index[i] < limit) target[i] = source[index[i]];
-    else memcpy(&target[i], &missing, 8);
+    if (index[i] >= 0 && index[i] < limit)
+      target[i] = source[index[i]];
+    else
+      memcpy(&target[i], &missing, 8);
   }
 }
 
@@ -115,7 +120,8 @@ EVAL(SCATTER) {
     if (index[i] >= 0 && index[i] < size) target[index[i]] += value[i];
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------- */
+/* ---- reductions -------------------------------------------------------------------------------------------
+ */
 
 SHAPE(SUM) {
   (void)stated;
@@ -125,13 +131,15 @@ SHAPE(SUM) {
   info->dtype = BOREL_F64;
   info->shape = (borel_shape){0};
   if (info->attr < 0) return BOREL_OK;
-  if (info->attr >= from->rank) return borel_fail(error, BOREL_ARG, "sum: there is no axis %lld", (long long)info->attr + 1);
+  if (info->attr >= from->rank)
+    return borel_fail(error, BOREL_ARG, "sum: there is no axis %lld", (long long)info->attr + 1);
   for (int i = 0; i < from->rank; i++)
     if (i != info->attr) info->shape.extent[info->shape.rank++] = from->extent[i];
   return BOREL_OK;
 }
 /* An array seen as [outer, axis, inner]. */
-static void split_axis(const borel_shape *shape, int64_t axis, int64_t *outer, int64_t *length, int64_t *inner) {
+static void split_axis(const borel_shape *shape, int64_t axis, int64_t *outer, int64_t *length,
+                       int64_t *inner) {
   *outer = *inner = 1;
   *length = axis < 0 ? borel_shape_size(shape) : shape->extent[axis];
   for (int i = 0; axis >= 0 && i < shape->rank; i++) {
@@ -159,7 +167,8 @@ SHAPE(LOG_SUM_EXP) {
   if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;
   if (need_f64(info, args[0], error)) return BOREL_ARG;
   if (info->attr >= 0 && info->attr != args[0]->shape.rank - 1)
-    return borel_fail(error, BOREL_ARG, "log_sum_exp: reduces the last axis (%d) or everything", args[0]->shape.rank);
+    return borel_fail(error, BOREL_ARG, "log_sum_exp: reduces the last axis (%d) or everything",
+                      args[0]->shape.rank);
   info->dtype = BOREL_F64;
   info->shape = (borel_shape){0};
   for (int i = 0; info->attr >= 0 && i < args[0]->shape.rank - 1; i++)
@@ -191,7 +200,8 @@ EVAL(MAXIMUM) {
   (void)count, (void)node;
   const double *a = args[0].data;
   double high = -INFINITY;
-  for (int64_t i = 0, n = borel_shape_size(args[0].shape); i < n; i++) high = a[i] > high || a[i] != a[i] ? a[i] : high;
+  for (int64_t i = 0, n = borel_shape_size(args[0].shape); i < n; i++)
+    high = a[i] > high || a[i] != a[i] ? a[i] : high;
   *(double *)out = high;
 }
 
@@ -220,7 +230,8 @@ SHAPE(STACK) {
   info->shape = (borel_shape){1, {0}};
   info->dtype = args[0]->dtype;
   for (size_t i = 0; i < count; i++) {
-    if (args[i]->dtype != info->dtype) return borel_fail(error, BOREL_ARG, "stack: numbers and integers do not mix");
+    if (args[i]->dtype != info->dtype)
+      return borel_fail(error, BOREL_ARG, "stack: numbers and integers do not mix");
     info->shape.extent[0] += borel_shape_size(&args[i]->shape);
   }
   return BOREL_OK;
@@ -235,7 +246,8 @@ EVAL(STACK) {
   }
 }
 
-/* ---- matmul: [N,K] x [K] -> [N], [N,K] x [K,M] -> [N,M]; either operand may be transposed ------------------- */
+/* ---- matmul: [N,K] x [K] -> [N], [N,K] x [K,M] -> [N,M]; either operand may be transposed
+ * ------------------- */
 
 SHAPE(MATMUL) {
   (void)stated;
@@ -244,7 +256,8 @@ SHAPE(MATMUL) {
   char left[64], right[64];
   if (need_f64(info, args[0], error) || need_f64(info, args[1], error)) return BOREL_ARG;
   int ta = (int)(info->attr & 1), tb = (int)(info->attr >> 1 & 1);
-  if (a->rank != 2 || (b->rank != 1 && b->rank != 2) || a->extent[ta ? 0 : 1] != b->extent[b->rank == 2 && tb ? 1 : 0])
+  if (a->rank != 2 || (b->rank != 1 && b->rank != 2) ||
+      a->extent[ta ? 0 : 1] != b->extent[b->rank == 2 && tb ? 1 : 0])
     return borel_fail(error, BOREL_ARG, "matmul: shapes %s and %s do not fit", borel_shape_text(a, left),
                       borel_shape_text(b, right));
   info->dtype = BOREL_F64;

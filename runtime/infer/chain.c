@@ -34,7 +34,8 @@ typedef struct {
   borel_error *error;
 } chain;
 
-/* ---- randomness: a key by role, a lane by chain, an index by iteration ---------------------------------- */
+/* ---- randomness: a key by role, a lane by chain, an index by iteration ----------------------------------
+ */
 
 static borel_rng *open_rng(chain *c, const char *role, uint64_t index) {
   borel_philox_open(&c->rng, borel_stream_child(c->root, role), c->task->number - 1, index, 0, c->error);
@@ -50,7 +51,8 @@ static borel_status after(chain *c, borel_status status) {
   return status == BOREL_OK && c->rng.rng.status ? c->rng.rng.status : status;
 }
 
-/* ---- log --------------------------------------------------------------------------------------------------- */
+/* ---- log
+ * --------------------------------------------------------------------------------------------------- */
 
 static json_t *shape_json(const borel_shape *shape) {
   json_t *list = json_array();
@@ -62,11 +64,12 @@ static char *header_text(const chain *c) {
   const borel_source *source = c->task->source;
   json_t *values = json_array(), *info = json_array();
   for (size_t i = 0; i < source->value_count; i++)
-    json_array_append_new(values, json_pack("{s:s, s:o}", "name", source->values[i].name, "shape", shape_json(&source->values[i].shape)));
+    json_array_append_new(values, json_pack("{s:s, s:o}", "name", source->values[i].name, "shape",
+                                            shape_json(&source->values[i].shape)));
   for (size_t i = 0; i < c->task->kernel->info_count; i++)
     json_array_append_new(info, json_string(c->task->kernel->ops->info[i].name));
-  json_t *header = json_pack("{s:i, s:s, s:o, s:o}", "chain", (int)c->task->number, "kernel", c->task->kernel->component->name, "values", values,
-                             "info", info);
+  json_t *header = json_pack("{s:i, s:s, s:o, s:o}", "chain", (int)c->task->number, "kernel",
+                             c->task->kernel->component->name, "values", values, "info", info);
   char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
   json_decref(header);
   return text;
@@ -76,7 +79,8 @@ static char *layout_text(const borel_layout *layout) {
   json_t *sites = json_array();
   for (size_t i = 0; i < layout->site_count; i++) {
     const borel_site *site = &layout->sites[i];
-    json_array_append_new(sites, json_pack("{s:s, s:s, s:I, s:I}", "name", site->name, "block", site->block == BOREL_SITE_U ? "u" : "z", "offset",
+    json_array_append_new(sites, json_pack("{s:s, s:s, s:I, s:I}", "name", site->name, "block",
+                                           site->block == BOREL_SITE_U ? "u" : "z", "offset",
                                            (json_int_t)site->offset, "size", (json_int_t)site->size));
   }
   json_t *text = json_pack("{s:o}", "sites", sites);
@@ -103,14 +107,25 @@ static borel_status append(chain *c, const borel_phase *phase) {
   const borel_point *p = &c->point->view;
   borel_status status = source->constrain(source, c->inner, p->u, p->z, c->values, c->error);
   if (status) return status;
-  borel_log_record record = {p->layout, phase->warming ? BOREL_LOG_WARMUP : BOREL_LOG_DRAWS, phase->iteration, p->D, p->K, source->value_size,
-                             c->task->kernel->info_count, p->u, p->z, c->values, c->info};
+  borel_log_record record = {p->layout,
+                             phase->warming ? BOREL_LOG_WARMUP : BOREL_LOG_DRAWS,
+                             phase->iteration,
+                             p->D,
+                             p->K,
+                             source->value_size,
+                             c->task->kernel->info_count,
+                             p->u,
+                             p->z,
+                             c->values,
+                             c->info};
   return borel_log_append(c->log, &record, c->error);
 }
 
-/* ---- checkpoints ----------------------------------------------------------------------------------------------- */
+/* ---- checkpoints
+ * ----------------------------------------------------------------------------------------------- */
 
-typedef borel_status (*block_visit)(chain *c, const char *name, const borel_block_field *, const borel_shape *, void *reader);
+typedef borel_status (*block_visit)(chain *c, const char *name, const borel_block_field *,
+                                    const borel_shape *, void *reader);
 
 static borel_status each_field(chain *c, block_visit visit, void *reader) {
   const struct {
@@ -130,12 +145,14 @@ static borel_status each_field(chain *c, block_visit visit, void *reader) {
   return BOREL_OK;
 }
 
-static borel_status save_field(chain *c, const char *name, const borel_block_field *field, const borel_shape *shape, void *reader) {
+static borel_status save_field(chain *c, const char *name, const borel_block_field *field,
+                               const borel_shape *shape, void *reader) {
   (void)reader;
   return borel_checkpoint_add_array(c->checkpoint, name, field->dtype, shape, field->data, c->error);
 }
 
-static borel_status load_field(chain *c, const char *name, const borel_block_field *field, const borel_shape *shape, void *reader) {
+static borel_status load_field(chain *c, const char *name, const borel_block_field *field,
+                               const borel_shape *shape, void *reader) {
   const void *data;
   borel_status status = borel_checkpoint_get_array(reader, name, field->dtype, shape, &data, c->error);
   if (!status && field->bytes) memcpy(field->data, data, field->bytes);
@@ -147,12 +164,13 @@ static borel_status save(chain *c) {
   borel_shape d = {1, {(int64_t)p->D}}, k = {1, {(int64_t)p->K}};
   borel_status status = borel_log_sync(c->log, c->error);
   borel_checkpoint_clear(c->checkpoint);
-#define SAVE(call)                                                                                                     \
+#define SAVE(call)                                                                                           \
   if (!status) status = (call)
   SAVE(borel_checkpoint_add_u64(c->checkpoint, "iteration", c->iteration, c->error));
   SAVE(borel_checkpoint_add_u64(c->checkpoint, "divergences", c->divergences, c->error));
   SAVE(borel_checkpoint_add_u64(c->checkpoint, "point.layout", p->layout, c->error));
-  SAVE(borel_checkpoint_add_u64(c->checkpoint, "point.valid", p->valid & (BOREL_LOGDENSITY | BOREL_GRADIENT), c->error));
+  SAVE(borel_checkpoint_add_u64(c->checkpoint, "point.valid", p->valid & (BOREL_LOGDENSITY | BOREL_GRADIENT),
+                                c->error));
   SAVE(borel_checkpoint_add_real(c->checkpoint, "point.logdensity", p->logdensity, c->error));
   SAVE(borel_checkpoint_add_array(c->checkpoint, "point.u", BOREL_F64, &d, p->u, c->error));
   SAVE(borel_checkpoint_add_array(c->checkpoint, "point.gradient", BOREL_F64, &d, p->gradient, c->error));
@@ -171,7 +189,7 @@ static borel_status restore(chain *c) {
   uint64_t valid = 0;
   double logdensity = 0;
   const void *u, *gradient, *z;
-#define LOAD(call)                                                                                                     \
+#define LOAD(call)                                                                                           \
   if (!status) status = (call)
   LOAD(borel_checkpoint_get_u64(reader, "iteration", &c->iteration, c->error));
   LOAD(borel_checkpoint_get_u64(reader, "divergences", &c->divergences, c->error));
@@ -185,13 +203,16 @@ static borel_status restore(chain *c) {
 #undef LOAD
   if (!status) {
     borel_point_set(c->point, u, z);
-    if (valid & BOREL_LOGDENSITY) borel_point_know(&c->point->view, logdensity, valid & BOREL_GRADIENT ? gradient : NULL);
+    if (valid & BOREL_LOGDENSITY)
+      borel_point_know(&c->point->view, logdensity, valid & BOREL_GRADIENT ? gradient : NULL);
   }
   borel_checkpoint_reader_free(reader);
   return status;
 }
 
-/* ---- start --------------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Draws u ~ U(-2, 2) and z uniformly until the density, and the gradient where there is one, is finite. */
 static borel_status find_start(chain *c) {
@@ -200,14 +221,17 @@ static borel_status find_start(chain *c) {
   double *u = calloc(layout->D + 1, sizeof *u);
   int64_t *z = calloc(layout->K + 1, sizeof *z);
   unsigned want = BOREL_LOGDENSITY | (layout->D && c->target.ops.gradient ? BOREL_GRADIENT : 0);
-  borel_status status = u && z ? BOREL_REJECT : borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  borel_status status =
+      u && z ? BOREL_REJECT : borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
   borel_error last = {0};
-  for (uint64_t attempt = 0; attempt < BOREL_INIT_TRIES && (status == BOREL_REJECT || status == BOREL_DOMAIN); attempt++) {
+  for (uint64_t attempt = 0; attempt < BOREL_INIT_TRIES && (status == BOREL_REJECT || status == BOREL_DOMAIN);
+       attempt++) {
     borel_rng *rng = open_rng(c, "init", attempt);
     for (size_t i = 0; i < layout->D; i++) u[i] = 4 * rng->ops->uniform(rng) - 2;
     for (size_t s = 0; s < layout->site_count; s++)
       for (size_t i = 0; layout->sites[s].block == BOREL_SITE_Z && i < layout->sites[s].size; i++)
-        z[layout->sites[s].offset + i] = layout->sites[s].lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)layout->sites[s].count);
+        z[layout->sites[s].offset + i] =
+            layout->sites[s].lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)layout->sites[s].count);
     borel_point_set(c->point, u, z);
     status = borel_point_evaluate(&c->target.target, &c->point->view, want, &last);
     for (size_t i = 0; !status && (want & BOREL_GRADIENT) && i < layout->D; i++)
@@ -216,8 +240,10 @@ static borel_status find_start(chain *c) {
   if (status == BOREL_REJECT || status == BOREL_DOMAIN) {
     char terms[600] = "";
     if (source->explain) source->explain(source, u, z, terms, sizeof terms);
-    status = borel_fail(c->error, BOREL_ARG, "no start found in %d tries: the log-density is not finite for u ~ U(-2, 2)%s%s (last try)",
-                        BOREL_INIT_TRIES, terms[0] ? "; " : "", terms);
+    status = borel_fail(
+        c->error, BOREL_ARG,
+        "no start found in %d tries: the log-density is not finite for u ~ U(-2, 2)%s%s (last try)",
+        BOREL_INIT_TRIES, terms[0] ? "; " : "", terms);
   } else if (status) {
     *c->error = last;
   }
@@ -233,17 +259,23 @@ static borel_status begin(chain *c) {
   const borel_kernel *kernel = c->task->kernel;
   if (kernel->ops->begin) {
     borel_context x = context(c, open_rng(c, "begin", 0), &phase);
-    if ((status = after(c, kernel->ops->begin(kernel->self, &x, &c->target.target, &c->point->view, c->error)))) return status;
+    if ((status =
+             after(c, kernel->ops->begin(kernel->self, &x, &c->target.target, &c->point->view, c->error))))
+      return status;
   }
   if (kernel->ops->warm) {
     borel_context x = context(c, open_rng(c, "warm", 0), &phase);
-    if ((status = after(c, kernel->ops->warm(kernel->self, &x, &c->target.target, &c->point->view, c->blocks.tuning->data, c->error)))) return status;
+    if ((status = after(c, kernel->ops->warm(kernel->self, &x, &c->target.target, &c->point->view,
+                                             c->blocks.tuning->data, c->error))))
+      return status;
   }
   status = start_log(c);
   return status ? status : save(c);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void tell(chain *c) {
   borel_chain_progress *p = c->task->progress;
@@ -251,20 +283,24 @@ static void tell(chain *c) {
   atomic_store_explicit(&p->gradients, c->target.gradients, memory_order_relaxed);
   atomic_store_explicit(&p->densities, c->target.densities, memory_order_relaxed);
   atomic_store_explicit(&p->divergences, c->divergences, memory_order_relaxed);
-  if (c->info_step_size >= 0) atomic_store_explicit(&p->step_size, c->info[c->info_step_size], memory_order_relaxed);
+  if (c->info_step_size >= 0)
+    atomic_store_explicit(&p->step_size, c->info[c->info_step_size], memory_order_relaxed);
 }
 
 static borel_status iterate(chain *c) {
   const borel_kernel *kernel = c->task->kernel;
   borel_phase phase = borel_windows_phase(&c->windows, c->iteration, 1);
   borel_context x = context(c, open_rng(c, "step", c->iteration), &phase);
-  borel_status status = after(c, kernel->ops->step(kernel->self, &x, &c->target.target, &c->point->view, c->info, c->error));
+  borel_status status =
+      after(c, kernel->ops->step(kernel->self, &x, &c->target.target, &c->point->view, c->info, c->error));
   if (!status && phase.warming && kernel->ops->adapt) {
     x = context(c, open_rng(c, "adapt", c->iteration), &phase);
-    status = after(c, kernel->ops->adapt(kernel->self, &x, &c->target.target, &c->point->view, c->info, c->blocks.tuning->data, c->error));
+    status = after(c, kernel->ops->adapt(kernel->self, &x, &c->target.target, &c->point->view, c->info,
+                                         c->blocks.tuning->data, c->error));
   }
   if (status) {
-    borel_fail_within(c->error, "kernel '%s', iteration %llu", kernel->component->name, (unsigned long long)c->iteration + 1);
+    borel_fail_within(c->error, "kernel '%s', iteration %llu", kernel->component->name,
+                      (unsigned long long)c->iteration + 1);
     return status;
   }
   if (!phase.warming && c->info_diverging >= 0) c->divergences += c->info[c->info_diverging] != 0;
@@ -278,13 +314,16 @@ static borel_status loop(chain *c) {
   while (!status && c->iteration < total) {
     if (atomic_load_explicit(c->task->cancelled, memory_order_relaxed)) {
       status = save(c);
-      return status ? status : borel_fail(c->error, BOREL_CANCELLED, "stopped on request after %llu of %llu iterations", (unsigned long long)c->iteration,
-                                          (unsigned long long)total);
+      return status
+                 ? status
+                 : borel_fail(c->error, BOREL_CANCELLED, "stopped on request after %llu of %llu iterations",
+                              (unsigned long long)c->iteration, (unsigned long long)total);
     }
     if ((status = iterate(c))) break;
     c->iteration++;
     tell(c);
-    if (c->iteration == total || (options->checkpoint_every && c->iteration % options->checkpoint_every == 0)) status = save(c);
+    if (c->iteration == total || (options->checkpoint_every && c->iteration % options->checkpoint_every == 0))
+      status = save(c);
   }
   return status;
 }
@@ -306,14 +345,17 @@ static borel_status run(chain *c) {
   c->info = calloc(task->kernel->info_count + 1, sizeof *c->info);
   c->log_path = borel_rundir_chain_file(task->directory, task->number, "log");
   c->checkpoint_path = borel_rundir_chain_file(task->directory, task->number, "ckpt");
-  if (!c->values || !c->info || !c->log_path || !c->checkpoint_path) return borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  if (!c->values || !c->info || !c->log_path || !c->checkpoint_path)
+    return borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
   borel_status status = borel_checkpoint_begin(&c->checkpoint, c->error);
   if (!status) status = task->source->open(task->source, &c->inner, c->error);
   if (status) return status;
   borel_counting_target_wrap(&c->target, c->inner);
   status = borel_point_create(layout, &c->point, c->error);
-  if (!status) status = borel_kernel_blocks_create(task->kernel, layout->D, layout->K, 1, &c->blocks, c->error);
-  if (!status) status = task->options->resume && borel_checkpoint_exists(c->checkpoint_path) ? restore(c) : begin(c);
+  if (!status)
+    status = borel_kernel_blocks_create(task->kernel, layout->D, layout->K, 1, &c->blocks, c->error);
+  if (!status)
+    status = task->options->resume && borel_checkpoint_exists(c->checkpoint_path) ? restore(c) : begin(c);
   if (!status) {
     tell(c);
     status = loop(c);
@@ -339,7 +381,9 @@ borel_status borel_chain_run(const borel_chain_task *task) {
   free(c.info);
   free(c.log_path);
   free(c.checkpoint_path);
-  if (status && task->progress->error.code == BOREL_OK) borel_fail(&task->progress->error, status, "chain %u failed (%s)", task->number, borel_status_name(status));
+  if (status && task->progress->error.code == BOREL_OK)
+    borel_fail(&task->progress->error, status, "chain %u failed (%s)", task->number,
+               borel_status_name(status));
   atomic_store(&task->progress->state, status ? BOREL_CHAIN_FAILED : BOREL_CHAIN_DONE);
   return status;
 }

@@ -6,21 +6,22 @@ static const borel_layout *layout(borel_target *target, uint32_t id) {
   return inner->ops->layout(inner, id);
 }
 
-static borel_status logdensity(borel_target *target, uint32_t id, const double *u, const int64_t *z, double *value, borel_error *error) {
+static borel_status logdensity(borel_target *target, uint32_t id, const double *u, const int64_t *z,
+                               double *value, borel_error *error) {
   borel_counting_target *t = (borel_counting_target *)target;
   t->densities++;
   return t->inner->ops->logdensity(t->inner, id, u, z, value, error);
 }
 
-static borel_status gradient(borel_target *target, uint32_t id, const double *u, const int64_t *z, double *value, double *out,
-                             borel_error *error) {
+static borel_status gradient(borel_target *target, uint32_t id, const double *u, const int64_t *z,
+                             double *value, double *out, borel_error *error) {
   borel_counting_target *t = (borel_counting_target *)target;
   t->gradients++;
   return t->inner->ops->gradient(t->inner, id, u, z, value, out, error);
 }
 
-static borel_status split(borel_target *target, uint32_t id, const double *u, const int64_t *z, double *prior, double *likelihood,
-                          borel_error *error) {
+static borel_status split(borel_target *target, uint32_t id, const double *u, const int64_t *z, double *prior,
+                          double *likelihood, borel_error *error) {
   borel_counting_target *t = (borel_counting_target *)target;
   t->densities++;
   return t->inner->ops->split(t->inner, id, u, z, prior, likelihood, error);

@@ -64,7 +64,6 @@ void borel_model_free(borel_model *model) {
   free(model->value_nodes);
   free(model->terms);
   borel_text_free(&model->text);
-  borel_graph_free(model->graph);
   free(model);
 }
 
@@ -80,20 +79,26 @@ static int room(void *list, size_t count, size_t size) {
   return more != NULL;
 }
 
-static borel_status no_memory(borel_error *error) { return borel_fail(error, BOREL_INTERNAL, "out of memory for the model"); }
+static borel_status no_memory(borel_error *error) {
+  return borel_fail(error, BOREL_INTERNAL, "out of memory for the model");
+}
 
-borel_status borel_model_site(borel_model *model, const char *name, borel_node input, borel_site_block block, int64_t lowest,
-                              int64_t count, borel_error *error) {
+borel_status borel_model_site(borel_model *model, const char *name, borel_node input, borel_site_block block,
+                              int64_t lowest, int64_t count, borel_error *error) {
   size_t n = model->layout.site_count;
-  if (!room(&model->sites, n, sizeof *model->sites) || !room(&model->inputs, n, sizeof *model->inputs)) return no_memory(error);
+  if (!room(&model->sites, n, sizeof *model->sites) || !room(&model->inputs, n, sizeof *model->inputs))
+    return no_memory(error);
   size_t size = (size_t)borel_shape_size(&borel_graph_at(model->graph, input)->shape);
-  borel_site site = {strdup(name), block, block == BOREL_SITE_U ? model->layout.D : model->layout.K, size, lowest, count};
+  borel_site site = {strdup(name), block,  block == BOREL_SITE_U ? model->layout.D : model->layout.K,
+                     size,         lowest, count};
   if (!site.name) return no_memory(error);
   model->sites[n] = site;
   model->inputs[n] = input;
   model->layout.site_count++;
-  if (block == BOREL_SITE_U) model->layout.D += size;
-  else model->layout.K += size;
+  if (block == BOREL_SITE_U)
+    model->layout.D += size;
+  else
+    model->layout.K += size;
   return BOREL_OK;
 }
 
@@ -101,7 +106,8 @@ borel_status borel_model_value(borel_model *model, const char *name, borel_node 
   size_t n = model->source.value_count;
   if (borel_graph_at(model->graph, node)->dtype == BOREL_I64)
     node = borel_graph_op(model->graph, BOREL_OP_TO_F64, &node, 1, 0, NULL, error);
-  if (node == BOREL_NO_NODE || !room(&model->values, n, sizeof *model->values) || !room(&model->value_nodes, n, sizeof *model->value_nodes))
+  if (node == BOREL_NO_NODE || !room(&model->values, n, sizeof *model->values) ||
+      !room(&model->value_nodes, n, sizeof *model->value_nodes))
     return no_memory(error);
   const borel_shape *shape = &borel_graph_at(model->graph, node)->shape;
   borel_value_info value = {strdup(name), *shape, model->source.value_size, (size_t)borel_shape_size(shape)};
@@ -113,9 +119,12 @@ borel_status borel_model_value(borel_model *model, const char *name, borel_node 
   return BOREL_OK;
 }
 
-borel_status borel_model_term(borel_model *model, const char *label, borel_node node, int likelihood, borel_error *error) {
-  if (borel_graph_at(model->graph, node)->shape.rank > 0) node = borel_graph_op(model->graph, BOREL_OP_SUM, &node, 1, -1, NULL, error);
-  if (node == BOREL_NO_NODE || !room(&model->terms, model->term_count, sizeof *model->terms)) return no_memory(error);
+borel_status borel_model_term(borel_model *model, const char *label, borel_node node, int likelihood,
+                              borel_error *error) {
+  if (borel_graph_at(model->graph, node)->shape.rank > 0)
+    node = borel_graph_op(model->graph, BOREL_OP_SUM, &node, 1, -1, NULL, error);
+  if (node == BOREL_NO_NODE || !room(&model->terms, model->term_count, sizeof *model->terms))
+    return no_memory(error);
   char *copy = strdup(label);
   if (!copy) return no_memory(error);
   model->terms[model->term_count++] = (term){copy, node, likelihood};
@@ -124,12 +133,14 @@ borel_status borel_model_term(borel_model *model, const char *label, borel_node 
 
 /* ---- targets ------------------------------------------------------------------------------------------- */
 
-static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u, const int64_t *z) {
+static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u,
+                        const int64_t *z) {
   for (size_t i = 0; i < model->layout.site_count; i++) {
     const borel_site *site = &model->sites[i];
     int32_t slot = p->input_slot[borel_graph_at(model->graph, model->inputs[i])->attr];
     if (slot < 0) continue;
-    const void *from = site->block == BOREL_SITE_U ? (const void *)(u + site->offset) : (const void *)(z + site->offset);
+    const void *from =
+        site->block == BOREL_SITE_U ? (const void *)(u + site->offset) : (const void *)(z + site->offset);
     memcpy(w->slot[slot], from, 8 * site->size);
   }
 }
@@ -137,11 +148,15 @@ static void fill_inputs(const borel_model *model, const borel_program *p, borel_
 static void evaluate(const model_target *t, int f, borel_workspace *w, const double *u, const int64_t *z) {
   const borel_program *p = t->model->programs[f];
   fill_inputs(t->model, p, w, u, z);
-  if (t->model->native[f]) t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
-  else borel_program_interpret(p, w);
+  if (t->model->native[f])
+    t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
+  else
+    borel_program_interpret(p, w);
 }
 
-static const double *output(const borel_program *p, const borel_workspace *w, size_t i) { return w->slot[borel_program_output_slot(p, i)]; }
+static const double *output(const borel_program *p, const borel_workspace *w, size_t i) {
+  return w->slot[borel_program_output_slot(p, i)];
+}
 
 /* -inf is a number; NaN and +inf are not. */
 static borel_status verdict(double logdensity, borel_error *error) {
@@ -154,8 +169,8 @@ static const borel_layout *target_layout(borel_target *target, uint32_t id) {
   return id == 0 ? &((model_target *)target)->model->layout : NULL;
 }
 
-static borel_status target_logdensity(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *logdensity,
-                                      borel_error *error) {
+static borel_status target_logdensity(borel_target *target, uint32_t layout, const double *u,
+                                      const int64_t *z, double *logdensity, borel_error *error) {
   model_target *t = (model_target *)target;
   (void)layout;
   evaluate(t, DENSITY, &t->work[DENSITY], u, z);
@@ -163,8 +178,8 @@ static borel_status target_logdensity(borel_target *target, uint32_t layout, con
   return verdict(*logdensity, error);
 }
 
-static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *logdensity,
-                                    double *gradient, borel_error *error) {
+static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
+                                    double *logdensity, double *gradient, borel_error *error) {
   model_target *t = (model_target *)target;
   const borel_model *model = t->model;
   (void)layout;
@@ -172,12 +187,13 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   *logdensity = *output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
   for (size_t i = 0, k = 0; i < model->layout.site_count; i++)
     if (model->sites[i].block == BOREL_SITE_U)
-      memcpy(gradient + model->sites[i].offset, output(model->programs[GRADIENT], &t->work[GRADIENT], ++k), 8 * model->sites[i].size);
+      memcpy(gradient + model->sites[i].offset, output(model->programs[GRADIENT], &t->work[GRADIENT], ++k),
+             8 * model->sites[i].size);
   return verdict(*logdensity, error);
 }
 
-static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z, double *prior,
-                                 double *likelihood, borel_error *error) {
+static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
+                                 double *prior, double *likelihood, borel_error *error) {
   model_target *t = (model_target *)target;
   (void)layout;
   fill_inputs(t->model, t->model->split, &t->split, u, z);
@@ -211,24 +227,29 @@ static borel_status source_open(const borel_source *source, borel_target **targe
   t->target.ops = &target_ops;
   t->model = model;
   borel_status status = borel_workspace_new(model->split, &t->split, error);
-  for (int f = 0; f < FUNCTIONS && !status; f++) status = borel_workspace_new(model->programs[f], &t->work[f], error);
-  if (status) source_close(source, &t->target);
-  else *target = &t->target;
+  for (int f = 0; f < FUNCTIONS && !status; f++)
+    status = borel_workspace_new(model->programs[f], &t->work[f], error);
+  if (status)
+    source_close(source, &t->target);
+  else
+    *target = &t->target;
   return status;
 }
 
-static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u, const int64_t *z, double *out,
-                                     borel_error *error) {
+static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u,
+                                     const int64_t *z, double *out, borel_error *error) {
   const borel_model *model = (const borel_model *)source;
   model_target *t = (model_target *)target;
   (void)error;
   evaluate(t, VALUES, &t->work[VALUES], u, z);
   for (size_t i = 0; i < model->source.value_count; i++)
-    memcpy(out + model->values[i].offset, output(model->programs[VALUES], &t->work[VALUES], i), 8 * model->values[i].size);
+    memcpy(out + model->values[i].offset, output(model->programs[VALUES], &t->work[VALUES], i),
+           8 * model->values[i].size);
   return BOREL_OK;
 }
 
-borel_status borel_model_terms(const borel_model *model, const double *u, const int64_t *z, double *out, borel_error *error) {
+borel_status borel_model_terms(const borel_model *model, const double *u, const int64_t *z, double *out,
+                               borel_error *error) {
   borel_workspace w;
   borel_status status = borel_workspace_new(model->each_term, &w, error);
   if (status) return status;
@@ -239,7 +260,8 @@ borel_status borel_model_terms(const borel_model *model, const double *u, const 
   return BOREL_OK;
 }
 
-static void source_explain(const borel_source *source, const double *u, const int64_t *z, char *text, size_t size) {
+static void source_explain(const borel_source *source, const double *u, const int64_t *z, char *text,
+                           size_t size) {
   const borel_model *model = (const borel_model *)source;
   double *terms = malloc((model->term_count + 1) * sizeof *terms);
   size_t used = 0;
@@ -252,14 +274,17 @@ static void source_explain(const borel_source *source, const double *u, const in
   for (size_t i = 0; i < model->term_count && shown < 3 && used < size; i++)
     if (!isfinite(terms[i])) {
       int n = snprintf(text + used, size - used, "%s%s is %s", shown++ ? ", " : "", model->terms[i].label,
-                       isnan(terms[i]) ? "NaN" : terms[i] > 0 ? "+inf" : "-inf");
+                       isnan(terms[i]) ? "NaN"
+                       : terms[i] > 0  ? "+inf"
+                                       : "-inf");
       used += n > 0 ? (size_t)n : 0;
     }
   if (!shown) snprintf(text, size, "every term is finite, but the gradient is not");
   free(terms);
 }
 
-/* ---- building ------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------------------
+ */
 
 static borel_node sum_terms(borel_model *model, int likelihood, borel_error *error) {
   borel_node *list = malloc((model->term_count + 1) * sizeof *list);
@@ -279,7 +304,8 @@ static borel_status plan_programs(borel_model *model, borel_error *error) {
   if (prior == BOREL_NO_NODE || likelihood == BOREL_NO_NODE) return BOREL_INTERNAL;
   borel_node total = borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){prior, likelihood}, 2, 0, NULL, error);
   size_t sites = model->layout.site_count, wanted = 0;
-  borel_node *wrt = malloc((sites + 1) * sizeof *wrt), *outputs = malloc((sites + model->term_count + 2) * sizeof *outputs);
+  borel_node *wrt = malloc((sites + 1) * sizeof *wrt),
+             *outputs = malloc((sites + model->term_count + 2) * sizeof *outputs);
   borel_status status = BOREL_INTERNAL;
   if (!wrt || !outputs || total == BOREL_NO_NODE) goto done;
   for (size_t i = 0; i < sites; i++)
@@ -289,7 +315,8 @@ static borel_status plan_programs(borel_model *model, borel_error *error) {
   status = BOREL_INTERNAL;
   if (!(model->programs[DENSITY] = borel_program_new(G, &total, 1, error))) goto done;
   if (!(model->programs[GRADIENT] = borel_program_new(G, outputs, wanted + 1, error))) goto done;
-  if (!(model->programs[VALUES] = borel_program_new(G, model->value_nodes, model->source.value_count, error))) goto done;
+  if (!(model->programs[VALUES] = borel_program_new(G, model->value_nodes, model->source.value_count, error)))
+    goto done;
   if (!(model->split = borel_program_new(G, (borel_node[]){prior, likelihood}, 2, error))) goto done;
   for (size_t i = 0; i < model->term_count; i++) outputs[i] = model->terms[i].node;
   if (!(model->each_term = borel_program_new(G, outputs, model->term_count, error))) goto done;
@@ -308,12 +335,15 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
   char reason[300];
   if (engine == BOREL_ENGINE_AUTO && statements > BOREL_STATEMENTS_NATIVE) {
     native = 0;
-    snprintf(reason, sizeof reason, "%zu statements are more than %d, above which the C compiler takes too long", statements, BOREL_STATEMENTS_NATIVE);
+    snprintf(reason, sizeof reason,
+             "%zu statements are more than %d, above which the C compiler takes too long", statements,
+             BOREL_STATEMENTS_NATIVE);
     why = reason;
   }
   borel_error trouble = {0};
   if (native) {
-    *status = borel_compile(model->text.bytes, optimise, function_names, FUNCTIONS, model->native, &model->compiled, &trouble);
+    *status = borel_compile(model->text.bytes, optimise, function_names, FUNCTIONS, model->native,
+                            &model->compiled, &trouble);
     if (*status && engine == BOREL_ENGINE_AUTO) {
       *status = BOREL_OK;
       native = 0;
@@ -326,15 +356,21 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
   }
   uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(BOREL_BUILD_ID, native ? 1 : 2));
   if (native) id = borel_hash_text(borel_compiler_text(optimise), id);
-  snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter", (unsigned long long)id);
-  if (native) snprintf(model->engine_text, sizeof model->engine_text, "native code (%.400s)", borel_compiler_text(optimise));
-  else snprintf(model->engine_text, sizeof model->engine_text, "interpreter (%.300s)", why);
+  snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter",
+           (unsigned long long)id);
+  if (native)
+    snprintf(model->engine_text, sizeof model->engine_text, "native code (%.400s)",
+             borel_compiler_text(optimise));
+  else
+    snprintf(model->engine_text, sizeof model->engine_text, "interpreter (%.300s)", why);
 }
 
 borel_status borel_model_build(borel_model *model, borel_engine engine, borel_error *error) {
   if (model->layout.site_count == 0)
-    return borel_fail(error, BOREL_ARG, "the model has no sites: it calls sample nowhere, so there is nothing to infer");
-  if (borel_graph_size(model->graph) > UINT32_MAX / 4) return borel_fail(error, BOREL_ARG, "the model is too large");
+    return borel_fail(error, BOREL_ARG,
+                      "the model has no sites: it calls sample nowhere, so there is nothing to infer");
+  if (borel_graph_size(model->graph) > UINT32_MAX / 4)
+    return borel_fail(error, BOREL_ARG, "the model is too large");
   borel_status status = plan_programs(model, error);
   if (status) return status;
   borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);

@@ -15,15 +15,15 @@ typedef enum { BOREL_ENGINE_AUTO, BOREL_ENGINE_NATIVE, BOREL_ENGINE_INTERPRETER 
 #define BOREL_STATEMENTS_O2 2000
 #define BOREL_STATEMENTS_NATIVE 5000
 
-/* An empty model over `graph`, which it takes over. */
+/* An empty model over `graph`, which stays the caller's and must outlive it. */
 borel_model *borel_model_new(borel_graph *graph);
 void borel_model_free(borel_model *);
 borel_graph *borel_model_graph(borel_model *);
 
 /* Declares input `input` of the graph (in order of inputs) to be a site of block U (f64, any shape) or
  * Z (i64, values lowest .. lowest + count - 1). */
-borel_status borel_model_site(borel_model *, const char *name, borel_node input, borel_site_block, int64_t lowest,
-                              int64_t count, borel_error *);
+borel_status borel_model_site(borel_model *, const char *name, borel_node input, borel_site_block,
+                              int64_t lowest, int64_t count, borel_error *);
 /* A value to keep of each draw. */
 borel_status borel_model_value(borel_model *, const char *name, borel_node, borel_error *);
 /* A term of the log-density (any shape: its sum counts): of the likelihood or of the prior. `label` names
@@ -38,7 +38,8 @@ const borel_source *borel_model_source(const borel_model *);
 size_t borel_model_term_count(const borel_model *);
 const char *borel_model_term_label(const borel_model *, size_t i);
 /* Evaluates every term at a point by the interpreter: out[terms]. Not for hot loops. */
-borel_status borel_model_terms(const borel_model *, const double *u, const int64_t *z, double *out, borel_error *);
+borel_status borel_model_terms(const borel_model *, const double *u, const int64_t *z, double *out,
+                               borel_error *);
 
 /* The emitted C text (also when the engine is the interpreter). */
 const char *borel_model_text(const borel_model *);
@@ -46,7 +47,7 @@ const char *borel_model_text(const borel_model *);
 const char *borel_model_engine_id(const borel_model *);
 /* "native (gcc ..., -O2)", "interpreter: 12000 statements ...": why this engine. */
 const char *borel_model_engine_text(const borel_model *);
-int borel_model_compiled(const borel_model *); /* did the compiler run, rather than the cache answer? */
+int borel_model_compiled(const borel_model *);    /* did the compiler run, rather than the cache answer? */
 size_t borel_model_rerolled(const borel_model *); /* scalar terms that were merged into arrays */
 
 #endif

@@ -31,7 +31,8 @@ static void *work(void *context) {
 }
 
 /* Calls the watcher until every worker is done. */
-static void watch(pool *p, const borel_run_options *options, borel_chain_progress *progress, borel_run_watcher watcher, void *context) {
+static void watch(pool *p, const borel_run_options *options, borel_chain_progress *progress,
+                  borel_run_watcher watcher, void *context) {
   pthread_mutex_lock(&p->lock);
   while (p->working) {
     struct timespec until;
@@ -47,10 +48,14 @@ static void watch(pool *p, const borel_run_options *options, borel_chain_progres
   pthread_mutex_unlock(&p->lock);
 }
 
-borel_status borel_run_chains(const borel_source *source, const borel_kernel *kernel, const borel_run_options *options, const borel_rundir *directory,
-                              borel_chain_progress *progress, borel_run_watcher watcher, void *context, borel_error *error) {
-  if (options->chains == 0 || options->draws == 0) return borel_fail(error, BOREL_ARG, "at least one chain and one draw are needed");
-  if (source->layout->D == 0 && source->layout->K == 0) return borel_fail(error, BOREL_ARG, "the model has no unknowns: there is nothing to draw");
+borel_status borel_run_chains(const borel_source *source, const borel_kernel *kernel,
+                              const borel_run_options *options, const borel_rundir *directory,
+                              borel_chain_progress *progress, borel_run_watcher watcher, void *context,
+                              borel_error *error) {
+  if (options->chains == 0 || options->draws == 0)
+    return borel_fail(error, BOREL_ARG, "at least one chain and one draw are needed");
+  if (source->layout->D == 0 && source->layout->K == 0)
+    return borel_fail(error, BOREL_ARG, "the model has no unknowns: there is nothing to draw");
   long processors = sysconf(_SC_NPROCESSORS_ONLN);
   unsigned threads = options->threads ? options->threads : processors > 0 ? (unsigned)processors : 1;
   if (threads > options->chains) threads = options->chains;

@@ -19,7 +19,12 @@ typedef struct {
   int resume; /* continue from checkpoints; chains without one start from the beginning */
 } borel_run_options;
 
-typedef enum { BOREL_CHAIN_WAITING, BOREL_CHAIN_RUNNING, BOREL_CHAIN_DONE, BOREL_CHAIN_FAILED } borel_chain_state;
+typedef enum {
+  BOREL_CHAIN_WAITING,
+  BOREL_CHAIN_RUNNING,
+  BOREL_CHAIN_DONE,
+  BOREL_CHAIN_FAILED
+} borel_chain_state;
 
 /* What a chain tells while it runs; read it at any time. */
 typedef struct {
@@ -36,7 +41,8 @@ typedef int (*borel_run_watcher)(void *context, const borel_run_options *, borel
 
 /* Runs all chains in `directory` (locked for writing). progress[chains] is the caller's. Returns the first
  * error in order of chains; the others have theirs in `progress`. What was drawn stays readable. */
-borel_status borel_run_chains(const borel_source *, const borel_kernel *, const borel_run_options *, const borel_rundir *directory,
-                              borel_chain_progress *progress, borel_run_watcher, void *context, borel_error *);
+borel_status borel_run_chains(const borel_source *, const borel_kernel *, const borel_run_options *,
+                              const borel_rundir *directory, borel_chain_progress *progress,
+                              borel_run_watcher, void *context, borel_error *);
 
 #endif

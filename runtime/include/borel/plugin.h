@@ -32,12 +32,12 @@ extern "C" {
 
 typedef enum {
   BOREL_OK = 0,
-  BOREL_REJECT = 1,   /* outside the support: a normal event, log-density -inf; `error` stays empty */
-  BOREL_DOMAIN = 2,   /* a NaN where a number must be; `error` names the term */
-  BOREL_ARG = 3,      /* a bad parameter, shape or size */
-  BOREL_IO = 4,       /* file, disk, compiler */
-  BOREL_CANCELLED = 5,/* the user asked to stop */
-  BOREL_INTERNAL = 6  /* a broken promise: always a defect */
+  BOREL_REJECT = 1,    /* outside the support: a normal event, log-density -inf; `error` stays empty */
+  BOREL_DOMAIN = 2,    /* a NaN where a number must be; `error` names the term */
+  BOREL_ARG = 3,       /* a bad parameter, shape or size */
+  BOREL_IO = 4,        /* file, disk, compiler */
+  BOREL_CANCELLED = 5, /* the user asked to stop */
+  BOREL_INTERNAL = 6   /* a broken promise: always a defect */
 } borel_status;
 
 typedef struct {
@@ -50,17 +50,17 @@ typedef struct {
 typedef enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 } borel_dtype;
 
 /* An extent of a field: a constant > 0, or one of these symbols, resolved when a chain is made. */
-#define BOREL_DIM_D (-1)                  /* unconstrained dimensions of the point */
-#define BOREL_DIM_K (-2)                  /* discrete coordinates of the point */
-#define BOREL_DIM_N (-3)                  /* lanes: particles or replicas; 1 in a plain chain */
-#define BOREL_DIM_PARAM(i) (-100 - (i))   /* value of integer parameter i of the component */
+#define BOREL_DIM_D (-1)                /* unconstrained dimensions of the point */
+#define BOREL_DIM_K (-2)                /* discrete coordinates of the point */
+#define BOREL_DIM_N (-3)                /* lanes: particles or replicas; 1 in a plain chain */
+#define BOREL_DIM_PARAM(i) (-100 - (i)) /* value of integer parameter i of the component */
 
 /* One named array of a host-owned block. The host allocates, zeroes, checkpoints, copies and shows
  * it; tuning and state survive a checkpoint by name, scratch means nothing between two calls. */
 typedef struct {
   const char *name; /* NULL ends a list */
   borel_dtype dtype;
-  int32_t dim[3];   /* extents; 0 ends the list: {0} is a scalar */
+  int32_t dim[3]; /* extents; 0 ends the list: {0} is a scalar */
   const char *doc;
 } borel_field;
 
@@ -142,8 +142,8 @@ typedef struct {
   borel_status (*gradient)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
                            double *logdensity, double *gradient, borel_error *);
   /* Optional: logdensity = prior + likelihood (the Jacobian belongs to the prior). */
-  borel_status (*split)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
-                        double *prior, double *likelihood, borel_error *);
+  borel_status (*split)(borel_target *, uint32_t layout, const double *u, const int64_t *z, double *prior,
+                        double *likelihood, borel_error *);
   /* Optional: n points at once, u [n, D], z [n, K], logdensity [n], gradient [n, D] or NULL. */
   borel_status (*batch)(borel_target *, uint32_t layout, size_t n, const double *u, const int64_t *z,
                         double *logdensity, double *gradient, borel_error *);
@@ -175,15 +175,15 @@ typedef struct {
   int (*accept)(borel_rng *, double log_ratio); /* 1 with probability min(1, exp(log_ratio)); NaN: error */
   int (*direction)(borel_rng *);                /* -1 or +1, each 1/2 */
   int (*bernoulli)(borel_rng *, double p);
-  size_t (*categorical)(borel_rng *, const double *p, size_t n);     /* p sums to 1; 0-based */
-  size_t (*categorical_log)(borel_rng *, const double *lw, size_t n);/* any scale; -inf allowed; 0-based */
-  uint64_t (*uniform_int)(borel_rng *, uint64_t n);                  /* 0 .. n - 1 */
+  size_t (*categorical)(borel_rng *, const double *p, size_t n);      /* p sums to 1; 0-based */
+  size_t (*categorical_log)(borel_rng *, const double *lw, size_t n); /* any scale; -inf allowed; 0-based */
+  uint64_t (*uniform_int)(borel_rng *, uint64_t n);                   /* 0 .. n - 1 */
   borel_unif (*unif)(borel_rng *);
-  int (*unif_lt)(borel_rng *, borel_unif *, double cut);             /* is it below cut? */
-  double (*uniform)(borel_rng *);                                    /* in (0, 1), 53 bits */
-  double (*normal)(borel_rng *);                                     /* standard */
-  double (*exponential)(borel_rng *);                                /* rate 1 */
-  double (*gamma)(borel_rng *, double shape);                        /* rate 1 */
+  int (*unif_lt)(borel_rng *, borel_unif *, double cut); /* is it below cut? */
+  double (*uniform)(borel_rng *);                        /* in (0, 1), 53 bits */
+  double (*normal)(borel_rng *);                         /* standard */
+  double (*exponential)(borel_rng *);                    /* rate 1 */
+  double (*gamma)(borel_rng *, double shape);            /* rate 1 */
   double (*beta)(borel_rng *, double a, double b);
   uint64_t (*poisson)(borel_rng *, double mean);
   uint64_t (*binomial)(borel_rng *, uint64_t n, double p);
@@ -205,10 +205,10 @@ typedef struct {
   uint32_t size;
   uint64_t iteration; /* 0-based, over warm-up and draws */
   uint64_t warmup, total;
-  int warming;        /* iteration < warmup */
-  int slow;           /* inside a slow window */
-  int window_end;     /* the last iteration of a slow window */
-  uint64_t lanes;     /* N of the fields */
+  int warming;    /* iteration < warmup */
+  int slow;       /* inside a slow window */
+  int window_end; /* the last iteration of a slow window */
+  uint64_t lanes; /* N of the fields */
 } borel_phase;
 
 /* ---- host services -------------------------------------------------------------------------------- */
@@ -217,7 +217,7 @@ typedef struct {
  * The six numbers live in a tuning field of the kernel. [any thread] */
 typedef struct {
   uint32_t size;
-  void (*restart)(double state[6], double step_size); /* mu = log(10 step_size) */
+  void (*restart)(double state[6], double step_size);                        /* mu = log(10 step_size) */
   double (*update)(double state[6], double accept_statistic, double target); /* next step size */
   double (*finish)(const double state[6]);                                   /* averaged step size */
 } borel_dual_averaging;
@@ -256,10 +256,10 @@ typedef struct borel_host {
 /* ---- components ----------------------------------------------------------------------------------- */
 
 typedef enum {
-  BOREL_PRESERVES_MEASURE = 1,   /* exactly the target */
-  BOREL_PRESERVES_SCALE = 2,     /* the target up to its normalising constant */
-  BOREL_PRESERVES_ASYMPTOTIC = 3,/* only in a limit */
-  BOREL_PRESERVES_ORDER = 4      /* up to an error of order step^order */
+  BOREL_PRESERVES_MEASURE = 1,    /* exactly the target */
+  BOREL_PRESERVES_SCALE = 2,      /* the target up to its normalising constant */
+  BOREL_PRESERVES_ASYMPTOTIC = 3, /* only in a limit */
+  BOREL_PRESERVES_ORDER = 4       /* up to an error of order step^order */
 } borel_preserves;
 
 #define BOREL_REVERSIBLE 1u   /* detailed balance */
@@ -268,8 +268,9 @@ typedef enum {
 
 /* How the claim can be checked exactly (docs/validity.md names the methods). */
 #define BOREL_CHECK_MATRIX 1u /* E2, E3: transition matrix on a finite support, all choices enumerated */
-#define BOREL_CHECK_ORBIT 2u  /* a kernel on leapfrog orbits: its first draws are D standard normals n,
-                                 p = n / sqrt(inverse_mass); tuning fields step_size and inverse_mass */
+#define BOREL_CHECK_ORBIT                                                                                    \
+  2u /* a kernel on leapfrog orbits: its first draws are D standard normals n,                               \
+        p = n / sqrt(inverse_mass); tuning fields step_size and inverse_mass */
 
 typedef struct {
   borel_preserves preserves;
@@ -327,7 +328,8 @@ typedef struct {
   borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
   void (*destroy)(const borel_host *, void *self);
   /* Optional: state at the start of a chain. [chain thread] */
-  borel_status (*begin)(const void *self, const borel_context *, borel_target *, borel_point *, borel_error *);
+  borel_status (*begin)(const void *self, const borel_context *, borel_target *, borel_point *,
+                        borel_error *);
   /* Optional: start values of tuning, before the first step; may evaluate the target. [chain thread] */
   borel_status (*warm)(const void *self, const borel_context *, borel_target *, borel_point *,
                        void *const *tuning, borel_error *);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * Instances: a component with checked parameters. Immutable after creation, so threads may share one. */
+#ifndef BOREL_HOST_INSTANCE_H
+#define BOREL_HOST_INSTANCE_H
+
+#include "host/blocks.h"
+#include "host/schema.h"
+
+typedef struct {
+  const borel_component *component;
+  const borel_kernel_ops *ops; /* complete: slots that the plugin's table lacks are NULL */
+  void *self;
+  borel_value *values; /* one for each parameter */
+  size_t info_count;   /* scalars that a step reports, named by ops->info */
+  borel_kernel_ops table;
+} borel_kernel;
+
+typedef struct {
+  const borel_component *component;
+  const borel_density_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_density_ops table;
+} borel_density;
+
+/* Errors: those of borel_schema_check, ARG for a component of another kind or one whose `create` changed the
+ * floating-point environment, and whatever `create` reports. [main thread] */
+borel_status borel_kernel_create(const borel_component *, borel_args, borel_kernel **, borel_error *);
+void borel_kernel_destroy(borel_kernel *); /* NULL is fine */
+borel_status borel_density_create(const borel_component *, borel_args, borel_density **, borel_error *);
+void borel_density_destroy(borel_density *);
+
+/* The arrays that one chain needs for a kernel. */
+typedef struct {
+  borel_block *tuning, *state, *scratch;
+} borel_kernel_blocks;
+
+/* D and K of the chain's layout, N lanes (1 in a plain chain). Errors: those of borel_block_create. */
+borel_status borel_kernel_blocks_create(const borel_kernel *, size_t D, size_t K, size_t N,
+                                        borel_kernel_blocks *, borel_error *);
+void borel_kernel_blocks_destroy(borel_kernel_blocks *);
+/* A context for calls with these blocks. */
+borel_context borel_kernel_context(const borel_kernel_blocks *, borel_rng *, const borel_phase *);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/kinds.h"
+
+#include <string.h>
+
+#define UP_TO(type, slot) ((uint32_t)(offsetof(type, slot) + sizeof((type *)0)->slot))
+
+static const char *kernel_missing(const void *table) {
+  const borel_kernel_ops *ops = table;
+  if (!ops->create) return "create";
+  if (!ops->destroy) return "destroy";
+  return ops->step ? NULL : "step";
+}
+
+static void kernel_fields(const void *table, const borel_field *lists[4]) {
+  const borel_kernel_ops *ops = table;
+  lists[0] = ops->tuning;
+  lists[1] = ops->state;
+  lists[2] = ops->scratch;
+  lists[3] = ops->info;
+}
+
+static const char *density_missing(const void *table) {
+  const borel_density_ops *ops = table;
+  if (!ops->create) return "create";
+  if (!ops->destroy) return "destroy";
+  if (!ops->layout) return "layout";
+  return ops->logdensity ? NULL : "logdensity";
+}
+
+static void density_fields(const void *table, const borel_field *lists[4]) {
+  lists[0] = ((const borel_density_ops *)table)->scratch;
+  lists[1] = lists[2] = lists[3] = NULL;
+}
+
+static const borel_kind kinds[] = {
+    {"kernel/0", "kernel", 1, UP_TO(borel_kernel_ops, step), kernel_missing, kernel_fields},
+    {"density/0", "density", 0, UP_TO(borel_density_ops, logdensity), density_missing, density_fields},
+};
+
+const borel_kind *borel_kind_at(size_t i) { return i < sizeof kinds / sizeof *kinds ? &kinds[i] : NULL; }
+
+const borel_kind *borel_kind_find(const char *name) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (!strcmp(kinds[i].name, name) || !strcmp(kinds[i].folder, name)) return &kinds[i];
+  return NULL;
+}
