@@ -1,5 +1,5 @@
 std = "lua54"
-max_line_length = 120
+max_line_length = 140
 
 -- What the modelling language gives every script.
-read_globals = { "borel", "sample", "observe", "factor", "deterministic", "plate" }
+read_globals = { "borel", "sample", "observe", "factor", "deterministic", "dist" }

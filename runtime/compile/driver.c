@@ -53,7 +53,7 @@ static const char *machine_flag(void) {
 #endif
 }
 
-/* ---- running the compiler ------------------------------------------------------------------------- */
+/* ---- running the compiler -------------------------------------------------------------------- */
 
 static double seconds_since(const struct timespec *start) {
   struct timespec now;
@@ -153,7 +153,7 @@ const char *borel_compiler_text(int optimise) {
   return compiler_texts[optimise][0] ? compiler_texts[optimise] : NULL;
 }
 
-/* ---- the cache ---------------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 /* Ours alone: a folder or file of another owner, or that others may write, is not used. */
 static int is_private(int fd) {
@@ -234,34 +234,63 @@ static void trim_cache(int folder) {
   free(files);
 }
 
-/* ---- loading ----------------------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
-/* Loads the object at `path`, open as fd; where its file system forbids execution, from memory. The loader
- * knows objects by path, so a path must never name two of them: the cache's hold the hash. */
-static void *load(const char *path, int fd) {
+/* Loads the object at `path`, with these bytes; where its file system forbids execution, from memory. The
+ * loader knows objects by path, so a path must never name two of them: the cache's hold the hash. */
+static void *load(const char *path, const char *bytes, size_t size) {
   void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (object) return object;
   int memory = memfd_create("borel", MFD_CLOEXEC); /* stays open: its number is the object's name */
   if (memory < 0) return NULL;
-  char buffer[65536];
-  off_t at = 0;
-  for (ssize_t n; (n = pread(fd, buffer, sizeof buffer, at)) > 0; at += n)
-    if (write(memory, buffer, (size_t)n) != n) break;
-  snprintf(buffer, sizeof buffer, "/proc/self/fd/%d", memory);
-  return dlopen(buffer, RTLD_NOW | RTLD_LOCAL);
+  if (write(memory, bytes, size) != (ssize_t)size) return close(memory), NULL;
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
+  return dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
 
-/* Looks into the cache folder (by its descriptor: nobody can put another one in its place). */
-static void *load_cached(int folder, const char *name) {
+static char *read_all(int file, size_t *size) {
+  struct stat st;
+  if (fstat(file, &st) || st.st_size <= 0) return NULL;
+  char *bytes = malloc((size_t)st.st_size);
+  if (bytes && pread(file, bytes, (size_t)st.st_size, 0) != st.st_size) free(bytes), bytes = NULL;
+  *size = (size_t)st.st_size;
+  return bytes;
+}
+
+/* An object in the cache ends in a hash of what is before it: the loader would crash on a damaged one. */
+static int is_whole(const char *bytes, size_t size) {
+  uint64_t sum;
+  if (size <= sizeof sum) return 0;
+  memcpy(&sum, bytes + size - sizeof sum, sizeof sum);
+  return sum == borel_hash(bytes, size - sizeof sum, 0);
+}
+
+/* Loads an object of ours from `folder` (by descriptor: nobody can put another one in its place). */
+static void *load_object(int folder, const char *name) {
   char path[160];
+  size_t size = 0;
   int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) return NULL;
   snprintf(path, sizeof path, "/proc/self/fd/%d/%s", folder, name);
-  void *object = is_private(file) ? load(path, file) : NULL;
+  char *bytes = is_private(file) ? read_all(file, &size) : NULL;
+  void *object = bytes && is_whole(bytes, size) ? load(path, bytes, size) : NULL;
   if (object) futimens(file, NULL);
+  free(bytes);
   close(file);
   return object;
+}
+
+/* Appends the hash. */
+static int seal(int folder, const char *name) {
+  size_t size = 0;
+  int file = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  char *bytes = file >= 0 ? read_all(file, &size) : NULL;
+  uint64_t sum = bytes ? borel_hash(bytes, size, 0) : 0;
+  int done = bytes && fchmod(file, 0600) == 0 && pwrite(file, &sum, sizeof sum, (off_t)size) == sizeof sum;
+  free(bytes);
+  if (file >= 0) close(file);
+  return done;
 }
 
 static borel_status compile_to(const char *source, int optimise, const char *path, borel_error *error) {
@@ -290,9 +319,38 @@ static borel_status compile_to(const char *source, int optimise, const char *pat
   int status = run(argv, source, strlen(source), said, sizeof said);
   if (status == 0) return BOREL_OK;
   const char *line = strstr(said, "error"); /* the first complaint, on one line */
-  line = line ? line : said;
+  line = line ? line : *said ? said : "it was stopped (time or memory limit)";
   return borel_fail(error, BOREL_IO, "the C compiler '%s' failed on the model's code: %.*s", compiler(),
-                    (int)strcspn(line, "\n"), *line ? line : "it was stopped (time or memory limit)");
+                    (int)strcspn(line, "\n"), line);
+}
+
+/* Compiles into `folder` under `name`, complete or not at all. */
+static void *make_object(const char *source, int optimise, int folder, const char *name, borel_error *error) {
+  char making[64], path[160];
+  snprintf(making, sizeof making, "making-%ld-%zu", (long)getpid(), atomic_fetch_add(&compile_count, 1));
+  snprintf(path, sizeof path, "/proc/%ld/fd/%d/%s", (long)getpid(), folder, making);
+  borel_status status = compile_to(source, optimise, path, error);
+  void *object = NULL;
+  if (!status && seal(folder, making) && !renameat(folder, making, folder, name))
+    object = load_object(folder, name);
+  unlinkat(folder, making, 0);
+  if (!status && !object) {
+    const char *why = dlerror();
+    borel_fail(error, BOREL_IO, "the compiled model does not load: %s", why ? why : strerror(errno));
+  }
+  return object;
+}
+
+/* Can files be made there? A folder may be ours and yet on a file system that is full or read-only. */
+static int is_writable(int folder) {
+  char name[40];
+  snprintf(name, sizeof name, "trying-%ld", (long)getpid());
+  int file = openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return 0;
+  int fits = posix_fallocate(file, 0, 1 << 20) == 0;
+  close(file);
+  unlinkat(folder, name, 0);
+  return fits;
 }
 
 borel_status borel_compile(const char *source, int optimise, const char *const *names, size_t count,
@@ -304,43 +362,28 @@ borel_status borel_compile(const char *source, int optimise, const char *const *
                       compiler());
   uint64_t low = borel_hash_text(source, borel_hash_text(text, 1)),
            high = borel_hash_text(source, borel_hash_text(text, 2));
-  char name[64], making[120], path[160];
+  char name[64], own[] = "/tmp/borel-XXXXXX";
   snprintf(name, sizeof name, "%016llx%016llx.so", (unsigned long long)high, (unsigned long long)low);
-  int folder = open_cache();
-  void *object = folder >= 0 ? load_cached(folder, name) : NULL;
-  borel_status status = BOREL_OK;
+  int folder = open_cache(), kept = folder >= 0;
+  void *object = kept ? load_object(folder, name) : NULL;
+  borel_error trouble = {0};
   if (!object) {
-    char own[] = "/tmp/borel-XXXXXX"; /* no cache: compile into a private folder and forget it */
-    if (folder < 0 && !mkdtemp(own))
-      return borel_fail(error, BOREL_IO, "no folder to compile in: %s", strerror(errno));
-    snprintf(making, sizeof making, "making-%ld-%zu", (long)getpid(), atomic_fetch_add(&compile_count, 1));
-    if (folder < 0)
-      snprintf(path, sizeof path, "%s/%s", own, name);
-    else
-      snprintf(path, sizeof path, "/proc/%ld/fd/%d/%s", (long)getpid(), folder, making);
-    status = compile_to(source, optimise, path, error);
-    if (!status && compiled) *compiled = 1;
-    if (!status) chmod(path, 0600);
-    if (folder < 0) {
-      int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-      if (!status && file >= 0) object = load(path, file);
-      if (file >= 0) close(file);
-      unlink(path);
-      rmdir(own);
-    } else if (status || renameat(folder, making, folder, name)) {
-      unlinkat(folder, making, 0);
-    } else {
+    if (kept && !is_writable(folder)) close(folder), kept = 0;
+    if (!kept) { /* compile into a private folder and forget it */
+      if (!mkdtemp(own) || (folder = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return borel_fail(error, BOREL_IO, "no folder to compile in: %s", strerror(errno));
+    }
+    object = make_object(source, optimise, folder, name, &trouble);
+    if (kept) {
       trim_cache(folder);
-      object = load_cached(folder, name);
+    } else {
+      unlinkat(folder, name, 0);
+      rmdir(own);
     }
-    if (!status && !object) {
-      const char *why = dlerror();
-      status = borel_fail(error, BOREL_IO, "the compiled model does not load: %s",
-                          why ? why : "the cache folder changed hands");
-    }
+    if (object && compiled) *compiled = 1;
   }
-  if (folder >= 0) close(folder);
-  if (status) return status;
+  close(folder);
+  if (!object) return borel_fail(error, trouble.code, "%s", trouble.message);
   for (size_t i = 0; i < count; i++)
     if (!(*(void **)(void *)&functions[i] = dlsym(object, names[i])))
       return borel_fail(error, BOREL_INTERNAL, "the compiled model has no function '%s'", names[i]);

@@ -12,7 +12,7 @@
 
 #include "graph/internal.h"
 
-/* ---- spelling ---------------------------------------------------------------------------------------- */
+/* ---- spelling -------------------------------------------------------------------------------- */
 
 static const char *type_of(const borel_node_info *node) {
   return node->dtype == BOREL_I64 ? "long long" : "double";
@@ -153,7 +153,7 @@ static void emit_value(const borel_program *p, int32_t k, borel_node i, borel_te
   }
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void emit_store(const borel_program *p, borel_node i, borel_text *out) {
   if (!p->stored[i]) return;
@@ -286,7 +286,7 @@ static void emit_copy(const borel_program *p, const borel_shape *shape, borel_te
 
 /* Scalar inputs of a body are read from their slots into locals. */
 static void emit_inputs(const borel_program *p, borel_text *out) {
-  for (borel_node i = 0; i < borel_graph_size(p->graph); i++) {
+  for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op != BOREL_OP_INPUT || p->slot_of[i] < 0 || node->shape.rank > 0) continue;
     borel_text_printf(out, "  const %s s%d = ", type_of(node), p->number[i]);
@@ -360,7 +360,7 @@ static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
 }
 
 static void emit_body(const borel_program *p, borel_text *out) {
-  for (borel_node i = 0; i < borel_graph_size(p->graph); i++) { /* numbers that somebody reads from memory */
+  for (borel_node i = 0; i < p->nodes; i++) { /* numbers that somebody reads from memory */
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op != BOREL_OP_SCALAR || p->slot_of[i] < 0) continue;
     borel_text_printf(out, "  ");
@@ -388,8 +388,7 @@ void borel_emit_program(const borel_program *p, const char *name, borel_text *ou
   borel_text_printf(out, "}\n");
 }
 
-/* ---- prelude --------------------------------------------------------------------------------------------
- */
+/* ---- prelude --------------------------------------------------------------------------------- */
 
 static void note_ops(const borel_program *p, uint8_t *used) {
   for (size_t k = 0; k < p->group_count; k++) {

@@ -95,7 +95,7 @@ static void run(const borel_program *p, borel_workspace *w) {
 
 /* Constants that are outputs have a slot of their own; fill it once. */
 static void settle(const borel_program *p, borel_workspace *w) {
-  for (borel_node i = 0; i < borel_graph_size(p->graph); i++) {
+  for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op == BOREL_OP_SCALAR && p->slot_of[i] >= 0)
       memcpy(w->slot[p->slot_of[i]],

@@ -29,9 +29,9 @@ typedef struct {
 typedef enum { BOREL_SLOT_INPUT, BOREL_SLOT_CONSTANT, BOREL_SLOT_WORK } borel_slot_role;
 typedef struct {
   borel_slot_role role;
-  size_t size;              /* elements of 8 bytes */
-  size_t input;             /* INPUT of the outermost program */
-  const borel_array *array; /* CONSTANT */
+  size_t size;        /* elements of 8 bytes */
+  size_t input;       /* INPUT of the outermost program */
+  borel_array *array; /* CONSTANT: owned; its data are held by the graph */
 } borel_slot;
 
 typedef struct {
@@ -47,6 +47,7 @@ typedef struct {
 
 typedef struct borel_program {
   const borel_graph *graph;
+  size_t nodes; /* of the graph when it was planned: it may have grown since */
   const borel_node *outputs;
   size_t output_count;
   borel_group *groups;

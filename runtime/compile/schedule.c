@@ -8,7 +8,7 @@
 #include "compile/program.h"
 #include "core/error.h"
 
-/* ---- loop sizes, seen as the emitter sees them: a constant times symbols ---------------------------- */
+/* ---- loop sizes, seen as the emitter sees them: a constant times symbols --------------------- */
 
 typedef struct {
   int64_t constant;
@@ -35,7 +35,7 @@ static int same_size(const borel_shape *a, const borel_shape *b) {
   return memcmp(&left, &right, sizeof left) == 0;
 }
 
-/* ---- what kind of group a node belongs to ------------------------------------------------------------- */
+/* ---- what kind of group a node belongs to ---------------------------------------------------- */
 
 static int is_leaf(const borel_node_info *node) {
   return node->op == BOREL_OP_SCALAR || node->op == BOREL_OP_ARRAY || node->op == BOREL_OP_INPUT;
@@ -84,8 +84,7 @@ static int fuses(const borel_program *p, borel_node i, uint32_t k) {
   return kind == BOREL_GROUP_SCALARS || same_size(loop_shape(p, a), loop_shape(p, i));
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static int push_slot(borel_tables *tables, borel_slot slot) {
   borel_slot *slots = realloc(tables->slots, (tables->slot_count + 1) * sizeof *slots);
@@ -123,17 +122,16 @@ static int note_constant(borel_tables *tables, const borel_node_info *node) {
   return 1;
 }
 
-/* ---- planning ---------------------------------------------------------------------------------------------
- */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
                            borel_tables *tables, int outermost, borel_error *error);
 
 static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) {
-  for (borel_node i = 0; i < borel_graph_size(p->graph) && !outermost; i++)
+  for (borel_node i = 0; i < p->nodes && !outermost; i++)
     if (borel_graph_at(p->graph, i)->op == BOREL_OP_INPUT) needed[i] = 1; /* a scan may keep its carries */
   for (size_t i = 0; i < p->output_count; i++) needed[p->outputs[i]] = 1;
-  for (size_t i = borel_graph_size(p->graph); i-- > 0;) {
+  for (size_t i = p->nodes; i-- > 0;) {
     if (!needed[i]) continue;
     const borel_node *args = borel_graph_args(p->graph, (borel_node)i);
     for (uint32_t k = 0; k < borel_graph_at(p->graph, (borel_node)i)->arg_count; k++) needed[args[k]] = 1;
@@ -167,7 +165,7 @@ static int by_level(const void *a, const void *b, void *context) {
 
 /* Puts the groups in order of level and renumbers group_of. */
 static int sort_groups(borel_program *p) {
-  size_t n = p->group_count, nodes = borel_graph_size(p->graph);
+  size_t n = p->group_count;
   int *order = malloc((n + 1) * sizeof *order), *place = malloc((n + 1) * sizeof *place);
   borel_group *sorted = malloc((n + 1) * sizeof *sorted);
   if (order && place && sorted) {
@@ -177,9 +175,9 @@ static int sort_groups(borel_program *p) {
       sorted[i] = p->groups[order[i]];
       place[order[i]] = (int)i;
     }
-    for (size_t i = 0; i < nodes; i++)
+    for (size_t i = 0; i < p->nodes; i++)
       if (p->group_of[i] >= 0) p->group_of[i] = place[p->group_of[i]];
-    memcpy(p->groups, sorted, n * sizeof *sorted);
+    if (n) memcpy(p->groups, sorted, n * sizeof *sorted);
   }
   int done = order && place && sorted;
   free(order);
@@ -191,9 +189,8 @@ static int sort_groups(borel_program *p) {
 /* A value must be in memory when somebody other than its own group reads it, or reads it at other places,
  * or it is an output. Scalars between groups travel in registers unless a loop nest or scan takes them. */
 static void mark_stored(borel_program *p, const uint8_t *needed) {
-  size_t nodes = borel_graph_size(p->graph);
   for (size_t i = 0; i < p->output_count; i++) p->stored[p->outputs[i]] = 1;
-  for (borel_node i = 0; i < nodes; i++) {
+  for (borel_node i = 0; i < p->nodes; i++) {
     if (!needed[i] || is_leaf(borel_graph_at(p->graph, i))) continue;
     const borel_node *args = borel_graph_args(p->graph, i);
     borel_group_kind kind = kind_of(p, i);
@@ -207,21 +204,24 @@ static void mark_stored(borel_program *p, const uint8_t *needed) {
 }
 
 static int plan_slots(borel_program *p, const uint8_t *needed, int outermost) {
-  size_t nodes = borel_graph_size(p->graph);
-  for (borel_node i = 0; i < nodes; i++) {
+  for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (!needed[i] || node->op == BOREL_OP_SCAN) continue;
     borel_slot slot = {BOREL_SLOT_WORK, (size_t)borel_shape_size(&node->shape), 0, NULL};
     if (node->op == BOREL_OP_ARRAY) {
       slot.role = BOREL_SLOT_CONSTANT;
-      slot.array = &node->array;
+      if (!(slot.array = malloc(sizeof *slot.array))) return 0;
+      *slot.array = node->array; /* the graph may move its nodes */
     } else if (node->op == BOREL_OP_INPUT && outermost) {
       slot.role = BOREL_SLOT_INPUT;
       slot.input = (size_t)node->attr;
     } else if (node->op == BOREL_OP_SCALAR && !p->stored[i]) {
       continue;
     }
-    if ((p->slot_of[i] = push_slot(p->tables, slot)) < 0) return 0;
+    if ((p->slot_of[i] = push_slot(p->tables, slot)) < 0) {
+      free(slot.array);
+      return 0;
+    }
     if (node->op == BOREL_OP_INPUT) p->number[i] = (int32_t)p->tables->numbered++;
     if (node->op == BOREL_OP_INPUT) p->input_slot[node->attr] = p->slot_of[i];
   }
@@ -262,7 +262,8 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
   uint8_t *needed = calloc(nodes + 1, 1);
   uint32_t *level = calloc(nodes + 1, sizeof *level);
   if (!p || !needed || !level) goto fail;
-  *p = (borel_program){.graph = graph, .outputs = outputs, .output_count = count, .tables = tables};
+  *p = (borel_program){
+      .graph = graph, .nodes = nodes, .outputs = outputs, .output_count = count, .tables = tables};
   p->group_of = malloc((nodes + 1) * sizeof *p->group_of);
   p->slot_of = malloc((nodes + 1) * sizeof *p->slot_of);
   p->number = malloc((nodes + 1) * sizeof *p->number);
@@ -322,6 +323,7 @@ fail:
 }
 
 static void free_tables(borel_tables *tables) {
+  for (size_t i = 0; i < tables->slot_count; i++) free(tables->slots[i].array);
   free(tables->slots);
   free(tables->constants);
   free(tables->extents);
@@ -374,8 +376,7 @@ void borel_program_free(borel_program *p) {
 
 int32_t borel_program_output_slot(const borel_program *p, size_t i) { return p->slot_of[p->outputs[i]]; }
 
-/* ---- workspaces
- * --------------------------------------------------------------------------------------------- */
+/* ---- workspaces ------------------------------------------------------------------------------ */
 
 borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, borel_error *error) {
   const borel_tables *tables = p->tables;

@@ -6,7 +6,7 @@
 
 #include "graph/internal.h"
 
-/* ---- elementwise rules, from ops.def ---------------------------------------------------------------- */
+/* ---- elementwise rules, from ops.def --------------------------------------------------------- */
 
 #define NONE BOREL_NO_NODE
 #define K(x) borel_graph_scalar(G, x)
@@ -40,7 +40,7 @@
   }
 #include "graph/ops.def"
 
-/* ---- rules of the other operations -------------------------------------------------------------------- */
+/* ---- rules of the other operations ----------------------------------------------------------- */
 
 #define RULE(NAME) void borel_vjp_##NAME(borel_vjp *v)
 
@@ -150,8 +150,7 @@ static const borel_vjp_rule rules[BOREL_OP_COUNT] = {
 #include "graph/ops.def"
 };
 
-/* ---- the sweep -------------------------------------------------------------------------------------------
- */
+/* ---- the sweep ------------------------------------------------------------------------------- */
 
 /* A contribution for y's argument: stretched to y's shape, then summed over the axes that the argument
  * does not have. */
@@ -265,8 +264,7 @@ done:
   return status;
 }
 
-/* ---- scan -------------------------------------------------------------------------------------------------
- */
+/* ---- scan ------------------------------------------------------------------------------------ */
 
 /* Copies the body's nodes into `to`; map[old] = new, inputs given in `inputs`. */
 static borel_status copy_body(borel_graph *to, const borel_graph *from, const borel_node *inputs,

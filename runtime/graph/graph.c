@@ -68,6 +68,14 @@ void borel_graph_free(borel_graph *graph) {
   free(graph);
 }
 
+int borel_graph_keep_region(borel_graph *graph, borel_region *region) {
+  borel_region **regions = realloc(graph->regions, (graph->region_count + 1) * sizeof *regions);
+  if (!regions) return 0;
+  graph->regions = regions;
+  regions[graph->region_count++] = region;
+  return 1;
+}
+
 size_t borel_graph_size(const borel_graph *graph) { return graph->count; }
 const borel_node_info *borel_graph_at(const borel_graph *graph, borel_node node) {
   return &graph->nodes[node];
@@ -77,7 +85,7 @@ const borel_node *borel_graph_args(const borel_graph *graph, borel_node node) {
 }
 size_t borel_graph_inputs(const borel_graph *graph) { return graph->inputs; }
 
-/* ---- hash-consing ------------------------------------------------------------------------------- */
+/* ---- hash-consing ---------------------------------------------------------------------------- */
 
 static uint64_t hash_node(const borel_node_info *node, const borel_node *args) {
   struct {
@@ -141,8 +149,8 @@ static int grow(borel_graph *graph, size_t args) {
   return 1;
 }
 
-/* The node equal to `node`, made if there is none. Takes over node->array when it makes one. */
-static borel_node intern(borel_graph *graph, borel_node_info *node, const borel_node *args, size_t count) {
+borel_node borel_graph_intern(borel_graph *graph, borel_node_info *node, const borel_node *args,
+                              size_t count) {
   borel_node copy[64];
   node->arg_count = (uint32_t)count;
   if (count && args >= graph->args && args < graph->args + graph->arg_capacity && count <= 64) {
@@ -167,12 +175,12 @@ static borel_node intern(borel_graph *graph, borel_node_info *node, const borel_
   return (borel_node)(graph->count - 1);
 }
 
-/* ---- leaves -------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 borel_node borel_graph_input(borel_graph *graph, borel_dtype dtype, const borel_shape *shape) {
   borel_node_info node = {
       .op = BOREL_OP_INPUT, .dtype = dtype, .shape = *shape, .attr = (int64_t)graph->inputs};
-  borel_node made = intern(graph, &node, NULL, 0);
+  borel_node made = borel_graph_intern(graph, &node, NULL, 0);
   if (made != BOREL_NO_NODE) graph->inputs++;
   return made;
 }
@@ -180,12 +188,12 @@ borel_node borel_graph_input(borel_graph *graph, borel_dtype dtype, const borel_
 borel_node borel_graph_scalar(borel_graph *graph, double value) {
   if (value == 0) value = 0; /* -0 and 0 are one constant */
   borel_node_info node = {.op = BOREL_OP_SCALAR, .dtype = BOREL_F64, .value = value};
-  return intern(graph, &node, NULL, 0);
+  return borel_graph_intern(graph, &node, NULL, 0);
 }
 
 borel_node borel_graph_integer(borel_graph *graph, int64_t value) {
   borel_node_info node = {.op = BOREL_OP_SCALAR, .dtype = BOREL_I64, .attr = value, .value = (double)value};
-  return intern(graph, &node, NULL, 0);
+  return borel_graph_intern(graph, &node, NULL, 0);
 }
 
 /* A constant from an array that the node takes over: a number when it has rank 0. */
@@ -197,7 +205,7 @@ static borel_node constant(borel_graph *graph, borel_array array) {
     return made;
   }
   borel_node_info node = {.op = BOREL_OP_ARRAY, .dtype = array.dtype, .shape = array.shape, .array = array};
-  return intern(graph, &node, NULL, 0);
+  return borel_graph_intern(graph, &node, NULL, 0);
 }
 
 borel_node borel_graph_array(borel_graph *graph, const borel_array *array) {
@@ -221,7 +229,7 @@ int borel_graph_constant(const borel_graph *graph, borel_node node, double *valu
   return 1;
 }
 
-/* ---- types and shapes ----------------------------------------------------------------------------- */
+/* ---- types and shapes ------------------------------------------------------------------------ */
 
 static borel_dtype letter_dtype(char letter) { return letter == 'I' ? BOREL_I64 : BOREL_F64; }
 
@@ -252,7 +260,7 @@ borel_status borel_op_infer(borel_node_info *info, const borel_node_info *const 
   return BOREL_OK;
 }
 
-/* ---- simplification -------------------------------------------------------------------------------- */
+/* ---- simplification -------------------------------------------------------------------------- */
 
 static int is_value(const borel_graph *graph, borel_node node, double wanted) {
   double value;
@@ -330,7 +338,7 @@ static borel_node simplify(borel_graph *graph, const borel_node_info *node, cons
   }
 }
 
-/* ---- folding ---------------------------------------------------------------------------------------- */
+/* ---- folding --------------------------------------------------------------------------------- */
 
 static int is_constant(const borel_node_info *node) {
   return node->op == BOREL_OP_SCALAR || node->op == BOREL_OP_ARRAY;
@@ -412,7 +420,7 @@ borel_node borel_graph_op(borel_graph *graph, borel_op op, const borel_node *arg
   if ((made = fold(graph, &node, list, count)) != BOREL_NO_NODE) goto done;
   if ((made = simplify(graph, &node, list)) != BOREL_NO_NODE) goto done;
   node.masked = (uint8_t)masked(graph, &node, list);
-  made = intern(graph, &node, list, count);
+  made = borel_graph_intern(graph, &node, list, count);
   if (made == BOREL_NO_NODE) borel_fail(error, BOREL_INTERNAL, "out of memory for the graph of the model");
 done:
   if (list != few) free(list);
@@ -432,88 +440,3 @@ borel_node borel_graph_adjoint_product(borel_graph *graph, borel_node g, borel_n
 }
 
 void borel_graph_mask(borel_graph *graph, borel_node x) { graph->nodes[x].masked = 1; }
-
-/* ---- regions ---------------------------------------------------------------------------------------- */
-
-/* Of one element of a sequence. */
-static borel_shape tail_of(const borel_shape *shape) {
-  borel_shape tail = {shape->rank - 1, {0}};
-  memcpy(tail.extent, shape->extent + 1, sizeof *shape->extent * (size_t)tail.rank);
-  return tail;
-}
-
-borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
-                            borel_error *error) {
-  borel_region **regions = realloc(graph->regions, (graph->region_count + 1) * sizeof *regions);
-  if (!regions) {
-    borel_region_free(region);
-    return BOREL_NO_NODE;
-  }
-  graph->regions = regions;
-  regions[graph->region_count++] = region; /* from here on the graph frees it */
-
-  int64_t steps = -1;
-  const char *fault = NULL;
-  char have[64], want[64], text[200];
-  if (region->output_count < region->carries)
-    fault = "the body has fewer outputs than carries";
-  else if (count != region->carries + region->sequences + region->captured ||
-           borel_graph_inputs(region->body) != count)
-    fault = "the number of arguments differs from the inputs of the body";
-  for (size_t i = 0; !fault && i < region->sequences; i++) {
-    const borel_shape *shape = &graph->nodes[args[region->carries + i]].shape;
-    if (shape->rank == 0)
-      fault = "a sequence must have at least one axis";
-    else if (steps >= 0 && shape->extent[0] != steps)
-      fault = "the sequences have different lengths";
-    else
-      steps = shape->extent[0];
-  }
-  if (!fault && steps < 0) fault = "there is no sequence to go through";
-  for (borel_node i = 0; !fault && i < borel_graph_size(region->body); i++) {
-    const borel_node_info *input = borel_graph_at(region->body, i), *arg;
-    if (input->op != BOREL_OP_INPUT) continue;
-    arg = &graph->nodes[args[input->attr]];
-    int element =
-        (size_t)input->attr >= region->carries && (size_t)input->attr < region->carries + region->sequences;
-    borel_shape shape = element ? tail_of(&arg->shape) : arg->shape;
-    if (input->dtype == arg->dtype && borel_shape_equal(&input->shape, &shape)) continue;
-    snprintf(text, sizeof text, "argument %lld is %s %s where the body takes %s %s",
-             (long long)input->attr + 1, borel_dtype_name(arg->dtype), borel_shape_text(&shape, have),
-             borel_dtype_name(input->dtype), borel_shape_text(&input->shape, want));
-    fault = text;
-  }
-  for (size_t i = 0; !fault && i < region->carries; i++) {
-    const borel_node_info *after = borel_graph_at(region->body, region->outputs[i]),
-                          *before = &graph->nodes[args[i]];
-    if (!borel_shape_equal(&after->shape, &before->shape) || after->dtype != before->dtype)
-      fault = "a carry changes its shape or type between steps";
-  }
-  if (fault) {
-    borel_fail(error, BOREL_ARG, "scan: %s", fault);
-    return BOREL_NO_NODE;
-  }
-  borel_node_info node = {
-      .op = BOREL_OP_SCAN, .dtype = BOREL_F64, .attr = steps, .region = region, .masked = 1};
-  return intern(graph, &node, args, count);
-}
-
-borel_node borel_graph_project(borel_graph *graph, borel_node scan, size_t which) {
-  if (scan == BOREL_NO_NODE) return BOREL_NO_NODE; /* an earlier failure passes through */
-  const borel_node_info *node = &graph->nodes[scan];
-  const borel_region *region = node->region;
-  if (which >= region->output_count + region->carries) return BOREL_NO_NODE;
-  borel_node_info part = {.op = BOREL_OP_PROJECT, .attr = (int64_t)which, .masked = 1};
-  int stacked = which >= region->carries;
-  const borel_node_info *from = borel_graph_at(
-      region->body, region->outputs[which < region->output_count ? which : which - region->output_count]);
-  part.dtype = from->dtype;
-  part.shape = from->shape;
-  if (stacked) {
-    if (part.shape.rank == BOREL_MAX_RANK) return BOREL_NO_NODE;
-    memmove(part.shape.extent + 1, part.shape.extent, sizeof *part.shape.extent * (size_t)part.shape.rank);
-    part.shape.extent[0] = node->attr;
-    part.shape.rank++;
-  }
-  return intern(graph, &part, &scan, 1);
-}

@@ -35,6 +35,10 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
 #define REGION(NAME, lua) void borel_vjp_##NAME(borel_vjp *);
 #include "graph/ops.def"
 
+/* The node equal to `node`, made if there is none. Takes over node->array when it makes one. */
+borel_node borel_graph_intern(borel_graph *, borel_node_info *node, const borel_node *args, size_t count);
+/* The graph frees the region from now on; 0 when memory is short. */
+int borel_graph_keep_region(borel_graph *, borel_region *);
 /* Adjoint product: zero absorbs where `g` comes from a mask. */
 borel_node borel_graph_adjoint_product(borel_graph *, borel_node g, borel_node factor);
 /* From now on `x` counts as one that may hold zeros of a mask; nodes made of it before do not. */

@@ -23,7 +23,7 @@ static borel_status need_f64(const borel_node_info *info, const borel_node_info 
                     borel_dtype_name(arg->dtype));
 }
 
-/* ---- reshape, broadcast, gather, scatter --------------------------------------------------------------- */
+/* ---- reshape, broadcast, gather, scatter ----------------------------------------------------- */
 
 SHAPE(RESHAPE) {
   if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;
@@ -120,8 +120,7 @@ EVAL(SCATTER) {
     if (index[i] >= 0 && index[i] < size) target[index[i]] += value[i];
 }
 
-/* ---- reductions -------------------------------------------------------------------------------------------
- */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 SHAPE(SUM) {
   (void)stated;
@@ -246,8 +245,7 @@ EVAL(STACK) {
   }
 }
 
-/* ---- matmul: [N,K] x [K] -> [N], [N,K] x [K,M] -> [N,M]; either operand may be transposed
- * ------------------- */
+/* ---- matmul: [N,K] x [K] -> [N], [N,K] x [K,M] -> [N,M]; either operand may be transposed ---- */
 
 SHAPE(MATMUL) {
   (void)stated;

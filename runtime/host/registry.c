@@ -27,8 +27,7 @@ struct borel_registry {
   size_t count, capacity;
 };
 
-/* ---- the object -----------------------------------------------------------------------------------------
- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static int add_folder(borel_registry *registry, const char *path, size_t length, int flat) {
   if (!length) return 1;
@@ -87,8 +86,7 @@ static const borel_registry_entry *look_up(const borel_registry *registry, const
   return NULL;
 }
 
-/* ---- adding one file --------------------------------------------------------------------------------------
- */
+/* ---- adding one file ------------------------------------------------------------------------- */
 
 static int reserve(borel_registry *registry, size_t more) {
   if (registry->capacity - registry->count >= more) return 1;

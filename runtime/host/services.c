@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- errors, log, memory --------------------------------------------------------------------------------
- */
+/* ---- errors, log, memory --------------------------------------------------------------------- */
 
 static const char *const level_names[] = {"debug", "info", "warn"};
 
@@ -36,8 +35,7 @@ void borel_log(borel_log_level level, const char *format, ...) {
 
 static void *allocate(size_t count, size_t size) { return calloc(count ? count : 1, size ? size : 1); }
 
-/* ---- dual averaging ---------------------------------------------------------------------------------------
- */
+/* ---- dual averaging -------------------------------------------------------------------------- */
 
 enum { MU, LOG_STEP, LOG_STEP_MEAN, STATISTIC_MEAN, COUNT };
 

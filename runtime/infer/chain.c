@@ -34,8 +34,7 @@ typedef struct {
   borel_error *error;
 } chain;
 
-/* ---- randomness: a key by role, a lane by chain, an index by iteration ----------------------------------
- */
+/* ---- randomness: a key by role, a lane by chain, an index by iteration ----------------------- */
 
 static borel_rng *open_rng(chain *c, const char *role, uint64_t index) {
   borel_philox_open(&c->rng, borel_stream_child(c->root, role), c->task->number - 1, index, 0, c->error);
@@ -210,9 +209,7 @@ static borel_status restore(chain *c) {
   return status;
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* Draws u ~ U(-2, 2) and z uniformly until the density, and the gradient where there is one, is finite. */
 static borel_status find_start(chain *c) {
@@ -273,9 +270,7 @@ static borel_status begin(chain *c) {
   return status ? status : save(c);
 }
 
-/* ---- the loop
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void tell(chain *c) {
   borel_chain_progress *p = c->task->progress;

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build_id.h"
 #include "compile/driver.h"
 #include "compile/program.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/version.h"
 
 enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
 static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
@@ -34,7 +34,7 @@ struct borel_model {
   borel_program *programs[FUNCTIONS], *split, *each_term;
   borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
   borel_text text;
-  char engine_id[40], engine_text[500];
+  char engine_id[40], engine_text[500], data_id[20];
   int compiled;
 };
 
@@ -131,7 +131,7 @@ borel_status borel_model_term(borel_model *model, const char *label, borel_node 
   return BOREL_OK;
 }
 
-/* ---- targets ------------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u,
                         const int64_t *z) {
@@ -283,8 +283,7 @@ static void source_explain(const borel_source *source, const double *u, const in
   free(terms);
 }
 
-/* ---- building -------------------------------------------------------------------------------------------
- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static borel_node sum_terms(borel_model *model, int likelihood, borel_error *error) {
   borel_node *list = malloc((model->term_count + 1) * sizeof *list);
@@ -354,7 +353,7 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
       *error = trouble;
     }
   }
-  uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(BOREL_BUILD_ID, native ? 1 : 2));
+  uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(borel_build_id(), native ? 1 : 2));
   if (native) id = borel_hash_text(borel_compiler_text(optimise), id);
   snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter",
            (unsigned long long)id);
@@ -363,6 +362,34 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
              borel_compiler_text(optimise));
   else
     snprintf(model->engine_text, sizeof model->engine_text, "interpreter (%.300s)", why);
+}
+
+static uint64_t hash_shape(const borel_shape *shape, uint64_t id) {
+  return borel_hash(shape->extent, sizeof *shape->extent * (size_t)shape->rank, id + (uint64_t)shape->rank);
+}
+
+/* Everything that the emitted text leaves open: names, extents, numbers, data. */
+static void name_data(borel_model *model) {
+  uint64_t id = 0;
+  for (size_t i = 0; i < model->layout.site_count; i++) {
+    id = borel_hash_text(model->sites[i].name, id);
+    id = borel_hash((const int64_t[]){model->sites[i].lowest, model->sites[i].count}, 16, id);
+  }
+  for (size_t i = 0; i < model->source.value_count; i++)
+    id = hash_shape(&model->values[i].shape, borel_hash_text(model->values[i].name, id));
+  for (int f = 0; f < FUNCTIONS; f++) {
+    const borel_tables *tables = model->programs[f]->tables;
+    id = borel_hash(tables->constants, sizeof *tables->constants * tables->constant_count, id);
+    id = borel_hash(tables->extents, sizeof *tables->extents * tables->extent_count, id);
+    for (size_t i = 0; i < tables->slot_count; i++)
+      if (tables->slots[i].role == BOREL_SLOT_CONSTANT)
+        id = hash_shape(&tables->slots[i].array->shape,
+                        borel_hash(tables->slots[i].array->data,
+                                   (size_t)borel_shape_size(&tables->slots[i].array->shape) *
+                                       borel_dtype_size(tables->slots[i].array->dtype),
+                                   id));
+  }
+  snprintf(model->data_id, sizeof model->data_id, "%016llx", (unsigned long long)id);
 }
 
 borel_status borel_model_build(borel_model *model, borel_engine engine, borel_error *error) {
@@ -376,6 +403,7 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);
   for (int f = 0; f < FUNCTIONS; f++) borel_emit_program(model->programs[f], function_names[f], &model->text);
   if (model->text.failed) return no_memory(error);
+  name_data(model);
   choose_engine(model, engine, &status, error);
   model->layout.sites = model->sites;
   model->source.layout = &model->layout;
@@ -392,6 +420,7 @@ size_t borel_model_term_count(const borel_model *model) { return model->term_cou
 const char *borel_model_term_label(const borel_model *model, size_t i) { return model->terms[i].label; }
 const char *borel_model_text(const borel_model *model) { return model->text.bytes; }
 const char *borel_model_engine_id(const borel_model *model) { return model->engine_id; }
+const char *borel_model_data_id(const borel_model *model) { return model->data_id; }
 const char *borel_model_engine_text(const borel_model *model) { return model->engine_text; }
 int borel_model_compiled(const borel_model *model) { return model->compiled; }
 size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }

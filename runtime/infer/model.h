@@ -45,6 +45,9 @@ borel_status borel_model_terms(const borel_model *, const double *u, const int64
 const char *borel_model_text(const borel_model *);
 /* What distinguishes results bit for bit: hash of engine, text, compiler, flags, library build. */
 const char *borel_model_engine_id(const borel_model *);
+/* Hash of what the text leaves open: names, extents, numbers and data. Together with the engine id it
+ * names a posterior. */
+const char *borel_model_data_id(const borel_model *);
 /* "native (gcc ..., -O2)", "interpreter: 12000 statements ...": why this engine. */
 const char *borel_model_engine_text(const borel_model *);
 int borel_model_compiled(const borel_model *);    /* did the compiler run, rather than the cache answer? */

@@ -9,7 +9,7 @@
 
 static borel_enumeration *self(borel_rng *rng) { return (borel_enumeration *)rng; }
 
-/* ---- the tree --------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static int grow(borel_enumeration *e) {
   size_t capacity = e->capacity ? 2 * e->capacity : 32;
@@ -63,7 +63,7 @@ static int coin(borel_rng *rng, borel_law law, uint64_t parameters, double p, do
   return heads;
 }
 
-/* ---- laws of finite support ------------------------------------------------------------------------- */
+/* ---- laws of finite support ------------------------------------------------------------------ */
 
 static int accept(borel_rng *rng, double log_ratio) {
   if (!borel_check_log_ratio(rng, log_ratio)) return 0;
@@ -171,7 +171,7 @@ static int unif_lt(borel_rng *rng, borel_unif *u, double cut) {
   return below;
 }
 
-/* ---- laws that cannot be enumerated ------------------------------------------------------------------ */
+/* ---- laws that cannot be enumerated ---------------------------------------------------------- */
 
 static void refuse(borel_rng *rng, borel_law law, const char *what) {
   borel_source_fail(
@@ -239,7 +239,7 @@ static const borel_rng_ops enumerate_ops = {
     .fill_normal = fill_normal,
 };
 
-/* ---- the walk over paths ------------------------------------------------------------------------------ */
+/* ---- the walk over paths --------------------------------------------------------------------- */
 
 void borel_enumerate_begin(borel_enumeration *e, uint64_t budget, borel_error *error) {
   *e = (borel_enumeration){.budget = budget ? budget : BOREL_ENUMERATE_BUDGET};

@@ -22,7 +22,7 @@ static double drawn(borel_rng *rng, double value) {
   return value;
 }
 
-/* ---- what is given ---------------------------------------------------------------------------------- */
+/* ---- what is given --------------------------------------------------------------------------- */
 
 static int from_trace(borel_replay_rng *r, borel_choice *asked) {
   if (r->position == r->trace->count) return 0;
@@ -84,7 +84,7 @@ static int64_t forced(borel_rng *rng, const borel_choice *choice, int possible, 
   return rng->status == BOREL_OK ? choice->decision : harmless;
 }
 
-/* ---- decisions -------------------------------------------------------------------------------------- */
+/* ---- decisions ------------------------------------------------------------------------------- */
 
 static int accept(borel_rng *rng, double log_ratio) {
   if (!borel_check_log_ratio(rng, log_ratio)) return 0;
@@ -147,7 +147,7 @@ static uint64_t binomial(borel_rng *rng, uint64_t n, double p) {
   return (uint64_t)forced(rng, &c, k <= n && (p > 0 || k == 0) && (p < 1 || k == n), 0);
 }
 
-/* ---- compared uniforms ------------------------------------------------------------------------------ */
+/* ---- compared uniforms ----------------------------------------------------------------------- */
 
 static borel_unif unif(borel_rng *rng) {
   borel_choice c = {.law = BOREL_LAW_UNIF, .value = 0.5};
@@ -181,7 +181,7 @@ static int unif_lt(borel_rng *rng, borel_unif *u, double cut) {
   return below;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static double uniform(borel_rng *rng) {
   borel_choice c = {.law = BOREL_LAW_UNIFORM, .value = 0.5};

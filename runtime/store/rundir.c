@@ -58,7 +58,7 @@ char *borel_rundir_chain_file(const borel_rundir *run, unsigned chain, const cha
   return asprintf(&file, "%s/chain-%u.%s", run->path, chain, suffix) < 0 ? NULL : file;
 }
 
-/* ---- what a directory holds ----------------------------------------------------------------------- */
+/* ---- what a directory holds ------------------------------------------------------------------ */
 
 typedef enum { NAME_LOCK, NAME_MANIFEST, NAME_CHAIN, NAME_OTHER } name_kind;
 
@@ -113,7 +113,7 @@ static borel_status permit(const char *path, const contents *found, unsigned fla
   return BOREL_OK;
 }
 
-/* ---- the lock --------------------------------------------------------------------------------------- */
+/* ---- the lock -------------------------------------------------------------------------------- */
 
 static borel_status report_holder(const borel_rundir *run, borel_error *error) {
   char text[32] = "";
@@ -142,7 +142,7 @@ static borel_status lock(borel_rundir *run, borel_error *error) {
   return BOREL_OK;
 }
 
-/* ---- making and opening ----------------------------------------------------------------------------- */
+/* ---- making and opening ---------------------------------------------------------------------- */
 
 static borel_status make_directory(const char *path, borel_error *error) {
   if (mkdir(path, 0777) == 0) return BOREL_OK;

@@ -26,8 +26,7 @@
 #define NUTS BUILTIN "/kernel/nuts.so"
 #define TEST_PLUGINS BOREL_BUILD_DIR "/tests/plugins"
 
-/* ---- helpers ----------------------------------------------------------------------------------------------
- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static void expect_says(const borel_error *error, const char *text) {
   cr_expect(strstr(error->message, text), "expected \"%s\" in: %s", text, error->message);

@@ -18,8 +18,7 @@
 
 enum { ACCEPT, STEP_SIZE, LEAPFROGS, DEPTH, DIVERGING, ENERGY, NANS, INFOS };
 
-/* ---- helpers ----------------------------------------------------------------------------------------------
- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static const borel_component *find(const char *kind, const char *name) {
   static borel_registry *registry;

@@ -23,7 +23,7 @@ static borel_philox_rng source(uint64_t seed) {
   return r;
 }
 
-/* ---- Kolmogorov-Smirnov ------------------------------------------------------------------------------ */
+/* ---- Kolmogorov-Smirnov ---------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
@@ -124,7 +124,7 @@ Test(random_laws, beta_has_its_distribution) {
   }
 }
 
-/* ---- chi-square ------------------------------------------------------------------------------------- */
+/* ---- chi-square ------------------------------------------------------------------------------ */
 
 /* counts[n] against probabilities[n]; neighbours are pooled until 10 are expected. */
 static void assert_counts(const double *counts, const double *probability, size_t n, const char *name) {
@@ -275,7 +275,7 @@ Test(random_laws, neighbours_are_independent) {
 }
 #endif
 
-/* ---- consumption, edges, parameters ------------------------------------------------------------------ */
+/* ---- consumption, edges, parameters ---------------------------------------------------------- */
 
 Test(random_laws, decisions_consume_one_uniform_whatever_comes_out) {
   borel_philox_rng r = source(70);

@@ -297,7 +297,7 @@ Test(store_checkpoint, a_failed_commit_keeps_what_was_there) {
   scratch_remove(dir);
 }
 
-/* ---- log and checkpoint together: a chain that is killed at any moment ------------------------------ */
+/* ---- log and checkpoint together: a chain that is killed at any moment ----------------------- */
 
 enum { TOTAL = 3000, EVERY = 20 };
 

@@ -439,7 +439,7 @@ Test(store_log, a_block_of_draws_with_different_counts_is_an_error) {
   scratch_remove(dir);
 }
 
-/* ---- hostile files ---------------------------------------------------------------------------------- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
 /* A log whose checksums are right: the first `keep` bytes of the sample and a frame of `payload`. */
 static borel_status read_forged(const sample *s, uint64_t keep, const uint32_t *payload, uint32_t length,
@@ -593,7 +593,7 @@ Test(store_log, random_damage_never_crashes_a_reader) {
   scratch_remove(dir);
 }
 
-/* ---- disks that refuse ------------------------------------------------------------------------------ */
+/* ---- disks that refuse ----------------------------------------------------------------------- */
 
 /* Appends draws of layout 0 until a write fails; returns how many were accepted. */
 static uint64_t fill_up(borel_log_writer *w, borel_error *error) {

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* ---- the manifest ----------------------------------------------------------------------------------- */
+/* ---- the manifest ---------------------------------------------------------------------------- */
 
 Test(store_manifest, a_manifest_is_read_as_it_was_written) {
   const char *dir = scratch_make();
@@ -74,7 +74,7 @@ Test(store_manifest, deep_nesting_is_refused) {
   free(text);
 }
 
-/* ---- the directory ---------------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 static void put_manifest(const char *dir) {
   borel_error e = {0};

@@ -31,7 +31,7 @@
 enum { MAX_DEPTH = 20, STATES_PER_LEVEL = 3, SPARE_STATES = 4 };
 enum { MAX_STATES = STATES_PER_LEVEL * MAX_DEPTH + SPARE_STATES };
 
-/* ---- parameters and fields ---------------------------------------------------------------------------- */
+/* ---- parameters and fields ------------------------------------------------------------------- */
 
 enum { PARAM_MAX_DEPTH, PARAM_TARGET_ACCEPT, PARAM_METRIC, PARAM_STEP_SIZE, PARAM_MAX_ENERGY_ERROR };
 enum { METRIC_FISHER, METRIC_VARIANCE };
@@ -46,7 +46,7 @@ static const borel_param params[] = {
      .doc = "a trajectory has at most 2^max_depth - 1 leapfrog steps"},
     {.name = "target_accept",
      .type = BOREL_REAL,
-     .number = 0.8,
+     .number = 0.88, /* what runs of Stan at its 0.8 come to; docs/performance.md has the comparison */
      .min = 0.05,
      .max = 0.999,
      .doc = "mean acceptance that the warm-up tunes the step size to"},
@@ -94,7 +94,16 @@ static const borel_field scratch_fields[] = {
     {"rho", BOREL_F64, {BOREL_DIM_PARAM(PARAM_MAX_DEPTH), BOREL_DIM_D}, "sums of momenta of sub-trees"},
     {0}};
 
-enum { INFO_ACCEPT, INFO_STEP_SIZE, INFO_LEAPFROGS, INFO_DEPTH, INFO_DIVERGING, INFO_ENERGY, INFO_NAN };
+enum {
+  INFO_ACCEPT,
+  INFO_STEP_SIZE,
+  INFO_LEAPFROGS,
+  INFO_DEPTH,
+  INFO_DIVERGING,
+  INFO_ENERGY,
+  INFO_NAN,
+  INFO_SYMMETRIC
+};
 static const borel_field info_fields[] = {
     {"accept", BOREL_F64, {0}, "mean of min(1, exp(H_start - H)) over the new points of the trajectory"},
     {"step_size", BOREL_F64, {0}, "leapfrog step"},
@@ -103,6 +112,10 @@ static const borel_field info_fields[] = {
     {"diverging", BOREL_F64, {0}, "1 when the trajectory ended by its energy"},
     {"energy", BOREL_F64, {0}, "H at the new point"},
     {"nan", BOREL_F64, {0}, "points of the trajectory where the target was not a number"},
+    {"symmetric",
+     BOREL_F64,
+     {0},
+     "mean of 2 min(1, r) / (1 + r), r = exp(H_start - H), over the same points"},
     {0}};
 
 typedef struct {
@@ -110,7 +123,7 @@ typedef struct {
   double target_accept, step_size, max_energy_error;
 } nuts;
 
-/* ---- trajectories ------------------------------------------------------------------------------------- */
+/* ---- trajectories ---------------------------------------------------------------------------- */
 
 /* A phase-space point in scratch memory. */
 typedef struct {
@@ -144,7 +157,7 @@ typedef struct {
   tree stack[MAX_DEPTH + 1];
   double start_energy, lowest, highest, max_range;
   int warming;
-  double accept_sum;
+  double accept_sum, symmetric_sum;
   int64_t leapfrogs, nans;
   int diverging;
 } work;
@@ -171,7 +184,7 @@ static void work_open(work *w, const nuts *self, const borel_context *context, b
   w->vacant_count = count;
   w->max_range = self->max_energy_error;
   w->warming = context->phase ? context->phase->warming : 0;
-  w->accept_sum = 0;
+  w->accept_sum = w->symmetric_sum = 0;
   w->leapfrogs = w->nans = 0;
   w->diverging = 0;
 }
@@ -346,7 +359,9 @@ static borel_status extend(work *w, int from, int depth, double step, int *whole
     from = leaf;
     w->holders[leaf] = 3;
     double change = w->start_energy - w->states[leaf].energy;
-    w->accept_sum += change > 0 ? 1 : exp(change);
+    double ratio = exp(change < 0 ? change : -change); /* min(r, 1/r) */
+    w->accept_sum += change > 0 ? 1 : ratio;
+    w->symmetric_sum += 2 * ratio / (1 + ratio);
 #if BOREL_MUTANT == 1 /* points are chosen as if all weighed the same */
     double log_weight = 0;
 #else
@@ -364,8 +379,7 @@ static borel_status extend(work *w, int from, int depth, double step, int *whole
   return BOREL_OK;
 }
 
-/* ---- one transition -------------------------------------------------------------------------------------
- */
+/* ---- one transition -------------------------------------------------------------------------- */
 
 /* Fills a new state with u, gradient and log-density of the point. */
 static borel_status load(const borel_context *context, work *w, borel_point *point, int *loaded,
@@ -470,11 +484,11 @@ static borel_status step(const void *instance, const borel_context *context, bor
   info[INFO_DIVERGING] = w.diverging;
   info[INFO_ENERGY] = chosen->energy;
   info[INFO_NAN] = (double)w.nans;
+  info[INFO_SYMMETRIC] = w.symmetric_sum / (double)w.leapfrogs;
   return BOREL_OK;
 }
 
-/* ---- warm-up --------------------------------------------------------------------------------------------
- */
+/* ---- warm-up --------------------------------------------------------------------------------- */
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
@@ -584,6 +598,8 @@ static borel_status adapt_variance(const nuts *self, const borel_context *contex
   return restart(self, context, target, point, tuning, error);
 }
 
+#define EARLY 0.3 /* share of the warm-up in which the fisher metric is rough */
+
 /* nuts-rs: inverse_mass = sqrt(var of draws / var of gradients), after each draw, from a window that overlaps
  * the one before: windows of 10 in the first 30 % of the warm-up, then 80, growing by half; none in the last
  * 15 %. */
@@ -606,7 +622,7 @@ static borel_status adapt_fisher(const nuts *self, const borel_context *context,
   estimate_add(welford, fore, point);
   estimate_add(welford, back, point);
 
-  int early = iteration < 0.3 * (double)phase->warmup;
+  int early = iteration < EARLY * (double)phase->warmup;
   double length = early ? 10 : *window > 80 ? *window : 80;
   if (back.counts[0] >= length && iteration + length < end) {
     memcpy(fore.counts, back.counts, 2 * sizeof *fore.counts);
@@ -632,7 +648,10 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   const borel_phase *phase = context->phase;
   const borel_dual_averaging *averaging = context->host->dual_averaging;
   double *step_size = tuning[TUNE_STEP_SIZE];
-  *step_size = averaging->update(tuning[TUNE_AVERAGING], info[INFO_ACCEPT], self->target_accept);
+  /* nuts-rs: once the metric has settled, gains of energy count like losses; the step comes out smaller. */
+  int late = self->metric == METRIC_FISHER && (double)phase->iteration >= EARLY * (double)phase->warmup;
+  *step_size = averaging->update(tuning[TUNE_AVERAGING], info[late ? INFO_SYMMETRIC : INFO_ACCEPT],
+                                 self->target_accept);
   borel_status status = self->metric == METRIC_FISHER
                             ? adapt_fisher(self, context, target, point, info, tuning, error)
                             : adapt_variance(self, context, target, point, tuning, error);
@@ -640,8 +659,7 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   return status;
 }
 
-/* ---- the component --------------------------------------------------------------------------------------
- */
+/* ---- the component --------------------------------------------------------------------------- */
 
 static borel_status create(const borel_host *host, const borel_value *values, void **instance,
                            borel_error *error) {

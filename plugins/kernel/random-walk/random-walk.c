@@ -65,8 +65,7 @@ typedef struct {
   int law, move, adapt;
 } walk;
 
-/* ---- proposals --------------------------------------------------------------------------------------------
- */
+/* ---- proposals ------------------------------------------------------------------------------- */
 
 static void propose_u(const walk *self, borel_rng *rng, double step, const borel_point *point, double *noise,
                       double *u) {
@@ -112,8 +111,7 @@ static borel_status propose_z(const borel_context *context, borel_target *target
   return BOREL_OK;
 }
 
-/* ---- one transition ---------------------------------------------------------------------------------------
- */
+/* ---- one transition -------------------------------------------------------------------------- */
 
 /* Log-density at the proposal; -inf outside the support and where it is not a number. */
 static borel_status evaluate(borel_target *target, const borel_point *point, const double *u,

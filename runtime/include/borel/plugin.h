@@ -28,7 +28,7 @@ extern "C" {
 
 #define BOREL_ABI 0u /* of this header; a plugin built for another one is refused by name */
 
-/* ---- status and errors ------------------------------------------------------------------------ */
+/* ---- status and errors ----------------------------------------------------------------------- */
 
 typedef enum {
   BOREL_OK = 0,
@@ -45,7 +45,7 @@ typedef struct {
   char message[1000]; /* one line, for people: what, where, what to do */
 } borel_error;
 
-/* ---- element types and declared fields --------------------------------------------------------- */
+/* ---- element types and declared fields ------------------------------------------------------- */
 
 typedef enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 } borel_dtype;
 
@@ -64,7 +64,7 @@ typedef struct {
   const char *doc;
 } borel_field;
 
-/* ---- parameters --------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 typedef enum { BOREL_REAL, BOREL_INT, BOREL_FLAG, BOREL_CHOICE, BOREL_REALS } borel_param_type;
 
@@ -87,7 +87,7 @@ typedef struct {
   size_t count;
 } borel_value;
 
-/* ---- layouts and points ------------------------------------------------------------------------- */
+/* ---- layouts and points ---------------------------------------------------------------------- */
 
 typedef enum { BOREL_SITE_U = 0, BOREL_SITE_Z = 1 } borel_site_block;
 
@@ -128,7 +128,7 @@ typedef struct {
   uint64_t version;       /* grows with every change of u or z */
 } borel_point;
 
-/* ---- targets -------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 /* An unnormalised density over points. It is an ops table, so a plugin can wrap one (tempering,
  * delayed acceptance). [chain thread]: each chain has its own. An evaluation returns OK with a number
@@ -156,7 +156,7 @@ struct borel_target {
   const borel_target_ops *ops;
 };
 
-/* ---- randomness ----------------------------------------------------------------------------------- */
+/* ---- randomness ------------------------------------------------------------------------------ */
 
 /* A uniform number on [0, 1) known only as far as it has been compared: an enumerating source splits
  * [low, high) at each cut, a drawing source has its value at once. */
@@ -197,7 +197,7 @@ struct borel_rng {
   borel_status status;
 };
 
-/* ---- the phase of a run --------------------------------------------------------------------------- */
+/* ---- the phase of a run ---------------------------------------------------------------------- */
 
 /* Where the run stands when a step is taken. Warm-up has a fast start, slow windows (at whose ends a
  * metric may be renewed) and a fast end; the host plans them, kernels adapt their own tuning. */
@@ -211,7 +211,7 @@ typedef struct {
   uint64_t lanes; /* N of the fields */
 } borel_phase;
 
-/* ---- host services -------------------------------------------------------------------------------- */
+/* ---- host services --------------------------------------------------------------------------- */
 
 /* Step size by dual averaging (Hoffman and Gelman 2014, algorithm 5): gamma 0.05, t0 10, kappa 0.75.
  * The six numbers live in a tuning field of the kernel. [any thread] */
@@ -253,7 +253,7 @@ typedef struct borel_host {
   const borel_welford *welford;
 } borel_host;
 
-/* ---- components ----------------------------------------------------------------------------------- */
+/* ---- components ------------------------------------------------------------------------------ */
 
 typedef enum {
   BOREL_PRESERVES_MEASURE = 1,    /* exactly the target */
@@ -305,7 +305,7 @@ typedef struct {
 /* Define this in exactly one file of a plugin: BOREL_EXPORT const borel_plugin borel_plugin_entry = {...}; */
 extern BOREL_EXPORT const borel_plugin borel_plugin_entry;
 
-/* ---- kind kernel/0 ---------------------------------------------------------------------------------- */
+/* ---- kind kernel/0 --------------------------------------------------------------------------- */
 
 /* What a call may use. tuning, state and scratch point to the declared fields, in order of declaration;
  * tuning is const here: only warm and adapt receive a pointer that they may write through. */
@@ -344,7 +344,7 @@ typedef struct {
                              borel_point *points, double *info, borel_error *);
 } borel_kernel_ops;
 
-/* ---- kind density/0 --------------------------------------------------------------------------------- */
+/* ---- kind density/0 -------------------------------------------------------------------------- */
 
 typedef struct {
   uint32_t size;

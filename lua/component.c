@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ * Plugins for Lua: core.kernel(name or path, args), core.components(), core.component_info(kind, name). */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "engine.h"
+#include "host/claims.h"
+#include "host/kinds.h"
+#include "host/plugin.h"
+#include "validate/validate.h"
+#include "values.h"
+
+#define KERNEL "borel.kernel"
+#define REGISTRY "borel.registry"
+
+static int registry_gc(lua_State *L) {
+  borel_registry **box = lua_touserdata(L, 1);
+  borel_registry_destroy(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* The plugins that came with this program: beside an installed one, else in the build tree. */
+static const char *builtin_folder(char *path, size_t size) {
+  ssize_t n = readlink("/proc/self/exe", path, size - 32);
+  if (n > 0) {
+    path[n] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash) {
+      strcpy(slash, "/../lib/borel/plugins");
+      if (access(path, R_OK) == 0) return path;
+      strcpy(slash, "/plugins");
+      if (access(path, R_OK) == 0) return path;
+    }
+  }
+  return BOREL_PLUGIN_DIR;
+}
+
+borel_registry *borel_lua_registry(lua_State *L) {
+  borel_registry **box;
+  if (lua_getfield(L, LUA_REGISTRYINDEX, REGISTRY) == LUA_TUSERDATA) {
+    box = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return *box;
+  }
+  lua_pop(L, 1);
+  borel_error error = {0};
+  char path[4096];
+  box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  lua_newtable(L);
+  lua_pushcfunction(L, registry_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  if (borel_registry_create(builtin_folder(path, sizeof path), getenv("BOREL_PLUGIN_PATH"), box, &error))
+    borel_lua_error(L, &error);
+  lua_setfield(L, LUA_REGISTRYINDEX, REGISTRY);
+  return *box;
+}
+
+/* A name, or a path (it has a slash or ends in .so): then the one component of that kind in the file. */
+static const borel_component *find(lua_State *L, const char *kind, const char *name, borel_error *error) {
+  borel_registry *registry = borel_lua_registry(L);
+  size_t length = strlen(name);
+  if (!strchr(name, '/') && (length < 3 || strcmp(name + length - 3, ".so") != 0))
+    return borel_registry_find(registry, kind, name, error);
+  char real[4096];
+  if (borel_registry_add(registry, name, error)) return NULL;
+  if (!realpath(name, real)) snprintf(real, sizeof real, "%s", name);
+  const borel_component *found = NULL;
+  size_t kind_length = strlen(kind);
+  for (size_t i = 0; borel_registry_at(registry, i); i++) {
+    const borel_registry_entry *entry = borel_registry_at(registry, i);
+    if (strcmp(entry->path, real) != 0 || strncmp(entry->component->kind, kind, kind_length) != 0) continue;
+    if (found) {
+      borel_fail(error, BOREL_ARG, "%s has more than one %s: load it with borel.load and ask by name", name,
+                 kind);
+      return NULL;
+    }
+    found = entry->component;
+  }
+  if (!found) borel_fail(error, BOREL_ARG, "%s has no %s", name, kind);
+  return found;
+}
+
+enum { MOST_PARAMETERS = 64 };
+
+/* Reads the table at `index` into items; lists are copies to be freed. Raises nothing. */
+static borel_status read_args(lua_State *L, int index, const char *name, borel_arg *items, size_t *count,
+                              borel_error *error) {
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    if (*count == MOST_PARAMETERS || lua_type(L, -2) != LUA_TSTRING)
+      return borel_fail(error, BOREL_ARG, "%s: parameters are given by name", name);
+    borel_arg *arg = &items[(*count)++];
+    arg->name = lua_tostring(L, -2); /* alive as long as the table */
+    switch (lua_type(L, -1)) {
+    case LUA_TNUMBER: arg->number = lua_tonumber(L, -1); break;
+    case LUA_TBOOLEAN: arg->number = lua_toboolean(L, -1); break;
+    case LUA_TSTRING:
+      arg->kind = BOREL_ARG_TEXT;
+      arg->text = lua_tostring(L, -1);
+      break;
+    case LUA_TTABLE: {
+      arg->kind = BOREL_ARG_REALS;
+      arg->count = lua_rawlen(L, -1);
+      double *reals = malloc((arg->count + 1) * sizeof *reals);
+      if (!(arg->reals = reals)) return borel_fail(error, BOREL_INTERNAL, "out of memory for parameters");
+      for (size_t i = 0; i < arg->count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        reals[i] = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+      }
+      break;
+    }
+    default:
+      return borel_fail(error, BOREL_ARG, "%s: parameter '%s' is a %s, not a number, text or list", name,
+                        arg->name, luaL_typename(L, -1));
+    }
+  }
+  return BOREL_OK;
+}
+
+borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error) {
+  const borel_component *component = find(L, kind, luaL_checkstring(L, index), error);
+  if (!component) return error->code;
+  borel_arg items[MOST_PARAMETERS] = {{0}};
+  size_t count = 0;
+  borel_status status =
+      lua_istable(L, index + 1) ? read_args(L, index + 1, component->name, items, &count, error) : BOREL_OK;
+  borel_args args = {items, count};
+  borel_kernel *kernel = NULL;
+  borel_density *density = NULL;
+  if (!status && strcmp(kind, "kernel") == 0)
+    status = borel_kernel_create(component, args, &kernel, error);
+  else if (!status)
+    status = borel_density_create(component, args, &density, error);
+  *made = kernel ? (void *)kernel : (void *)density;
+  for (size_t i = 0; i < count; i++) free((void *)items[i].reals);
+  return status;
+}
+
+static int kernel_new(lua_State *L) {
+  borel_error error = {0};
+  lua_settop(L, 2);
+  void *kernel = NULL;
+  if (borel_lua_create(L, 1, "kernel", &kernel, &error)) return borel_lua_error(L, &error);
+  borel_kernel **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = kernel;
+  luaL_setmetatable(L, KERNEL);
+  return 1;
+}
+
+static int kernel_gc(lua_State *L) {
+  borel_kernel **box = luaL_checkudata(L, 1, KERNEL);
+  borel_kernel_destroy(*box);
+  *box = NULL;
+  return 0;
+}
+
+borel_kernel *borel_lua_kernel(lua_State *L, int index) {
+  return *(borel_kernel **)luaL_checkudata(L, index, KERNEL);
+}
+
+/* Hash of a component's file: part of the engine id. */
+static uint64_t file_hash(const char *path) {
+  uint64_t hash = 0;
+  FILE *file = path ? fopen(path, "rb") : NULL;
+  char buffer[65536];
+  for (size_t n; file && (n = fread(buffer, 1, sizeof buffer, file)) > 0;) hash = borel_hash(buffer, n, hash);
+  if (file) fclose(file);
+  return hash;
+}
+
+void borel_lua_describe(lua_State *L, const borel_component *component, const borel_value *values) {
+  char hash[32];
+  snprintf(hash, sizeof hash, "%016llx",
+           (unsigned long long)file_hash(borel_registry_path(borel_lua_registry(L), component)));
+  lua_newtable(L);
+  lua_pushstring(L, component->name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, hash);
+  lua_setfield(L, -2, "hash");
+  lua_newtable(L);
+  for (size_t i = 0; component->params && component->params[i].name; i++) {
+    const borel_param *param = &component->params[i];
+    const char *word;
+    if (param->type == BOREL_CHOICE) {
+      size_t length = borel_schema_choice(param, (size_t)values[i].number, &word);
+      lua_pushlstring(L, word, length);
+    } else if (param->type == BOREL_REALS) {
+      lua_newtable(L);
+      for (size_t k = 0; k < values[i].count; k++) {
+        lua_pushnumber(L, values[i].reals[k]);
+        lua_rawseti(L, -2, (lua_Integer)k + 1);
+      }
+    } else {
+      lua_pushnumber(L, values[i].number);
+    }
+    lua_setfield(L, -2, param->name);
+  }
+  lua_setfield(L, -2, "parameters");
+}
+
+static int kernel_describe(lua_State *L) {
+  const borel_kernel *kernel = borel_lua_kernel(L, 1);
+  borel_lua_describe(L, kernel->component, kernel->values);
+  return 1;
+}
+
+static void push_component(lua_State *L, const borel_registry_entry *entry) {
+  static const char *const types[] = {"real", "int", "flag", "choice", "reals"};
+  const borel_component *c = entry->component;
+  borel_text claims = {0};
+  borel_claims_text(&c->claims, &claims);
+  lua_newtable(L);
+#define FIELD(name, value) (lua_pushstring(L, (value) ? (value) : ""), lua_setfield(L, -2, name))
+  FIELD("kind", c->kind);
+  FIELD("name", c->name);
+  FIELD("summary", c->summary);
+  FIELD("reference", c->reference);
+  FIELD("claims", claims.bytes);
+  FIELD("path", entry->path);
+  FIELD("plugin", entry->plugin->id);
+  FIELD("version", entry->plugin->version);
+  FIELD("licence", entry->plugin->licence);
+  borel_text_free(&claims);
+  lua_newtable(L);
+  for (size_t i = 0; c->params && c->params[i].name; i++) {
+    const borel_param *p = &c->params[i];
+    lua_newtable(L);
+    FIELD("name", p->name);
+    FIELD("type", types[p->type]);
+    FIELD("doc", p->doc);
+    FIELD("unit", p->unit);
+    FIELD("choices", p->choices);
+    lua_pushnumber(L, p->number);
+    lua_setfield(L, -2, "default");
+    lua_pushnumber(L, p->min);
+    lua_setfield(L, -2, "min");
+    lua_pushnumber(L, p->max);
+    lua_setfield(L, -2, "max");
+    lua_pushboolean(L, p->required);
+    lua_setfield(L, -2, "required");
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_setfield(L, -2, "params");
+#undef FIELD
+}
+
+/* core.validate(name or path): rows {claim =, method =, evidence =, verdict = "holds" | "fails" | "not
+ * tested"}. */
+static int validate(lua_State *L) {
+  borel_error error = {0};
+  lua_settop(L, 1);
+  const borel_component *component = find(L, "kernel", luaL_checkstring(L, 1), &error);
+  if (!component) return borel_lua_error(L, &error);
+  borel_validate_report report;
+  if (borel_validate_kernel(component, (borel_args){0}, &report, &error)) return borel_lua_error(L, &error);
+  lua_createtable(L, (int)report.count, 0);
+  for (size_t i = 0; i < report.count; i++) {
+    const borel_validate_row *row = &report.rows[i];
+    lua_createtable(L, 0, 4);
+#define FIELD(name, value) (lua_pushstring(L, value), lua_setfield(L, -2, name))
+    FIELD("claim", row->claim);
+    FIELD("method", row->method);
+    FIELD("evidence", row->evidence);
+    FIELD("verdict", borel_verdict_name(row->verdict));
+#undef FIELD
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  borel_validate_report_free(&report);
+  return 1;
+}
+
+/* core.components(): every component that can be found; second result: the number of files that failed. */
+static int components(lua_State *L) {
+  borel_registry *registry = borel_lua_registry(L);
+  borel_error error = {0};
+  size_t failed = borel_registry_load_all(registry, &error);
+  lua_newtable(L);
+  for (size_t i = 0; borel_registry_at(registry, i); i++) {
+    push_component(L, borel_registry_at(registry, i));
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_pushinteger(L, (lua_Integer)failed);
+  return 2;
+}
+
+/* core.load(path): registers the components of a file and returns them. */
+static int load_file(lua_State *L) {
+  borel_registry *registry = borel_lua_registry(L);
+  borel_error error = {0};
+  const char *path = luaL_checkstring(L, 1);
+  char real[4096];
+  if (borel_registry_add(registry, path, &error)) return borel_lua_error(L, &error);
+  if (!realpath(path, real)) snprintf(real, sizeof real, "%s", path);
+  lua_newtable(L);
+  for (size_t i = 0, n = 0; borel_registry_at(registry, i); i++)
+    if (strcmp(borel_registry_at(registry, i)->path, real) == 0) {
+      push_component(L, borel_registry_at(registry, i));
+      lua_rawseti(L, -2, (lua_Integer)++n);
+    }
+  return 1;
+}
+
+void borel_lua_open_component(lua_State *L) {
+  static const luaL_Reg methods[] = {{"describe", kernel_describe}, {NULL, NULL}};
+  luaL_newmetatable(L, KERNEL);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, kernel_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  static const luaL_Reg functions[] = {{"kernel", kernel_new},
+                                       {"components", components},
+                                       {"load", load_file},
+                                       {"validate", validate},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * What of the binding is not a value: models, kernels, runs. Each function adds its part to the table
+ * "borel.core" on top of the stack. */
+#ifndef BOREL_LUA_ENGINE_H
+#define BOREL_LUA_ENGINE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "host/instance.h"
+#include "host/registry.h"
+#include "infer/source.h"
+
+void borel_lua_open_model(lua_State *L);     /* model.c: traced models, density plugins */
+void borel_lua_open_component(lua_State *L); /* component.c: plugins, kernels */
+void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, reading back, diagnostics */
+void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness for programs */
+
+void borel_lua_open_system(lua_State *L); /* system.c */
+
+/* The source behind a model or density userdata at `index`; raises when it is something else. */
+const borel_source *borel_lua_source(lua_State *L, int index);
+borel_kernel *borel_lua_kernel(lua_State *L, int index);
+/* Makes an instance of kind "kernel" or "density" from the name or path at `index` and the table of
+ * parameters after it: *made is a borel_kernel * or borel_density *. */
+borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error);
+/* Pushes {name =, hash = of its file, parameters =}: what a run depends on. */
+void borel_lua_describe(lua_State *L, const borel_component *, const borel_value *values);
+/* The registry of this state, made at first use. */
+borel_registry *borel_lua_registry(lua_State *L);
+
+#endif

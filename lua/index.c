@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ * Parts of arrays and symbolic values: fields, elements, slices, gathers. 1-based for people. */
+#include <string.h>
+
+#include "values.h"
+
+/* ---- selections ------------------------------------------------------------------------------ */
+
+/* Of each axis a run of elements; axes that were indexed by a number go. */
+typedef struct {
+  borel_shape from, to;
+  int64_t first[BOREL_MAX_RANK], count[BOREL_MAX_RANK]; /* 0-based */
+} selection;
+
+/* Checks a 1-based index against an axis and returns it 0-based. */
+static int64_t check_index(lua_State *L, int index, int axis, int64_t extent) {
+  int whole = 0;
+  lua_Integer i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &whole) : 0;
+  if (!whole) borel_lua_fail(L, "an index must be a whole number, got %s", luaL_tolstring(L, index, NULL));
+  if (i < 1 || i > extent)
+    borel_lua_fail(L, "index %lld is out of range: axis %d has %lld element%s", (long long)i, axis + 1,
+                   (long long)extent, extent == 1 ? "" : "s");
+  return i - 1;
+}
+
+static selection whole_of(const borel_shape *shape) {
+  selection s = {.from = *shape};
+  for (int i = 0; i < shape->rank; i++) s.count[i] = shape->extent[i];
+  return s;
+}
+
+static void take_one(selection *s, int axis, int64_t at) {
+  s->first[axis] = at;
+  s->count[axis] = -1; /* one, and the axis goes */
+}
+
+static void take_run(lua_State *L, selection *s, int axis, int64_t first, int64_t last) {
+  if (last < first)
+    borel_lua_fail(L, "the slice %lld to %lld is empty", (long long)first + 1, (long long)last + 1);
+  s->first[axis] = first;
+  s->count[axis] = last - first + 1;
+}
+
+/* Flat 0-based indices of the selected elements, in order: calls visit for each. */
+#define EACH_SELECTED(s, flat)                                                                               \
+  for (walk w_ = walk_start(s); w_.more; walk_next(&w_))                                                     \
+    for (int64_t flat = w_.flat, once_ = 1; once_; once_ = 0)
+
+typedef struct {
+  const selection *s;
+  int64_t at[BOREL_MAX_RANK], stride[BOREL_MAX_RANK], flat;
+  int more;
+} walk;
+
+static int64_t taken(const selection *s, int axis) { return s->count[axis] < 0 ? 1 : s->count[axis]; }
+
+static walk walk_start(const selection *s) {
+  walk w = {.s = s, .more = 1};
+  int64_t run = 1;
+  for (int i = s->from.rank - 1; i >= 0; i--) {
+    w.stride[i] = run;
+    run *= s->from.extent[i];
+    w.flat += s->first[i] * w.stride[i];
+  }
+  return w;
+}
+
+static void walk_next(walk *w) {
+  for (int i = w->s->from.rank - 1; i >= 0; i--) {
+    w->flat += w->stride[i];
+    if (++w->at[i] < taken(w->s, i)) return;
+    w->flat -= w->at[i] * w->stride[i];
+    w->at[i] = 0;
+  }
+  w->more = 0;
+}
+
+static void finish_selection(selection *s) {
+  s->to = (borel_shape){0};
+  for (int i = 0; i < s->from.rank; i++)
+    if (s->count[i] >= 0) s->to.extent[s->to.rank++] = s->count[i];
+}
+
+static void copy_element(const borel_array *from, int64_t i, borel_array *to, int64_t k) {
+  size_t size = borel_dtype_size(from->dtype);
+  memcpy((char *)to->data + (size_t)k * size, (const char *)from->data + (size_t)i * size, size);
+}
+
+/* Pushes the constant i64 array `indices` of `graph`'s node at x gathered: x[indices]. */
+static void push_gather(lua_State *L, borel_graph *graph, int x, borel_node indices) {
+  borel_error error = {0};
+  borel_node args[2] = {borel_lua_tonode(L, x, graph), indices};
+  borel_lua_pushnode(
+      L, graph,
+      borel_lua_checknode(L, borel_graph_op(graph, BOREL_OP_GATHER, args, 2, 0, NULL, &error), &error));
+}
+
+static borel_array *new_indices(lua_State *L, const borel_shape *shape) {
+  borel_array *indices = borel_lua_newarray(L);
+  *indices = borel_array_new(BOREL_I64, shape);
+  if (!indices->data) borel_lua_fail(L, "out of memory for an array");
+  return indices;
+}
+
+static borel_node constant_indices(lua_State *L, borel_graph *graph, const borel_array *indices) {
+  borel_error error = {0};
+  return borel_lua_checknode(L, borel_graph_array(graph, indices), &error);
+}
+
+static void push_selection(lua_State *L, int x, selection *s) {
+  finish_selection(s);
+  if (!borel_lua_isnode(L, x)) {
+    const borel_array *from = borel_lua_checkarray(L, x);
+    if (s->to.rank == 0) {
+      borel_lua_pushelement(L, from, walk_start(s).flat);
+      return;
+    }
+    borel_array *to = borel_lua_newarray(L);
+    *to = borel_array_new(from->dtype, &s->to);
+    if (!to->data) borel_lua_fail(L, "out of memory for an array");
+    int64_t k = 0;
+    EACH_SELECTED(s, flat) copy_element(from, flat, to, k++);
+    borel_lua_account(L);
+    return;
+  }
+  borel_graph *graph = borel_lua_need_graph(L);
+  if (borel_shape_equal(&s->from, &s->to)) {
+    lua_pushvalue(L, x);
+    return;
+  }
+  if (s->to.rank == 0) {
+    push_gather(L, graph, x, borel_graph_integer(graph, walk_start(s).flat));
+    return;
+  }
+  borel_array *indices = new_indices(L, &s->to);
+  int64_t k = 0;
+  EACH_SELECTED(s, flat)((int64_t *)indices->data)[k++] = flat;
+  push_gather(L, graph, x, constant_indices(L, graph, indices));
+}
+
+/* x[{i, ":", {a, b}}] */
+static void select_axes(lua_State *L, int x, int key) {
+  borel_shape shape = borel_lua_shape(L, x);
+  selection s = whole_of(&shape);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, key);
+  if (n < 1 || n > shape.rank)
+    borel_lua_fail(L, "%lld indices for %d ax%s", (long long)n, shape.rank, shape.rank == 1 ? "is" : "es");
+  for (int axis = 0; axis < (int)n; axis++) {
+    lua_rawgeti(L, key, axis + 1);
+    if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), ":") == 0) {
+      lua_pop(L, 1);
+    } else if (lua_type(L, -1) == LUA_TTABLE) {
+      if (lua_rawlen(L, -1) != 2) borel_lua_fail(L, "a slice of an axis is {first, last}");
+      lua_rawgeti(L, -1, 1);
+      lua_rawgeti(L, -2, 2);
+      take_run(L, &s, axis, check_index(L, -2, axis, shape.extent[axis]),
+               check_index(L, -1, axis, shape.extent[axis]));
+      lua_pop(L, 3);
+    } else {
+      take_one(&s, axis, check_index(L, -1, axis, shape.extent[axis]));
+      lua_pop(L, 1);
+    }
+  }
+  push_selection(L, x, &s);
+}
+
+/* ---- gathers --------------------------------------------------------------------------------- */
+
+/* x[idx] for an array idx of whole numbers: rows of x, in the shape of idx. */
+static void gather_rows(lua_State *L, int x, const borel_array *idx) {
+  borel_shape shape = borel_lua_shape(L, x), to = idx->shape;
+  if (idx->dtype != BOREL_I64)
+    borel_lua_fail(L, "indices must be whole numbers (i64), got an %s array", borel_dtype_name(idx->dtype));
+  if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
+  if (to.rank + shape.rank - 1 > BOREL_MAX_RANK)
+    borel_lua_fail(L, "the result would have more than %d axes", BOREL_MAX_RANK);
+  int64_t row = 1, count = borel_shape_size(&idx->shape), rows = shape.extent[0];
+  for (int i = 1; i < shape.rank; i++) row *= to.extent[to.rank++] = shape.extent[i];
+  borel_array *flat = new_indices(L, &to);
+  int64_t *out = flat->data;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t at = ((const int64_t *)idx->data)[i];
+    if (at < 1 || at > rows)
+      borel_lua_fail(L, "index %lld (at place %lld) is out of range: axis 1 has %lld elements", (long long)at,
+                     (long long)i + 1, (long long)rows);
+    for (int64_t k = 0; k < row; k++) *out++ = (at - 1) * row + k;
+  }
+  if (borel_lua_isnode(L, x)) {
+    borel_graph *graph = borel_lua_need_graph(L);
+    push_gather(L, graph, x, constant_indices(L, graph, flat));
+    return;
+  }
+  const borel_array *from = borel_lua_checkarray(L, x);
+  borel_array *result = borel_lua_newarray(L);
+  *result = borel_array_new(from->dtype, &to);
+  if (!result->data) borel_lua_fail(L, "out of memory for an array");
+  for (int64_t k = 0, n = borel_shape_size(&to); k < n; k++)
+    copy_element(from, ((int64_t *)flat->data)[k], result, k);
+  borel_lua_account(L);
+}
+
+/* x[z] for a symbolic whole number z: known only when the model runs. */
+static void gather_symbolic(lua_State *L, int x, int key) {
+  borel_error error = {0};
+  borel_graph *graph = borel_lua_need_graph(L);
+  borel_shape shape = borel_lua_shape(L, x);
+  if (shape.rank != 1)
+    borel_lua_fail(L, "a symbolic index needs an array of one axis, this one has %d", shape.rank);
+  borel_node indices = borel_lua_tonode(L, key, graph);
+  if (borel_graph_at(graph, indices)->dtype == BOREL_F64)
+    borel_lua_fail(L, "an index must be a whole number, this value is real");
+  borel_node args[2] = {indices, borel_graph_integer(graph, 1)};
+  push_gather(L, graph, x,
+              borel_lua_checknode(L, borel_graph_op(graph, BOREL_OP_ISUB, args, 2, 0, NULL, &error), &error));
+}
+
+/* ---- x[key] ---------------------------------------------------------------------------------- */
+
+void borel_lua_index(lua_State *L, int x, int key) {
+  x = lua_absindex(L, x), key = lua_absindex(L, key);
+  int type = lua_type(L, key);
+  if (type == LUA_TNUMBER) {
+    borel_shape shape = borel_lua_shape(L, x);
+    if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
+    int64_t at = check_index(L, key, 0, shape.extent[0]);
+    const borel_array *array = shape.rank == 1 && !borel_lua_isnode(L, x) ? borel_lua_checkarray(L, x) : NULL;
+    if (array) {
+      borel_lua_pushelement(L, array, at);
+      return;
+    }
+    selection s = whole_of(&shape);
+    take_one(&s, 0, at);
+    push_selection(L, x, &s);
+  } else if (type == LUA_TTABLE) {
+    select_axes(L, x, key);
+  } else if (borel_lua_isnode(L, key)) {
+    gather_symbolic(L, x, key);
+  } else if (borel_lua_testarray(L, key)) {
+    gather_rows(L, x, borel_lua_checkarray(L, key));
+  } else {
+    borel_lua_fail(L, "an index is a number, a list of them, or an array of whole numbers, got a %s",
+                   borel_lua_typename(L, key));
+  }
+}
+
+static int push_field(lua_State *L, const char *name) {
+  borel_shape shape = borel_lua_shape(L, 1);
+  if (strcmp(name, "rank") == 0)
+    lua_pushinteger(L, shape.rank);
+  else if (strcmp(name, "size") == 0)
+    lua_pushinteger(L, borel_shape_size(&shape));
+  else if (strcmp(name, "dtype") == 0) {
+    if (borel_lua_isnode(L, 1)) {
+      const borel_node_info *node = borel_lua_nodeinfo(L, 1);
+      lua_pushstring(L, borel_lua_is_mask(node) ? "bool" : borel_dtype_name(node->dtype));
+    } else {
+      lua_pushstring(L, borel_dtype_name(borel_lua_checkarray(L, 1)->dtype));
+    }
+  } else if (strcmp(name, "shape") == 0) {
+    lua_createtable(L, shape.rank, 0);
+    for (int i = 0; i < shape.rank; i++) {
+      lua_pushinteger(L, shape.extent[i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+/* Upvalue 1: the methods. */
+static int index_event(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    borel_lua_index(L, 1, 2);
+    return 1;
+  }
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (push_field(L, lua_tostring(L, 2))) return 1;
+  borel_lua_fail(L, "%s has no '%s'", borel_lua_isnode(L, 1) ? "a value of the model" : "an array",
+                 lua_tostring(L, 2));
+}
+
+static int newindex_event(lua_State *L) {
+  borel_lua_fail(L, "arrays cannot be changed: build a new one, with borel.where or borel.stack");
+}
+
+static int length_event(lua_State *L) {
+  borel_shape shape = borel_lua_shape(L, 1);
+  if (shape.rank == 0) borel_lua_fail(L, "a scalar has no length");
+  lua_pushinteger(L, shape.extent[0]);
+  return 1;
+}
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+/* x:slice(first, last): along the first axis, both ends included. */
+static int slice(lua_State *L) {
+  borel_shape shape = borel_lua_shape(L, 1);
+  if (shape.rank == 0) borel_lua_fail(L, "slice: a scalar has no elements");
+  selection s = whole_of(&shape);
+  take_run(L, &s, 0, check_index(L, 2, 0, shape.extent[0]), check_index(L, 3, 0, shape.extent[0]));
+  push_selection(L, 1, &s);
+  return 1;
+}
+
+/* x:reshape{n, m} */
+static int reshape(lua_State *L) {
+  borel_shape to = borel_lua_toshape(L, 2), from = borel_lua_shape(L, 1);
+  if (borel_lua_isnode(L, 1)) {
+    borel_lua_op(L, BOREL_OP_RESHAPE, 1, 1, 0, &to);
+    return 1;
+  }
+  char have[64], want[64];
+  const borel_array *array = borel_lua_checkarray(L, 1);
+  if (borel_shape_size(&from) != borel_shape_size(&to))
+    borel_lua_fail(L, "reshape: %s has not as many elements as %s", borel_shape_text(&from, have),
+                   borel_shape_text(&to, want));
+  if (to.rank == 0) {
+    borel_lua_pushelement(L, array, 0);
+    return 1;
+  }
+  borel_array *out = borel_lua_newarray(L);
+  *out = borel_array_hold(array);
+  out->shape = to;
+  return 1;
+}
+
+static int gather(lua_State *L) {
+  if (lua_type(L, 2) == LUA_TTABLE) borel_lua_table_toarray(L, 2, BOREL_I64);
+  borel_lua_index(L, 1, 2);
+  return 1;
+}
+
+void borel_lua_open_index(lua_State *L) {
+  static const char *const types[] = {"borel.array", "borel.node"};
+  static const luaL_Reg events[] = {{"__newindex", newindex_event}, {"__len", length_event}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"slice", slice}, {"reshape", reshape}, {"gather", gather}, {NULL, NULL}};
+  lua_pushvalue(L, 2);
+  luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 1);
+  for (int i = 0; i < 2; i++) {
+    luaL_getmetatable(L, types[i]);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, index_event, 1);
+    lua_setfield(L, -2, "__index");
+    luaL_setfuncs(L, events, 0);
+    lua_pop(L, 1);
+  }
+}

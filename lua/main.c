@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * The program `borel`: a Lua state with the standard library in reach, which runs borel/cli.lua. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "engine.h"
+#include "values.h"
+
+/* The standard library: BOREL_STDLIB, beside an installed program, else the source tree. */
+static const char *stdlib_folder(char *path, size_t size) {
+  const char *chosen = getenv("BOREL_STDLIB");
+  if (chosen && *chosen) return chosen;
+  ssize_t n = readlink("/proc/self/exe", path, size - 40);
+  if (n > 0) {
+    path[n] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash) {
+      strcpy(slash, "/../share/borel/stdlib");
+      if (access(path, R_OK) == 0) return path;
+    }
+  }
+  return BOREL_STDLIB_DIR;
+}
+
+static int open_core(lua_State *L) {
+  luaopen_borel_core(L);
+  borel_lua_open_model(L);
+  borel_lua_open_component(L);
+  borel_lua_open_run(L);
+  borel_lua_open_choice(L);
+  borel_lua_open_system(L);
+  return 1;
+}
+
+/* Finds "borel" and "borel.x" in the standard library, under chunk names "=borel/x.lua": errors skip these
+ * frames on their way to the user's line. */
+static int search(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *folder = lua_tostring(L, lua_upvalueindex(1));
+  if (strcmp(name, "borel") != 0 && strncmp(name, "borel.", 6) != 0) return 0;
+  const char *part = luaL_gsub(L, name[5] ? name + 6 : "init", ".", "/");
+  const char *path = lua_pushfstring(L, "%s/borel/%s.lua", folder, part);
+  FILE *file = fopen(path, "rb");
+  if (!file) {
+    lua_pushfstring(L, "no file '%s'", path);
+    return 1;
+  }
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t n; (n = fread(luaL_prepbuffer(&text), 1, LUAL_BUFFERSIZE, file)) > 0;) luaL_addsize(&text, n);
+  fclose(file);
+  luaL_pushresult(&text);
+  const char *chunk = lua_pushfstring(L, "=borel/%s.lua", part);
+  size_t length;
+  const char *source = lua_tolstring(L, -2, &length);
+  if (luaL_loadbufferx(L, source, length, chunk, "t")) return lua_error(L);
+  lua_pushstring(L, path);
+  return 2;
+}
+
+/* A traceback only for developers (BOREL_TRACEBACK): users get one line. */
+static int on_error(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING && getenv("BOREL_TRACEBACK")) luaL_traceback(L, L, lua_tostring(L, 1), 1);
+  return 1;
+}
+
+static int start(lua_State *L) {
+  char path[4096];
+  luaL_openlibs(L);
+  luaL_requiref(L, "borel.core", open_core, 0);
+  lua_pop(L, 1);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchers");
+  lua_pushstring(L, stdlib_folder(path, sizeof path));
+  lua_pushcclosure(L, search, 1);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_settop(L, 2);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "borel.cli");
+  lua_call(L, 1, 1);
+  char **argv = lua_touserdata(L, 2);
+  int argc = (int)lua_tointeger(L, 1);
+  lua_createtable(L, argc, 0);
+  for (int i = 1; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  signal(SIGXFSZ, SIG_IGN); /* a file size limit is a write error with a message */
+  signal(SIGPIPE, SIG_DFL);
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fprintf(stderr, "borel: out of memory\n");
+    return 1;
+  }
+  lua_pushcfunction(L, on_error);
+  lua_pushcfunction(L, start);
+  lua_pushinteger(L, argc);
+  lua_pushlightuserdata(L, argv);
+  int code = 1;
+  if (lua_pcall(L, 2, 1, 1) == LUA_OK)
+    code = (int)lua_tointeger(L, -1);
+  else
+    fprintf(stderr, "borel: %s\n", luaL_tolstring(L, -1, NULL));
+  lua_close(L);
+  return code;
+}

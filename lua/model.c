@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * core.model(graph): a traced model in the making; core.density(name, args): a density plugin. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "infer/density_source.h"
+#include "infer/model.h"
+#include "values.h"
+
+#define MODEL "borel.model"
+#define DENSITY "borel.density"
+
+static borel_model *check_model(lua_State *L) { return *(borel_model **)luaL_checkudata(L, 1, MODEL); }
+
+static int model_new(lua_State *L) {
+  borel_graph *graph = borel_lua_graph(L, 1);
+  borel_model **box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = NULL;
+  luaL_setmetatable(L, MODEL);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1); /* the graph lives as long as the model */
+  if (!(*box = borel_model_new(graph))) return luaL_error(L, "out of memory for the model");
+  return 1;
+}
+
+static int model_gc(lua_State *L) {
+  borel_model **box = luaL_checkudata(L, 1, MODEL);
+  borel_model_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* model:site(name, node, "u" | "z", lowest, count) */
+static int model_site(lua_State *L) {
+  borel_error error = {0};
+  borel_model *model = check_model(L);
+  borel_node node = borel_lua_tonode(L, 3, borel_model_graph(model));
+  int discrete = strcmp(luaL_checkstring(L, 4), "z") == 0;
+  if (borel_model_site(model, luaL_checkstring(L, 2), node, discrete ? BOREL_SITE_Z : BOREL_SITE_U,
+                       luaL_optinteger(L, 5, 0), luaL_optinteger(L, 6, 0), &error))
+    return borel_lua_error(L, &error);
+  return 0;
+}
+
+/* model:value(name, node) */
+static int model_value(lua_State *L) {
+  borel_error error = {0};
+  borel_model *model = check_model(L);
+  if (borel_model_value(model, luaL_checkstring(L, 2), borel_lua_tonode(L, 3, borel_model_graph(model)),
+                        &error))
+    return borel_lua_error(L, &error);
+  return 0;
+}
+
+/* model:term(label, node, is_likelihood) */
+static int model_term(lua_State *L) {
+  borel_error error = {0};
+  borel_model *model = check_model(L);
+  if (borel_model_term(model, luaL_checkstring(L, 2), borel_lua_tonode(L, 3, borel_model_graph(model)),
+                       lua_toboolean(L, 4), &error))
+    return borel_lua_error(L, &error);
+  return 0;
+}
+
+/* model:build("auto" | "native" | "interpreter") */
+static int model_build(lua_State *L) {
+  static const char *const engines[] = {"auto", "native", "interpreter", NULL};
+  borel_error error = {0};
+  if (borel_model_build(check_model(L), (borel_engine)luaL_checkoption(L, 2, "auto", engines), &error))
+    return borel_lua_error(L, &error);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Reads a table of numbers at `index` into out[count]. */
+static void read_numbers(lua_State *L, int index, double *out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    out[i] = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+}
+
+/* model:terms(u, z): log-density of each term at a point, by the interpreter. */
+static int model_terms(lua_State *L) {
+  borel_model *model = check_model(L);
+  const borel_layout *layout = borel_model_source(model)->layout;
+  size_t terms = borel_model_term_count(model);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  double *u = lua_newuserdatauv(L, (layout->D + layout->K + terms + 1) * sizeof *u, 0), *zf = u + layout->D,
+         *out = zf + layout->K;
+  int64_t *z = lua_newuserdatauv(L, (layout->K + 1) * sizeof *z, 0);
+  read_numbers(L, 2, u, layout->D);
+  read_numbers(L, 3, zf, layout->K);
+  for (size_t i = 0; i < layout->K; i++) z[i] = (int64_t)zf[i];
+  borel_error error = {0};
+  if (borel_model_terms(model, u, z, out, &error)) return borel_lua_error(L, &error);
+  lua_createtable(L, (int)terms, 0);
+  for (size_t i = 0; i < terms; i++) {
+    lua_pushnumber(L, out[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* model:evaluate(u, z): log-density and gradient (a table) through the engine of the model. */
+static int model_evaluate(lua_State *L) {
+  borel_model *model = check_model(L);
+  const borel_source *source = borel_model_source(model);
+  size_t D = source->layout->D, K = source->layout->K;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  double *u = lua_newuserdatauv(L, (2 * D + K + 1) * sizeof *u, 0), *gradient = u + D, *zf = gradient + D,
+         value = 0;
+  int64_t *z = lua_newuserdatauv(L, (K + 1) * sizeof *z, 0);
+  read_numbers(L, 2, u, D);
+  read_numbers(L, 3, zf, K);
+  for (size_t i = 0; i < K; i++) z[i] = (int64_t)zf[i];
+  borel_error error = {0};
+  borel_target *target = NULL;
+  if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
+  target->ops->gradient(target, 0, u, z, &value, gradient, &error);
+  source->close(source, target);
+  lua_pushnumber(L, value);
+  lua_createtable(L, (int)D, 0);
+  for (size_t i = 0; i < D; i++) {
+    lua_pushnumber(L, gradient[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 2;
+}
+
+static int model_labels(lua_State *L) {
+  borel_model *model = check_model(L);
+  lua_newtable(L);
+  for (size_t i = 0; i < borel_model_term_count(model); i++) {
+    lua_pushstring(L, borel_model_term_label(model, i));
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* model:describe(): text, engine, engine id, dimensions. */
+static int model_describe(lua_State *L) {
+  borel_model *model = check_model(L);
+  const borel_layout *layout = borel_model_source(model)->layout;
+  lua_newtable(L);
+#define FIELD(push, name) (push, lua_setfield(L, -2, name))
+  FIELD(lua_pushstring(L, borel_model_text(model)), "text");
+  FIELD(lua_pushstring(L, borel_model_engine_id(model)), "engine_id");
+  FIELD(lua_pushstring(L, borel_model_data_id(model)), "data_id");
+  FIELD(lua_pushstring(L, borel_model_engine_text(model)), "engine");
+  FIELD(lua_pushboolean(L, borel_model_compiled(model)), "compiled");
+  FIELD(lua_pushinteger(L, (lua_Integer)borel_model_rerolled(model)), "rerolled");
+  FIELD(lua_pushinteger(L, (lua_Integer)layout->D), "D");
+  FIELD(lua_pushinteger(L, (lua_Integer)layout->K), "K");
+  FIELD(lua_pushinteger(L, (lua_Integer)borel_model_source(model)->value_size), "values");
+#undef FIELD
+  return 1;
+}
+
+/* ---- density plugins ------------------------------------------------------------------------- */
+
+typedef struct {
+  borel_density_source *source;
+  const borel_density *density; /* inside the source */
+} density_box;
+
+/* core.density(name or path, args) */
+static int density_new(lua_State *L) {
+  borel_error error = {0};
+  lua_settop(L, 2);
+  density_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = (density_box){0};
+  luaL_setmetatable(L, DENSITY);
+  void *density = NULL;
+  if (borel_lua_create(L, 1, "density", &density, &error)) return borel_lua_error(L, &error);
+  if (borel_density_source_new(density, &box->source, &error)) {
+    borel_density_destroy(density);
+    return borel_lua_error(L, &error);
+  }
+  box->density = density;
+  return 1;
+}
+
+static int density_gc(lua_State *L) {
+  density_box *box = luaL_checkudata(L, 1, DENSITY);
+  borel_density_source_free(box->source);
+  *box = (density_box){0};
+  return 0;
+}
+
+/* density:describe(): what the component says, and the dimensions. */
+static int density_describe(lua_State *L) {
+  const density_box *box = luaL_checkudata(L, 1, DENSITY);
+  const borel_layout *layout = borel_density_source_view(box->source)->layout;
+  borel_lua_describe(L, box->density->component, box->density->values);
+  lua_pushinteger(L, (lua_Integer)layout->D);
+  lua_setfield(L, -2, "D");
+  lua_pushinteger(L, (lua_Integer)layout->K);
+  lua_setfield(L, -2, "K");
+  return 1;
+}
+
+const borel_source *borel_lua_source(lua_State *L, int index) {
+  const density_box *density = luaL_testudata(L, index, DENSITY);
+  if (density) return borel_density_source_view(density->source);
+  return borel_model_source(*(borel_model **)luaL_checkudata(L, index, MODEL));
+}
+
+void borel_lua_open_model(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"site", model_site},         {"value", model_value},       {"term", model_term},
+      {"build", model_build},       {"terms", model_terms},       {"labels", model_labels},
+      {"evaluate", model_evaluate}, {"describe", model_describe}, {NULL, NULL}};
+  luaL_newmetatable(L, MODEL);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, model_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_newmetatable(L, DENSITY);
+  lua_pushcfunction(L, density_gc);
+  lua_setfield(L, -2, "__gc");
+  static const luaL_Reg density_methods[] = {{"describe", density_describe}, {NULL, NULL}};
+  luaL_newlib(L, density_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  static const luaL_Reg functions[] = {{"model", model_new}, {"density", density_new}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ * Runs for Lua: the run directory, the chains, reading a run back, its diagnostics. */
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "diagnose/diagnose.h"
+#include "engine.h"
+#include "infer/run.h"
+#include "store/log.h"
+#include "store/manifest.h"
+#include "store/rundir.h"
+#include "values.h"
+
+#define RUNDIR "borel.rundir"
+
+/* ---- run directories ------------------------------------------------------------------------- */
+
+static borel_rundir *check_rundir(lua_State *L, int index) {
+  borel_rundir **box = luaL_checkudata(L, index, RUNDIR);
+  if (!*box) luaL_error(L, "this run directory is closed");
+  return *box;
+}
+
+static borel_rundir **push_rundir(lua_State *L) {
+  borel_rundir **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, RUNDIR);
+  return box;
+}
+
+/* core.rundir_create(path, replace) or core.rundir_create(nil, parent, name) */
+static int rundir_create(lua_State *L) {
+  borel_error error = {0};
+  borel_rundir **box = push_rundir(L);
+  borel_status status =
+      lua_isnil(L, 1) ? borel_rundir_create_next(luaL_checkstring(L, 2), luaL_checkstring(L, 3), box, &error)
+                      : borel_rundir_create(luaL_checkstring(L, 1),
+                                            lua_toboolean(L, 2) ? BOREL_RUNDIR_REPLACE : 0, box, &error);
+  return status ? borel_lua_error(L, &error) : 1;
+}
+
+/* core.rundir_open(path, write) */
+static int rundir_open(lua_State *L) {
+  borel_error error = {0};
+  borel_rundir **box = push_rundir(L);
+  return borel_rundir_open(luaL_checkstring(L, 1), lua_toboolean(L, 2), box, &error)
+             ? borel_lua_error(L, &error)
+             : 1;
+}
+
+static int rundir_close(lua_State *L) {
+  borel_rundir **box = luaL_checkudata(L, 1, RUNDIR);
+  borel_rundir_close(*box);
+  *box = NULL;
+  return 0;
+}
+
+static int rundir_path(lua_State *L) {
+  lua_pushstring(L, borel_rundir_path(check_rundir(L, 1)));
+  return 1;
+}
+
+/* rundir:write_manifest(json text) */
+static int rundir_write_manifest(lua_State *L) {
+  borel_error error = {0};
+  borel_rundir *rundir = check_rundir(L, 1);
+  json_error_t trouble;
+  json_t *manifest = json_loads(luaL_checkstring(L, 2), 0, &trouble);
+  borel_status status = manifest ? borel_manifest_write(borel_rundir_path(rundir), manifest, &error)
+                                 : borel_fail(&error, BOREL_ARG, "manifest: %s", trouble.text);
+  json_decref(manifest);
+  return status ? borel_lua_error(L, &error) : 0;
+}
+
+/* rundir:read_manifest(): JSON text */
+static int rundir_read_manifest(lua_State *L) {
+  borel_error error = {0};
+  json_t *manifest = NULL;
+  if (borel_manifest_read(borel_rundir_path(check_rundir(L, 1)), &manifest, &error))
+    return borel_lua_error(L, &error);
+  char *text = json_dumps(manifest, 0);
+  json_decref(manifest);
+  lua_pushstring(L, text);
+  free(text);
+  return 1;
+}
+
+/* ---- running
+ * ------------------------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int signal_number) {
+  interrupted = 1;
+  signal(signal_number, SIG_DFL); /* a second one ends the program */
+}
+
+static const char *const state_names[] = {"waiting", "running", "done", "failed"};
+
+static void push_progress(lua_State *L, const borel_run_options *options, borel_chain_progress *chains) {
+  lua_createtable(L, (int)options->chains, 0);
+  for (unsigned i = 0; i < options->chains; i++) {
+    borel_chain_progress *p = &chains[i];
+    int state = atomic_load(&p->state);
+    lua_createtable(L, 0, 7);
+#define FIELD(push, name) (push, lua_setfield(L, -2, name))
+    FIELD(lua_pushstring(L, state_names[state]), "state");
+    FIELD(lua_pushinteger(L, (lua_Integer)atomic_load(&p->iteration)), "iteration");
+    FIELD(lua_pushinteger(L, (lua_Integer)atomic_load(&p->gradients)), "gradients");
+    FIELD(lua_pushinteger(L, (lua_Integer)atomic_load(&p->densities)), "densities");
+    FIELD(lua_pushinteger(L, (lua_Integer)atomic_load(&p->divergences)), "divergences");
+    FIELD(lua_pushnumber(L, atomic_load(&p->step_size)), "step_size");
+    if (state == BOREL_CHAIN_FAILED) {
+      FIELD(lua_pushstring(L, p->error.message), "error");
+      FIELD(lua_pushstring(L, borel_status_name(p->error.code)), "code");
+    }
+#undef FIELD
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
+typedef struct {
+  lua_State *L;
+  int watcher; /* index of the function on the stack, 0: none */
+  int failed;  /* the watcher raised: its message is on the stack */
+} watching;
+
+static int watch(void *context, const borel_run_options *options, borel_chain_progress *chains) {
+  watching *w = context;
+  if (w->watcher && !w->failed) {
+    lua_pushvalue(w->L, w->watcher);
+    push_progress(w->L, options, chains);
+    if (lua_pcall(w->L, 1, 0, 0) != LUA_OK) w->failed = 1;
+  }
+  return interrupted || w->failed;
+}
+
+static lua_Integer option(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  lua_Integer value = luaL_optinteger(L, -1, 0);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
+ * checkpoint_every =, resume =, watcher =}: the progress of each chain, then the error and its code (nil
+ * when there is none). The caller has checked the numbers. */
+static int run_chains(lua_State *L) {
+  borel_error error = {0};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "source");    /* 2 */
+  lua_getfield(L, 1, "kernel");    /* 3 */
+  lua_getfield(L, 1, "directory"); /* 4 */
+  lua_getfield(L, 1, "watcher");   /* 5 */
+  lua_getfield(L, 1, "resume");    /* 6 */
+  const borel_source *source = borel_lua_source(L, 2);
+  borel_kernel *kernel = borel_lua_kernel(L, 3);
+  borel_rundir *directory = check_rundir(L, 4);
+  borel_run_options options = {
+      .chains = (unsigned)option(L, "chains"),
+      .threads = (unsigned)option(L, "threads"),
+      .warmup = (uint64_t)option(L, "warmup"),
+      .draws = (uint64_t)option(L, "draws"),
+      .seed = (uint64_t)option(L, "seed"),
+      .checkpoint_every = (uint64_t)option(L, "checkpoint_every"),
+      .resume = lua_toboolean(L, 6),
+  };
+  borel_chain_progress *progress = aligned_alloc(128, (options.chains + 1) * sizeof *progress);
+  if (!progress) return luaL_error(L, "out of memory for %d chains", (int)options.chains);
+  memset(progress, 0, (options.chains + 1) * sizeof *progress);
+  watching w = {L, lua_isfunction(L, 5) ? 5 : 0, 0};
+  interrupted = 0;
+  struct sigaction stop = {.sa_handler = on_interrupt}, old;
+  sigaction(SIGINT, &stop, &old);
+  borel_status status = borel_run_chains(source, kernel, &options, directory, progress, watch, &w, &error);
+  sigaction(SIGINT, &old, NULL);
+  if (w.failed) {
+    free(progress);
+    return lua_error(L); /* the watcher's own */
+  }
+  push_progress(L, &options, progress);
+  free(progress);
+  if (!status) return 1;
+  lua_pushstring(L, error.message);
+  lua_pushstring(L, borel_status_name(error.code));
+  return 3;
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------- */
+
+/* A matrix [rows, columns] that malloc gave, as an array. */
+static void push_matrix(lua_State *L, const double *values, size_t rows, size_t columns) {
+  borel_array array = borel_array_new(BOREL_F64, &(borel_shape){2, {(int64_t)rows, (int64_t)columns}});
+  if (array.data && values) memcpy(array.data, values, rows * columns * sizeof *values);
+  borel_lua_pusharray(L, array);
+}
+
+/* core.read_log(path [, warmup]): {header = text, draws = n, values = [n, V], info = [n, I], u = [n, D], tail
+ * = text or nil} of the draws, or of the warm-up. */
+static int read_log(lua_State *L) {
+  borel_error error = {0};
+  const char *path = luaL_checkstring(L, 1);
+  borel_log_reader *reader = NULL;
+  borel_log_block block = {0};
+  if (borel_log_open(path, &reader, &error)) return borel_lua_error(L, &error);
+  if (borel_log_load(reader, lua_toboolean(L, 2) ? BOREL_LOG_WARMUP : BOREL_LOG_DRAWS, 0,
+                     BOREL_LOG_LOAD_VALUES | BOREL_LOG_LOAD_INFO | BOREL_LOG_LOAD_U, &block, &error)) {
+    borel_log_reader_free(reader);
+    return borel_lua_error(L, &error);
+  }
+  size_t length;
+  const char *header = borel_log_header(reader, &length);
+  lua_newtable(L);
+  lua_pushlstring(L, header, length);
+  lua_setfield(L, -2, "header");
+  lua_pushinteger(L, (lua_Integer)block.draws);
+  lua_setfield(L, -2, "draws");
+  push_matrix(L, block.values, block.draws, block.V);
+  lua_setfield(L, -2, "values");
+  push_matrix(L, block.info, block.draws, block.I);
+  lua_setfield(L, -2, "info");
+  push_matrix(L, block.u, block.draws, block.D);
+  lua_setfield(L, -2, "u");
+  if (block.tail.code) {
+    lua_pushstring(L, block.tail.message);
+    lua_setfield(L, -2, "tail");
+  }
+  borel_log_block_free(&block);
+  borel_log_reader_free(reader);
+  return 1;
+}
+
+/* ---- diagnostics
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Copies column `column` (1-based) of the matrices at `index` (a list, one a chain, equal rows) into
+ * [chains, draws]; raises on bad input. */
+static double *gather_column(lua_State *L, int index, lua_Integer column, size_t *chains, size_t *draws) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  *chains = lua_rawlen(L, index);
+  *draws = 0;
+  double *x = NULL;
+  for (size_t c = 0; c < *chains; c++) {
+    lua_rawgeti(L, index, (lua_Integer)c + 1);
+    const borel_array *m = borel_lua_toarray(L, -1);
+    luaL_argcheck(L, m->shape.rank == 2 && column >= 1 && column <= m->shape.extent[1], index,
+                  "no such column");
+    if (c == 0) {
+      *draws = (size_t)m->shape.extent[0];
+      x = lua_newuserdatauv(L, (*chains * *draws + 1) * sizeof *x, 0);
+      lua_insert(L, -2);
+    }
+    luaL_argcheck(L, (size_t)m->shape.extent[0] == *draws, index, "chains of different lengths");
+    for (size_t i = 0; i < *draws; i++)
+      x[c * *draws + i] = borel_array_at(m, (int64_t)i * m->shape.extent[1] + column - 1);
+    lua_pop(L, 1);
+  }
+  return x;
+}
+
+/* core.summarise(list of [draws, V], column): {mean, sd, mcse_mean, mcse_sd, q5, median, q95, ess_bulk,
+ * ess_tail, rhat} */
+static int summarise(lua_State *L) {
+  size_t chains, draws;
+  double *x = gather_column(L, 1, luaL_checkinteger(L, 2), &chains, &draws);
+  struct borel_summary s;
+  borel_summarise(x, chains, draws, &s);
+  lua_newtable(L);
+#define FIELD(name) (lua_pushnumber(L, s.name), lua_setfield(L, -2, #name))
+  FIELD(mean), FIELD(sd), FIELD(mcse_mean), FIELD(mcse_sd), FIELD(q5), FIELD(median), FIELD(q95),
+      FIELD(ess_bulk), FIELD(ess_tail), FIELD(rhat);
+#undef FIELD
+  return 1;
+}
+
+/* core.ebfmi(list of [draws, I], column): a list, one number a chain */
+static int ebfmi(lua_State *L) {
+  size_t chains, draws;
+  double *x = gather_column(L, 1, luaL_checkinteger(L, 2), &chains, &draws);
+  lua_newtable(L);
+  for (size_t c = 0; c < chains; c++) {
+    lua_pushnumber(L, borel_ebfmi(x + c * draws, draws));
+    lua_rawseti(L, -2, (lua_Integer)c + 1);
+  }
+  return 1;
+}
+
+void borel_lua_open_run(lua_State *L) {
+  static const luaL_Reg methods[] = {{"path", rundir_path},
+                                     {"close", rundir_close},
+                                     {"write_manifest", rundir_write_manifest},
+                                     {"read_manifest", rundir_read_manifest},
+                                     {NULL, NULL}};
+  luaL_newmetatable(L, RUNDIR);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, rundir_close);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  static const luaL_Reg functions[] = {{"rundir_create", rundir_create},
+                                       {"rundir_open", rundir_open},
+                                       {"run", run_chains},
+                                       {"read_log", read_log},
+                                       {"summarise", summarise},
+                                       {"ebfmi", ebfmi},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * The parts of a validation. Each adds rows, and says which configurations it has judged. */
+#ifndef BOREL_VALIDATE_EXAMINATION_H
+#define BOREL_VALIDATE_EXAMINATION_H
+
+#include "validate/configuration.h"
+#include "validate/validate.h"
+
+#define BOREL_CLAIM_PRESERVES "preserves the target"
+#define BOREL_CLAIM_REVERSIBLE "reversible"
+#define BOREL_CLAIM_ERGODIC "ergodic"
+#define BOREL_CLAIM_LAYOUT "keeps the layout"
+
+enum { BOREL_MAX_ROWS = 64 };
+typedef enum { BOREL_NOT_JUDGED, BOREL_JUDGED, BOREL_JUDGED_PAIRS } borel_judged;
+
+/* What the parts have found. Plain bytes: it lies in memory that processes share. */
+typedef struct {
+  borel_validate_row rows[BOREL_MAX_ROWS];
+  size_t count;
+  borel_judged judged[BOREL_MAX_CONFIGURATIONS]; /* what it says of preservation */
+  char refusals[BOREL_MAX_CONFIGURATIONS][200];  /* why a configuration has not been judged */
+  int remembers;   /* steps depend on the state block, so that a point alone is no state of the chain */
+  char doing[160]; /* for the report of a crash */
+} borel_findings;
+
+typedef struct {
+  const borel_component *component;
+  const borel_configuration *configurations;
+  size_t count;
+  borel_findings *findings;
+} borel_examination;
+
+void borel_examination_row(const borel_examination *, borel_verdict, const char *claim, const char *method,
+                           const char *format, ...) __attribute__((format(printf, 5, 6)));
+void borel_examination_doing(const borel_examination *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Is there a row for this claim? */
+int borel_examination_has(const borel_examination *, const char *claim);
+
+/* Rules of the interface: determinism, scratch, tuning, caches, copies, failures, layout. */
+void borel_examine_rules(const borel_examination *);
+/* E2, E3: exact transition matrices on finite sets of points. */
+void borel_examine_matrix(const borel_examination *);
+/* Exact transition probabilities along leapfrog orbits. */
+void borel_examine_orbits(const borel_examination *);
+/* E6: detailed balance at pairs of points, for what no other check has judged. */
+void borel_examine_pairs(const borel_examination *);
+
+/* Runs a part in a child process; its end by a signal becomes a row that fails. */
+borel_status borel_examine_apart(const borel_examination *, void (*part)(const borel_examination *),
+                                 borel_error *);
+
+#endif

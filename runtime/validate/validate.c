@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "validate/validate.h"
+
+#include "core/error.h"
+#include "host/instance.h"
+#include "validate/examination.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+const char *borel_verdict_name(borel_verdict verdict) {
+  static const char *const names[] = {"not tested", "holds", "fails"};
+  return names[verdict];
+}
+
+/* Can instances be made at all, with what was given? Else the caller has an error, not a report. */
+static borel_status try_to_create(const borel_component *component, borel_args params, borel_error *error) {
+  borel_kernel *kernel;
+  borel_status status = borel_kernel_create(component, params, &kernel, error);
+  borel_kernel_destroy(kernel);
+  return status;
+}
+
+static void untested(const borel_examination *e, const char *claim, const char *why) {
+  if (!borel_examination_has(e, claim)) borel_examination_row(e, BOREL_NOT_TESTED, claim, "-", "%s", why);
+}
+
+/* Configurations about which nothing is known, or too little. */
+static void list_gaps(const borel_examination *e) {
+  uint32_t flags = e->component->claims.flags;
+  for (size_t i = 0; i < e->count; i++) {
+    borel_judged judged = e->findings->judged[i];
+    const char *text = e->configurations[i].text, *why = e->findings->refusals[i];
+    if (judged == BOREL_NOT_JUDGED && *why)
+      borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_PRESERVES, "-", "with %s: %s", text, why);
+    if (judged == BOREL_JUDGED_PAIRS && flags & BOREL_ERGODIC)
+      borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_ERGODIC, "-", "with %s: pairs cannot tell",
+                            text);
+  }
+}
+
+/* No claim goes without a row. */
+static void complete(const borel_examination *e) {
+  const borel_claims *claims = &e->component->claims;
+  int exact = claims->preserves == BOREL_PRESERVES_MEASURE || claims->preserves == BOREL_PRESERVES_SCALE;
+  list_gaps(e);
+  untested(e, BOREL_CLAIM_PRESERVES,
+           exact ? "no exact check applies" : "claimed in a limit or to an order: there is no exact check");
+  if (claims->flags & BOREL_REVERSIBLE) untested(e, BOREL_CLAIM_REVERSIBLE, "no exact check applies");
+  if (claims->flags & BOREL_ERGODIC) untested(e, BOREL_CLAIM_ERGODIC, "only the matrix check can tell");
+  if (claims->flags & BOREL_FIXED_LAYOUT) untested(e, BOREL_CLAIM_LAYOUT, "it took no step on any trial");
+}
+
+static borel_status examine(const borel_examination *e, borel_error *error) {
+  const borel_claims *claims = &e->component->claims;
+  int exact = claims->preserves == BOREL_PRESERVES_MEASURE || claims->preserves == BOREL_PRESERVES_SCALE;
+  borel_status status = borel_examine_apart(e, borel_examine_rules, error);
+  if (status == BOREL_OK && exact && claims->checks & BOREL_CHECK_MATRIX)
+    status = borel_examine_apart(e, borel_examine_matrix, error);
+  if (status == BOREL_OK && exact && claims->checks & BOREL_CHECK_ORBIT)
+    status = borel_examine_apart(e, borel_examine_orbits, error);
+  if (status == BOREL_OK && exact) status = borel_examine_apart(e, borel_examine_pairs, error);
+  complete(e);
+  return status;
+}
+
+borel_status borel_validate_kernel(const borel_component *component, borel_args params,
+                                   borel_validate_report *report, borel_error *error) {
+  *report = (borel_validate_report){0};
+  borel_status status = try_to_create(component, params, error);
+  if (status != BOREL_OK) return status;
+  borel_configuration *configurations = calloc(BOREL_MAX_CONFIGURATIONS, sizeof *configurations);
+  borel_findings *findings =
+      mmap(NULL, sizeof *findings, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (!configurations || findings == MAP_FAILED) {
+    status = borel_fail(error, BOREL_INTERNAL, "validate: no memory");
+    goto end;
+  }
+  borel_examination e = {component, configurations, borel_configurations(component, params, configurations),
+                         findings};
+  status = examine(&e, error);
+  if (status != BOREL_OK) goto end;
+  report->rows = malloc(findings->count * sizeof *report->rows);
+  if (!report->rows) {
+    status = borel_fail(error, BOREL_INTERNAL, "validate: no memory");
+    goto end;
+  }
+  report->count = findings->count;
+  memcpy(report->rows, findings->rows, findings->count * sizeof *report->rows);
+
+end:
+  free(configurations);
+  if (findings != MAP_FAILED) munmap(findings, sizeof *findings);
+  return status;
+}
+
+void borel_validate_report_free(borel_validate_report *report) {
+  free(report->rows);
+  *report = (borel_validate_report){0};
+}
+
+size_t borel_validate_report_failures(const borel_validate_report *report) {
+  size_t failures = 0;
+  for (size_t i = 0; i < report->count; i++) failures += report->rows[i].verdict == BOREL_FAILS;
+  return failures;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of what a kernel claims, through its public ops only: docs/validity.md describes the methods.
+ *
+ *   borel_validate_report report;
+ *   if (borel_validate_kernel(component, (borel_args){0}, &report, &error) == BOREL_OK)
+ *     for (size_t i = 0; i < report.count; i++) puts(report.rows[i].evidence);
+ *   borel_validate_report_free(&report); */
+#ifndef BOREL_VALIDATE_VALIDATE_H
+#define BOREL_VALIDATE_VALIDATE_H
+
+#include "host/schema.h"
+
+typedef enum {
+  BOREL_NOT_TESTED, /* claimed, but no check applies; `evidence` says why */
+  BOREL_HOLDS,
+  BOREL_FAILS
+} borel_verdict;
+
+/* "not tested", "holds", "fails" */
+const char *borel_verdict_name(borel_verdict);
+
+typedef struct {
+  char claim[40];     /* "preserves the target", "reversible", "leaves a true point", ... */
+  char method[24];    /* "matrix", "orbit", "pairs", "steps", or "-" */
+  char evidence[440]; /* one line: the number, how many cases, the tolerance; or the first counterexample */
+  borel_verdict verdict;
+} borel_validate_row;
+
+typedef struct {
+  borel_validate_row *rows; /* [count] */
+  size_t count;
+} borel_validate_report;
+
+/* Tests every claim of a kernel, and the rules that all kernels follow. A CHOICE parameter that `params`
+ * leaves open takes each of its values in turn. The checks run in child processes, so that a plugin that
+ * crashes or never returns gives a row that fails. The result does not depend on time or on earlier calls.
+ * Errors: those of borel_kernel_create for `params`; INTERNAL when memory or processes are short. The report
+ * is empty then. [main thread] */
+borel_status borel_validate_kernel(const borel_component *, borel_args params, borel_validate_report *,
+                                   borel_error *);
+void borel_validate_report_free(borel_validate_report *);
+
+/* How many rows fail. */
+size_t borel_validate_report_failures(const borel_validate_report *);
+
+#endif

@@ -1,0 +1,106 @@
+-- SPDX-License-Identifier: MIT
+--- Handlers that run a model on plain numbers. One draws every site from its prior and notes the
+-- log-density of every term (the trace check compares these with the graph); one draws from an enumerating
+-- source and keeps only the weight.
+local core = require "borel.core"
+local shapes = require "borel.shape"
+local sites = require "borel.sites"
+
+local concrete = {}
+
+-- ---- drawing and scoring --------------------------------------------------------------------------------
+
+local Scorer = {}
+Scorer.__index = Scorer
+
+--- A handler whose randomness is keyed by (seed, lane): every site has streams of its own.
+-- After the run: terms = { {label =, value = }, ... }, u, z = coordinates in order, values = {name = value}.
+function concrete.scorer(seed, lane)
+  return setmetatable({ seed = seed, lane = lane, terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
+end
+
+function Scorer:choice(address) return core.philox(core.stream_key(self.seed, "prior", address), self.lane) end
+
+function Scorer:term(label, value)
+  self.terms[#self.terms + 1] = { label = label, value = type(value) == "number" and value or core.sum(value) }
+end
+
+-- u ~ U(-2, 2), where there is no prior to draw from or a draw has no finite coordinate.
+local function flat_coordinates(choice, shape)
+  local values = {}
+  for i = 1, shapes.size(shape) do values[i] = 4 * choice:uniform() - 2 end
+  if #shape == 0 then return values[1] end
+  return core.array(values):reshape(shape)
+end
+
+local function all_finite(value)
+  for _, x in ipairs(shapes.flat(value)) do
+    if x - x ~= 0 then return false end
+  end
+  return true
+end
+
+function Scorer:sample(address, dist)
+  local label = self.sites:add(address)
+  local choice, support = self:choice(address), dist:support()
+  local x = dist:draw(choice)
+  if support.discrete then
+    for _, k in ipairs(shapes.flat(x)) do self.z[#self.z + 1] = k end
+    self:term(label, dist:inside(x))
+  else
+    local u = x and support.unconstrain(x)
+    if not u or not all_finite(u) then u = flat_coordinates(choice, dist:shape()) end
+    local log_jacobian
+    x, log_jacobian = support.constrain(u) -- what the graph will compute from u
+    for _, k in ipairs(shapes.flat(u)) do self.u[#self.u + 1] = k end
+    local lp = dist:inside(x)
+    lp = type(lp) == "number" and lp or core.sum(lp)
+    if log_jacobian then lp = lp + (type(log_jacobian) == "number" and log_jacobian or core.sum(log_jacobian)) end
+    self:term(label, lp)
+  end
+  self.values[address] = x
+  return x
+end
+
+function Scorer:observe(address, dist, value)
+  local label
+  label, value = self.sites:observed(address, dist, value)
+  self:term(label, dist:logdensity(value))
+end
+
+function Scorer:factor(name, log_weight) self:term(self.sites:factor(name), log_weight) end
+
+function Scorer:deterministic(name, value)
+  self.sites:add(name, "deterministic value")
+  self.values[name] = value
+end
+
+-- ---- enumerating --------------------------------------------------------------------------------------------
+
+local Weigher = {}
+Weigher.__index = Weigher
+
+--- A handler that draws from `choice` and sums the log-weights of observe and factor.
+function concrete.weigher(choice) return setmetatable({ choice = choice, log_weight = 0, sites = sites.new() }, Weigher) end
+
+function Weigher:sample(address, dist)
+  self.sites:add(address)
+  if not dist.law.draw and not dist.draw then core.error("site '" .. address .. "': " .. dist.law.name .. " cannot be drawn from") end
+  return dist:draw(self.choice)
+end
+
+function Weigher:weigh(lp) self.log_weight = self.log_weight + (type(lp) == "number" and lp or core.sum(lp)) end
+
+function Weigher:observe(address, dist, value)
+  local _, seen = self.sites:observed(address, dist, value)
+  self:weigh(dist:logdensity(seen))
+end
+
+function Weigher:factor(_, log_weight)
+  if type(log_weight) == "number" and log_weight ~= log_weight then core.error("factor: the log-weight is NaN") end
+  self:weigh(log_weight)
+end
+
+function Weigher:deterministic(name) self.sites:add(name, "deterministic value") end
+
+return concrete

@@ -1,0 +1,284 @@
+-- SPDX-License-Identifier: MIT
+--- Fits: the draws of a run, read from its directory, and what can be said of them.
+--   fit:summary()        the table as text          fit:rows()      the same as a list of tables
+--   fit:draws "theta"    array [chains, draws, ...] fit:info "energy"  [chains, draws] of the kernel
+--   fit.reliable, fit.problems, fit.divergences, fit.directory
+local core = require "borel.core"
+local options = require "borel.options"
+
+local Fit = {}
+local fit = {}
+
+-- The rule of `unreliable` (Vehtari et al. 2021, section 4, for R-hat and ESS; Betancourt 2016 for E-BFMI).
+local RHAT_LIMIT, ESS_PER_CHAIN, EBFMI_LIMIT, DIVERGENCE_SHARE = 1.01, 100, 0.3, 0.001
+
+-- ---- reading --------------------------------------------------------------------------------------------------
+
+local function names_of_elements(value)
+  if #value.shape == 0 then return { value.name } end
+  local names, size = {}, 1
+  for _, n in ipairs(value.shape) do size = size * n end
+  for k = 0, size - 1 do
+    local index, rest = {}, k
+    for axis = #value.shape, 1, -1 do
+      index[axis] = rest % value.shape[axis] + 1
+      rest = rest // value.shape[axis]
+    end
+    names[k + 1] = value.name .. "[" .. table.concat(index, ",") .. "]"
+  end
+  return names
+end
+
+-- Logs of all chains, cut to the length of the shortest.
+local function load_chains(self, manifest)
+  local logs, shortest = {}, math.huge
+  self.notes = {}
+  for c = 1, manifest.options.chains do
+    local path = ("%s/chain-%d.log"):format(self.directory, c)
+    if not core.file_info(path) then
+      shortest = 0
+      self.notes[#self.notes + 1] = ("chain %d has not started"):format(c)
+    else
+      local log = core.read_log(path)
+      logs[#logs + 1] = log
+      shortest = math.min(shortest, log.draws)
+      if log.tail then self.notes[#self.notes + 1] = log.tail end
+    end
+  end
+  local wanted = manifest.options.draws
+  if shortest == 0 and #logs > 0 then -- chains without draws say nothing: leave them out
+    local kept = {}
+    for _, log in ipairs(logs) do
+      if log.draws > 0 then kept[#kept + 1] = log end
+    end
+    logs, shortest = kept, math.huge
+    for _, log in ipairs(kept) do shortest = math.min(shortest, log.draws) end
+  end
+  if #logs < manifest.options.chains or shortest < wanted then
+    self.notes[#self.notes + 1] = ("the run is not finished: %d of %d chains have draws, the shortest %d of %d; "
+      .. "continue with: borel resume %s"):format(#logs, manifest.options.chains, #logs > 0 and shortest or 0, wanted, self.directory)
+    self.finished = false
+  end
+  return logs, #logs > 0 and shortest or 0
+end
+
+--- Opens the run in `directory`; errors name the file.
+function fit.open(directory)
+  local rundir = core.rundir_open(directory, false)
+  local manifest = core.parse_json(rundir:read_manifest())
+  rundir:close()
+  local self = setmetatable({ directory = directory, manifest = manifest, finished = true }, Fit)
+  local logs, draws = load_chains(self, manifest)
+  self.draw_count, self.chain_count = draws, #logs
+  self.values, self.columns, self.info_columns = {}, {}, {}
+  if #logs == 0 then return self end
+  local header = core.parse_json(logs[1].header)
+  local offset = 0
+  for _, value in ipairs(header.values) do
+    value.shape = core.is_array(value.shape) and value.shape:totable() or {}
+    value.offset, value.elements = offset, names_of_elements(value)
+    self.values[#self.values + 1] = value
+    self.columns[value.name] = value
+    for k, name in ipairs(value.elements) do
+      if not self.columns[name] then self.columns[name] = { name = name, shape = {}, offset = offset + k - 1, elements = { name } } end
+    end
+    offset = offset + #value.elements
+  end
+  for i, name in ipairs(header.info) do self.info_columns[name] = i end
+  self.value_logs, self.info_logs = {}, {}
+  for c, log in ipairs(logs) do
+    self.value_logs[c] = log.draws == draws and log.values or log.values:slice(1, draws)
+    self.info_logs[c] = #header.info == 0 and log.info or log.draws == draws and log.info or log.info:slice(1, draws)
+  end
+  self:judge()
+  return self
+end
+
+-- ---- access -----------------------------------------------------------------------------------------------------
+
+Fit.__index = Fit
+
+local function need_draws(self)
+  if self.draw_count == 0 then core.error(self.directory .. ": no chain has draws yet") end
+end
+
+--- fit:draws(name): array [chains, draws] + the shape of the value; "theta" or "theta[3]".
+function Fit:draws(name)
+  need_draws(self)
+  local value = self.columns[name]
+  if not value then options.unknown("the run has no value", name, self.columns) end
+  local width, columns = #value.elements, {}
+  for c, log in ipairs(self.value_logs) do
+    columns[c] = log[{ ":", { value.offset + 1, value.offset + width } }]:reshape { self.draw_count * width }
+  end
+  local shape = { self.chain_count, self.draw_count }
+  for _, n in ipairs(value.shape) do shape[#shape + 1] = n end
+  return core.stack(columns):reshape(shape)
+end
+
+--- fit:info(name): array [chains, draws] of what the kernel says of its steps: "energy", "step_size", ...
+function Fit:info(name)
+  need_draws(self)
+  local column = self.info_columns[name]
+  if not column then options.unknown("the kernel reports no", name, self.info_columns) end
+  local columns = {}
+  for c, log in ipairs(self.info_logs) do columns[c] = log[{ ":", column }] end
+  return core.stack(columns):reshape { self.chain_count, self.draw_count }
+end
+
+--- fit:rows(): one table for each scalar: name, mean, sd, mcse_mean, mcse_sd, q5, median, q95, ess_bulk,
+-- ess_tail, rhat.
+function Fit:rows()
+  if not self.row_list then
+    self.row_list = {}
+    for _, value in ipairs(self.values) do
+      for k, name in ipairs(value.elements) do
+        local row = core.summarise(self.value_logs, value.offset + k)
+        row.name = name
+        self.row_list[#self.row_list + 1] = row
+      end
+    end
+  end
+  return self.row_list
+end
+
+-- ---- judgement ---------------------------------------------------------------------------------------------------
+
+-- "a, b, c and 5 more"
+local function listing(names)
+  local shown = table.move(names, 1, math.min(3, #names), 1, {})
+  local text = table.concat(shown, ", ")
+  if #names > 3 then text = ("%s and %d more"):format(text, #names - 3) end
+  return text
+end
+
+--- Fills fit.problems, fit.reliable, fit.divergences by the general rule: R-hat > 1.01, bulk or tail ESS
+-- < 100 x chains, E-BFMI < 0.3, or divergences > 0.1 % of the draws.
+function Fit:judge()
+  self.problems, self.divergences, self.reliable = {}, 0, false
+  if self.draw_count == 0 then return end
+  local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
+  local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
+  local sites = {}
+  for _, name in ipairs(self.manifest.sites or {}) do sites[name] = true end
+  for _, row in ipairs(self:rows()) do
+    if row.sd == 0 then
+      if sites[row.name:match("^[^%[]*")] then stuck[#stuck + 1] = row.name end
+    else
+      if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
+      if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end
+    end
+  end
+  if #stuck > 0 then problem("stuck", stuck, ("never moved: %s"):format(listing(stuck))) end
+  if #rhat > 0 then problem("rhat", rhat, ("R-hat above %g or undefined: %s"):format(RHAT_LIMIT, listing(rhat))) end
+  if #ess > 0 then problem("ess", ess, ("effective sample size below %d: %s"):format(wanted, listing(ess))) end
+  if self.info_columns.energy then
+    local low = {}
+    for c, value in ipairs(core.ebfmi(self.info_logs, self.info_columns.energy)) do
+      if value < EBFMI_LIMIT then low[#low + 1] = ("chain %d (%.2f)"):format(c, value) end
+    end
+    if #low > 0 then problem("ebfmi", low, ("E-BFMI below %g: %s"):format(EBFMI_LIMIT, listing(low))) end
+  end
+  if self.info_columns.diverging then
+    self.divergences = math.tointeger(core.sum(self:info "diverging"))
+    local total = self.chain_count * self.draw_count
+    if self.divergences > DIVERGENCE_SHARE * total then
+      problem("divergences", {}, ("%d of %d draws diverged, more than %g %%"):format(self.divergences, total, 100 * DIVERGENCE_SHARE))
+    end
+  end
+  self.reliable = #self.problems == 0 and self.finished
+end
+
+--- fit:verdict(): "reliable ..." or what speaks against it, with the run directory.
+function Fit:verdict()
+  local lines = {}
+  for _, note in ipairs(self.notes) do lines[#lines + 1] = "note: " .. note end
+  if self.draw_count == 0 then
+    lines[#lines + 1] = "no draws yet"
+  elseif #self.problems == 0 then
+    lines[#lines + 1] = self.finished and "reliable by R-hat, ESS, E-BFMI and divergences" or "nothing speaks against the draws so far"
+  else
+    lines[#lines + 1] = "unreliable:"
+    for _, problem in ipairs(self.problems) do lines[#lines + 1] = "  " .. problem.text end
+  end
+  lines[#lines + 1] = "run directory: " .. self.directory
+  return table.concat(lines, "\n")
+end
+
+-- ---- the table -----------------------------------------------------------------------------------------------------
+
+-- Four significant digits, in a width that does not jump: 1.234, 0.01234, 12.34, 123.4, 1.234e+06.
+local function number(x)
+  if x ~= x then return "-" end
+  if x == 0 then return "0" end
+  if x - x ~= 0 then return x > 0 and "inf" or "-inf" end
+  local size = math.abs(x)
+  if size >= 1e6 or size < 1e-4 then return ("%.3e"):format(x) end
+  local digits = math.max(0, 3 - math.floor(math.log(size, 10)))
+  return ("%." .. math.min(digits, 6) .. "f"):format(x)
+end
+
+local function count(x) return x ~= x and "-" or ("%.0f"):format(x) end
+
+local function ratio(x) return x ~= x and "-" or x > 1e4 and ("%.1e"):format(x) or ("%.3f"):format(x) end
+
+local columns = {
+  { "mean", number, "mean" }, { "sd", number, "sd" }, { "MCSE", number, "mcse_mean" },
+  { "5 %", number, "q5" }, { "50 %", number, "median" }, { "95 %", number, "q95" },
+  { "ESS bulk", count, "ess_bulk" }, { "ESS tail", count, "ess_tail" }, { "R-hat", ratio, "rhat" },
+}
+
+--- fit:summary(): the summary table as text, with divergences below it.
+function Fit:summary()
+  if self.draw_count == 0 then return self:verdict() end
+  local lines, widths = { { "" } }, {}
+  for i, column in ipairs(columns) do lines[1][i + 1] = column[1] end
+  for _, row in ipairs(self:rows()) do
+    local line = { row.name }
+    for i, column in ipairs(columns) do line[i + 1] = column[2](row[column[3]]) end
+    lines[#lines + 1] = line
+  end
+  for _, line in ipairs(lines) do
+    for i, cell in ipairs(line) do widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell) end
+  end
+  local out = {}
+  for n, line in ipairs(lines) do
+    local cells = {}
+    for i, cell in ipairs(line) do
+      local pad = (" "):rep(widths[i] - (utf8.len(cell) or #cell))
+      cells[i] = i == 1 and cell .. pad or pad .. cell
+    end
+    out[n] = table.concat(cells, "  ")
+  end
+  out[#out + 1] = ("%d chains of %d draws, %d divergences"):format(self.chain_count, self.draw_count, self.divergences)
+  return table.concat(out, "\n")
+end
+
+--- fit:report(): the same for programs: a table for core.to_json.
+function Fit:report()
+  return {
+    directory = self.directory, finished = self.finished, reliable = self.reliable, chains = self.chain_count,
+    draws = self.draw_count, divergences = self.divergences, parameters = core.json_list(self.draw_count > 0 and self:rows() or {}),
+    problems = core.json_list(self.problems), notes = core.json_list(self.notes),
+  }
+end
+
+-- ---- a check in place of a run ---------------------------------------------------------------------------------------
+
+--- Raised when a script asks a checked model for what only a run has; the command line takes it for the end.
+fit.stop = setmetatable({}, { __tostring = function() return "checked; nothing was drawn" end })
+
+--- What borel.infer returns under `borel check`: it has a summary (a description) and ends the script at
+-- anything else.
+function fit.checked(prepared)
+  local about = prepared.about
+  local text = ("ok: %d continuous and %d discrete unknowns%s; %s"):format(about.D, about.K,
+    (about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "", about.engine)
+  local session = require "borel.session"
+  local check = { D = about.D, K = about.K, rerolled = about.rerolled, engine = about.engine, engine_id = about.engine_id,
+    sites = core.json_list(prepared.sites) }
+  session.fits[#session.fits + 1] = { check = check, text = text, c_text = about.text }
+  return setmetatable({ summary = function() return "" end, is_checked = true }, { __index = function() error(fit.stop, 0) end })
+end
+
+return fit

@@ -1,0 +1,191 @@
+-- SPDX-License-Identifier: MIT
+--- borel.infer: from a model and data to a run directory and a fit.
+local core = require "borel.core"
+local fit = require "borel.fit"
+local model = require "borel.model"
+local options = require "borel.options"
+local progress = require "borel.progress"
+local read = require "borel.read"
+local session = require "borel.session"
+
+local infer = {}
+
+local known = {
+  data = {}, -- handed to the model
+  chains = { type = "number", integer = true, min = 1, max = 10000, default = 4 },
+  draws = { type = "number", integer = true, min = 1, default = 1000 }, -- of each chain, after warm-up
+  warmup = { type = "number", integer = true, min = 0, default = 1000 }, -- iterations that adapt the kernel
+  seed = { type = "number", integer = true, min = 0, default = 1 },
+  threads = { type = "number", integer = true, min = 0, default = 0 }, -- 0: one for each processor
+  checkpoint = { type = "number", integer = true, min = 0, default = 100 }, -- iterations between two; 0: none
+  out = { type = "string" }, -- run directory, made new; default runs/<script>-001 and so on
+  kernel = {}, -- borel.nuts{...}, or the name of a kernel
+  engine = { type = "string", choices = { "auto", "native", "interpreter" }, default = "auto" },
+  progress = { type = "boolean", default = true },
+}
+
+-- ---- kernels and densities -------------------------------------------------------------------------------
+
+--- A kernel by name, or from a plugin's file (a path), with its parameters.
+function infer.kernel(name, parameters)
+  if type(name) ~= "string" then core.error("borel.kernel: needs the name of a kernel or the path of a plugin, got a " .. type(name)) end
+  return { is_kernel = true, object = core.kernel(name, parameters or {}) }
+end
+
+--- A density by name, or from a plugin's file: use it as the model of borel.infer.
+function infer.density(name, parameters)
+  if type(name) ~= "string" then core.error("borel.density: needs the name of a density or the path of a plugin, got a " .. type(name)) end
+  return { is_density = true, object = core.density(name, parameters or {}) }
+end
+
+local function choose_kernel(given, about)
+  if type(given) == "string" then return infer.kernel(given), "as asked" end
+  if given ~= nil then
+    if type(given) ~= "table" or not given.is_kernel then
+      core.error("borel.infer: option 'kernel' must be a kernel such as borel.nuts{}, got a " .. type(given))
+    end
+    return given, "as asked"
+  end
+  if about.K == 0 then return infer.kernel("nuts"), "every unknown is continuous" end
+  if about.D == 0 then return infer.kernel("random-walk", { move = "z" }), "every unknown is discrete" end
+  core.error("borel.infer: the model has discrete and continuous unknowns; no kernel that Borel would choose moves both. "
+    .. "Sum the discrete ones out (borel.log_sum_exp), or state a kernel")
+end
+
+-- ---- what is sampled ---------------------------------------------------------------------------------------
+
+-- { source =, about = {engine_id, data_id, engine, D, K, ...}, sites = {...} }
+local function prepare(what, opts)
+  if type(what) == "table" and what.is_density then
+    local about = what.object:describe()
+    about.engine_id, about.engine = "plugin-" .. about.hash, "density plugin " .. about.name
+    about.data_id = core.hash(core.to_json(about.parameters))
+    return { source = what.object, about = about, sites = {} }
+  end
+  model.need("borel.infer", what)
+  local traced = what:trace(opts.data, opts.engine)
+  what:check_trace(traced, opts.data)
+  return { source = traced.target, about = traced.target:describe(), sites = traced.names }
+end
+
+local function script_name()
+  local name = session.script and session.script:match("([^/]+)$") or "run"
+  return (name:gsub("%.lua$", ""))
+end
+
+local function manifest_of(prepared, kernel, opts, previous)
+  local about, described = prepared.about, kernel.object:describe()
+  return {
+    borel = { version = core.version, build = core.build_id },
+    script = session.script and { path = session.script, hash = session.script_hash, arguments = core.json_list(session.arguments) } or nil,
+    folder = core.current_folder(),
+    call = session.calls,
+    previous = core.json_list(previous),
+    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint },
+    overrides = session.overrides,
+    kernel = described,
+    engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
+    D = about.D, K = about.K,
+    sites = core.json_list(prepared.sites),
+  }
+end
+
+-- The run directory to continue, once it is certain that the posterior is the same.
+local function reopen(manifest)
+  local path = session.resume.directory
+  local directory = core.rundir_open(path, true)
+  local old = core.parse_json(directory:read_manifest())
+  local function same(a, b) return core.to_json(a) == core.to_json(b) end
+  if old.engine.data ~= manifest.engine.data then
+    core.error(path .. ": the data or the model have changed since this run was started; start a new one")
+  end
+  if not same(old.options, manifest.options) then
+    core.error(("%s: the run was started with options %s, the script now asks for %s"):format(path, core.to_json(old.options),
+      core.to_json(manifest.options)))
+  end
+  if not (same(old.kernel.name, manifest.kernel.name) and same(old.kernel.parameters, manifest.kernel.parameters)) then
+    core.error(("%s: the run was started with kernel %s %s, the script now asks for %s %s"):format(path, old.kernel.name,
+      core.to_json(old.kernel.parameters), manifest.kernel.name, core.to_json(manifest.kernel.parameters)))
+  end
+  if old.engine.id ~= manifest.engine.id then
+    if not session.accept_numerics then
+      core.error(("%s: the run was started by engine %s, this is %s: draws would go on with other rounding; "
+        .. "allow it with --accept-numerics"):format(path, old.engine.id, manifest.engine.id))
+    end
+    directory:write_manifest(core.to_json(manifest))
+  end
+  return directory
+end
+
+local function previous_runs()
+  local paths = {}
+  for i, done in ipairs(session.fits) do paths[i] = done.directory end
+  return paths
+end
+
+--- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
+-- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
+-- engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
+-- as they go; an interrupted run continues with `borel resume`.
+function infer.infer(what, given)
+  local merged = {}
+  if type(given) == "table" then
+    for name, value in pairs(given) do merged[name] = value end
+    given = merged
+  end
+  if given == nil or given == merged then
+    given = merged
+    for name, value in pairs(session.overrides) do given[name] = value end
+  end
+  local opts = options.check("borel.infer", given, known)
+  if type(opts.data) == "string" then opts.data = read(opts.data) end
+  session.calls = session.calls + 1
+
+  local resume = session.mode == "resume" and session.resume or nil
+  if resume and session.calls < resume.call then -- finished before the run that is resumed
+    local done = infer.open(resume.previous[session.calls])
+    session.fits[#session.fits + 1] = done
+    return done
+  end
+  resume = resume and session.calls == resume.call and resume or nil
+
+  local prepared = prepare(what, opts)
+  if session.mode == "check" then return fit.checked(prepared) end
+  local kernel, why = choose_kernel(opts.kernel, prepared.about)
+  local manifest = manifest_of(prepared, kernel, opts, previous_runs())
+  local directory
+  if resume then
+    directory = reopen(manifest)
+  else
+    directory = opts.out and core.rundir_create(opts.out, false) or core.rundir_create(nil, "runs", script_name())
+    directory:write_manifest(core.to_json(manifest, { indent = 2 }))
+  end
+
+  local display = opts.progress and not session.quiet and progress.new(opts, kernel.object:describe().name, why) or nil
+  local chains, failure, code = core.run {
+    source = prepared.source, kernel = kernel.object, directory = directory,
+    chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,
+    checkpoint_every = opts.checkpoint, resume = resume ~= nil,
+    watcher = display and function(now) display:update(now) end or nil,
+  }
+  local path = directory:path()
+  directory:close()
+  if display then display:close(chains) end
+  if failure then
+    local go_on = code == "CANCELLED" and ("; continue with: borel resume " .. path) or ""
+    error(("%s%s (run directory %s)"):format(failure, go_on, path), 0)
+  end
+  local result = fit.open(path)
+  result.chains = chains
+  session.fits[#session.fits + 1] = result
+  if not session.quiet then io.stderr:write(result:verdict(), "\n") end
+  return result
+end
+
+--- borel.open(path): the fit of an earlier run, also of one that was interrupted or still goes on.
+function infer.open(path)
+  if type(path) ~= "string" then core.error("borel.open: needs the path of a run directory, got a " .. type(path)) end
+  return fit.open(path)
+end
+
+return infer

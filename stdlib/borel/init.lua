@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: MIT
+--- The module `borel`: what a model script uses.
+--   local borel = require "borel"
+-- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
+-- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, random_walk, kernel, density, check.
+-- Data: read, array, missing.
+local core = require "borel.core"
+local options = require "borel.options"
+
+local borel = {}
+for name, value in pairs(core) do borel[name] = value end
+-- What the standard library alone needs stays in core.
+for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "trace_begin",
+  "trace_end", "enumerate", "philox", "stream_key", "summarise", "ebfmi", "position", "error", "components",
+  "chdir", "current_folder", "file_info", "hash", "terminal_width", "nearest", "compile_count" } do
+  borel[name] = nil
+end
+
+local handler = require "borel.handler"
+borel.sample, borel.observe = handler.sample, handler.observe
+borel.factor, borel.deterministic = handler.factor, handler.deterministic
+
+borel.dist = require "borel.dist"
+borel.support = require "borel.support"
+
+local model = require "borel.model"
+borel.model = model.new
+borel.check = model.check
+borel.enumerate = model.enumerate
+
+local infer = require "borel.infer"
+borel.infer, borel.open = infer.infer, infer.open
+borel.kernel, borel.density = infer.kernel, infer.density
+
+--- No-U-turn sampler; parameters as `borel plugins info nuts` lists them.
+function borel.nuts(parameters) return infer.kernel("nuts", parameters) end
+--- Random-walk Metropolis; parameters as `borel plugins info random-walk` lists them.
+function borel.random_walk(parameters) return infer.kernel("random-walk", parameters) end
+
+borel.read = require "borel.read"
+
+return setmetatable(borel, {
+  __index = function(_, name)
+    options.unknown("borel has no", name, borel)
+  end,
+})

@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+--- Models: a Lua function and what can be done with it - trace it into a graph, check the trace against the
+-- function, enumerate it.
+local concrete = require "borel.concrete"
+local core = require "borel.core"
+local handler = require "borel.handler"
+local lint = require "borel.lint"
+local tracer = require "borel.tracer"
+
+local Model = { is_model = true }
+Model.__index = Model
+
+local model = {}
+
+--- borel.model(fn): fn(data) calls sample, observe, factor, deterministic.
+function model.new(fn)
+  if type(fn) ~= "function" then core.error("borel.model needs a function, got a " .. type(fn)) end
+  return setmetatable({ fn = fn, line = core.position() }, Model)
+end
+
+function model.need(what, value)
+  if type(value) ~= "table" or not value.is_model then core.error(what .. " needs a model made by borel.model, got a " .. type(value)) end
+end
+
+local CHECK_POINTS, CHECK_TOLERANCE = 3, 1e-9
+
+--- Traces the model on its data: { target = compiled model, names = sites }.
+function Model:trace(data, engine)
+  local findings = lint.check(self.fn)
+  if findings[1] then error(findings[1].text, 0) end
+  local graph = core.trace_begin()
+  local h
+  local ok, message = pcall(function()
+    h = tracer.new(graph)
+    handler.with(h, self.fn, data)
+  end)
+  core.trace_end(graph)
+  if not ok then error(message, 0) end
+  h.target:build(engine or "auto")
+  return { target = h.target, names = h.names }
+end
+
+local function agree(a, b, scale)
+  if a ~= a or b ~= b then return a ~= a and b ~= b end
+  if a - a ~= 0 or b - b ~= 0 then return a == b end
+  return math.abs(a - b) <= CHECK_TOLERANCE * scale
+end
+
+--- Runs the plain Lua function at a few points and compares every term with the graph's. What Lua hides from
+-- tracing (`if x`, `z == 1` on a drawn value, a changed upvalue, math.random) shows here.
+function Model:check_trace(traced, data, seed)
+  local labels = traced.target:labels()
+  for point = 1, CHECK_POINTS do
+    local h = concrete.scorer(seed or 1, point)
+    handler.with(h, self.fn, data)
+    local hint = " (does the model branch on a drawn value, as in `if x > 0` or `x == 1`? use borel.where and x:eq(1))"
+    for i = 1, math.max(#labels, #h.terms) do
+      local have, want = labels[i], h.terms[i] and h.terms[i].label
+      if have ~= want then
+        error(("the traced model and the plain run differ: term %d is %s when traced, %s when run%s"):format(i,
+          have or "absent", want or "absent", hint), 0)
+      end
+    end
+    local graph_terms, scale = traced.target:terms(h.u, h.z), 1e-300
+    for _, term in ipairs(h.terms) do
+      if term.value - term.value == 0 then scale = scale + math.abs(term.value) end
+    end
+    for i, term in ipairs(h.terms) do
+      if not agree(graph_terms[i], term.value, scale) then
+        error(("%s: the traced model gives log-density %.12g, the plain run %.12g%s"):format(term.label, graph_terms[i],
+          term.value, hint), 0)
+      end
+    end
+  end
+end
+
+--- borel.check(model, data): traces and checks without running; returns a description.
+function model.check(m, data)
+  model.need("borel.check", m)
+  local traced = m:trace(data)
+  m:check_trace(traced, data)
+  local about = traced.target:describe()
+  return { sites = traced.names, D = about.D, K = about.K, engine = about.engine, engine_id = about.engine_id, rerolled = about.rerolled,
+    terms = traced.target:labels() }
+end
+
+local function key_of(value)
+  if type(value) == "table" then
+    local parts = {}
+    for i, part in ipairs(value) do parts[i] = key_of(part) end
+    return table.concat(parts, " ")
+  end
+  return tostring(value)
+end
+
+--- borel.enumerate(model, data, {budget =}): the exact measure of what the model returns, for models whose
+-- sites have finitely many values: a table from outcome ("1 0" for a returned {1, 0}) to unnormalised mass,
+-- and the total mass.
+function model.enumerate(m, data, options)
+  model.need("borel.enumerate", m)
+  local choice = core.enumerate(options and options.budget)
+  local sums, lost = {}, {} -- compensated (Neumaier)
+  while choice:next() do
+    local h = concrete.weigher(choice)
+    local key = key_of(table.pack(handler.with(h, m.fn, data)))
+    local mass = choice:probability() * math.exp(h.log_weight)
+    local old = sums[key] or 0
+    local new = old + mass
+    lost[key] = (lost[key] or 0) + (math.abs(old) >= math.abs(mass) and (old - new) + mass or (mass - new) + old)
+    sums[key] = new
+  end
+  local measure, total = {}, 0
+  for key, sum in pairs(sums) do measure[key] = sum + lost[key] end
+  local keys = {}
+  for key in pairs(measure) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for _, key in ipairs(keys) do total = total + measure[key] end
+  return measure, total
+end
+
+return model

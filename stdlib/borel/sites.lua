@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+--- The sites of one run of a model: their addresses, lines and labels. All handlers share it, so that they
+-- find the same errors and name terms alike.
+local core = require "borel.core"
+local shapes = require "borel.shape"
+
+local Sites = {}
+Sites.__index = Sites
+
+local sites = {}
+
+function sites.new() return setmetatable({ lines = {}, visits = {} }, Sites) end
+
+--- Notes a new address and returns its label, "mu (model.lua:3)"; a second use is an error with both lines.
+function Sites:add(address, what)
+  local line = core.position()
+  if self.lines[address] then
+    core.error(("the %s '%s' was already made at %s: every name is used once (in a loop: {\"%s\", i})"):format(
+      what or "site", address, self.lines[address], address))
+  end
+  self.lines[address] = line
+  return ("%s (%s)"):format(address, line)
+end
+
+-- An address for what has no name: its line and how often that line was met.
+function Sites:visit(what)
+  local line = core.position()
+  local visit = (self.visits[line] or 0) + 1
+  self.visits[line] = visit
+  return ("%s at %s%s"):format(what, line, visit > 1 and (", visit " .. visit) or "")
+end
+
+function Sites:factor(name)
+  if name then return self:add(name, "factor") end
+  return self:visit("factor")
+end
+
+--- Checks an observed value and returns the label of its term and the value, tables made arrays.
+function Sites:observed(address, dist, value)
+  local label = address and self:add(address, "observed site") or self:visit("observe")
+  local what = address and ("observed '%s'"):format(address) or "observe"
+  if value == core.missing then
+    core.error(what .. ": the value is missing (null); borel.missing handles unknown values of the data, leave them out otherwise")
+  end
+  if type(value) == "table" and getmetatable(value) == nil then
+    if #value == 0 then core.error(what .. ": the data are empty") end
+    value = core.array(value)
+  end
+  if type(value) ~= "number" and type(value) ~= "boolean" and not core.is_array(value) and not core.is_symbolic(value) then
+    core.error(("%s: the value is a %s, not a number or an array"):format(what, type(value)))
+  end
+  local want, have = dist:shape(), shapes.of(value)
+  if not shapes.equal(want, have) then
+    core.error(("%s: the value has shape %s, but %s has shape %s; they must be equal (use :iid(n) for n repetitions)"):format(
+      what, shapes.text(have), dist.law.name, shapes.text(want)))
+  end
+  local nan = not core.is_symbolic(value) and shapes.first_nan(value)
+  if nan then
+    core.error(("%s: value %d of %d is NaN or missing (null); borel.missing handles unknown values of the data"):format(
+      what, nan, shapes.size(have)))
+  end
+  return label, value
+end
+
+return sites

@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+--- Supports: where a value may lie, and the smooth map from unconstrained numbers onto it.
+-- A support has
+--   constrain(u) -> x, log_jacobian   log_jacobian is elementwise or a number; nil for the identity
+--   unconstrain(x) -> u
+--   contains(x) -> mask               nil when every number is inside
+--   discrete, lowest, count           for integers (then there is no map)
+local core = require "borel.core"
+
+local support = {}
+
+support.real = {
+  name = "real",
+  constrain = function(u) return u, nil end,
+  unconstrain = function(x) return x end,
+}
+
+--- x = exp(u)
+support.positive = {
+  name = "positive",
+  constrain = function(u) return core.exp(u), u end,
+  unconstrain = function(x) return core.log(x) end,
+  contains = function(x) return core.ge(x, 0) end,
+}
+
+--- x = low + (high - low) / (1 + exp(-u)); the bounds may be symbolic.
+function support.interval(low, high)
+  return {
+    name = "interval",
+    constrain = function(u)
+      local width = high - low
+      return low + width * core.inv_logit(u), core.log(width) - core.log1p_exp(u) - core.log1p_exp(-u)
+    end,
+    unconstrain = function(x) return core.log(x - low) - core.log(high - x) end,
+    contains = function(x) return core.logical_and(core.ge(x, low), core.le(x, high)) end,
+  }
+end
+
+--- Increasing vectors: x_1 = u_1, x_k = x_(k-1) + exp(u_k).
+support.ordered = {
+  name = "ordered",
+  vector = true,
+  constrain = function(u)
+    local n = #u
+    if n == 1 then return u, nil end
+    local steps = u:slice(2, n)
+    return core.cumsum(core.stack { u[1], core.exp(steps) }), core.sum(steps)
+  end,
+  unconstrain = function(x)
+    local n = #x
+    if n == 1 then return x end
+    return core.stack { x[1], core.log(x:slice(2, n) - x:slice(1, n - 1)) }
+  end,
+  contains = function(x)
+    local n = #x
+    local inside = true
+    for i = 2, n do inside = core.logical_and(inside, core.gt(x[i], x[i - 1])) end
+    return inside
+  end,
+}
+
+--- Whole numbers lowest .. lowest + count - 1.
+function support.integers(lowest, count) return { name = "integers", discrete = true, lowest = lowest, count = count } end
+
+return support

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Random graphs of random operations: native code = interpreter, for values and gradients. Several hundred,
+ * from fixed seeds. */
+#include "support/engines.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GRAPHS = 400, PER_TEXT = 40, NODES = 14, INPUTS = 6 };
+
+static const borel_shape shapes[] = {{0},          {1, {1}},     {1, {5}},    {1, {20}},       {1, {37}},
+                                     {2, {20, 3}}, {2, {3, 20}}, {2, {4, 5}}, {3, {2, 20, 3}}, {2, {20, 1}}};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+/* Vector loops use libmvec for these, and a difference of an ulp can become anything behind a comparison. */
+static int differs_in_loops(borel_op op) {
+  static const char *const functions[] = {"exp(","log(","log1p(","expm1(","log_add_exp","lgamma","gamma","tanh(","sin(",  "cos(",  "tan(",  "pow(",  "erf",
+                                          "asin(", "acos(", "atan(", "sinh(", "cosh("};
+  const char *text = borel_op_get(op)->expression;
+  for (size_t i = 0; text && i < sizeof functions / sizeof *functions; i++)
+    if (strstr(text, functions[i])) return 1;
+  return 0;
+}
+
+static borel_node pick(const borel_graph *G, uint64_t *state) {
+  uint64_t size = borel_graph_size(G);
+  return (borel_node)(size - 1 - uniform_below(state, size < 12 ? size : 12)); /* rather a recent one */
+}
+
+/* One more node out of what there is, or BOREL_NO_NODE when these do not fit together. */
+static borel_node grow(borel_graph *G, uint64_t *state) {
+  borel_op op =
+      (borel_op)(BOREL_OP_PROJECT + 1 + uniform_below(state, BOREL_OP_COUNT - BOREL_OP_PROJECT - 1));
+  const borel_op_info *info = borel_op_get(op);
+  borel_node args[4];
+  for (int k = 0; k < 4; k++) args[k] = pick(G, state);
+  const borel_shape *stated = &shapes[uniform_below(state, SHAPES)];
+  int64_t attr = (int64_t)uniform_below(state, 4) - 1;
+  borel_error error;
+  switch (op) {
+  case BOREL_OP_SCAN: return BOREL_NO_NODE;
+  case BOREL_OP_RESHAPE: {
+    borel_shape flat = {1, {borel_shape_size(&borel_graph_at(G, args[0])->shape)}};
+    return borel_graph_op(G, op, args, 1, 0, attr ? stated : &flat, &error);
+  }
+  case BOREL_OP_CUMSUM: attr = attr > 0; break;
+  case BOREL_OP_MAXIMUM: attr = 0; break;
+  case BOREL_OP_MATMUL: attr &= 3; break;
+  case BOREL_OP_SUM:
+  case BOREL_OP_LOG_SUM_EXP: return BOREL_NO_NODE; break;
+  case BOREL_OP_STACK: return borel_graph_op(G, op, args, 1 + uniform_below(state, 4), 0, NULL, &error);
+  case BOREL_OP_GATHER: {
+    int64_t places[19], limit = borel_shape_size(&borel_graph_at(G, args[0])->shape);
+    for (int i = 0; i < 19; i++) places[i] = (int64_t)uniform_below(state, (uint64_t)limit);
+    if (attr >= 0) args[1] = attr ? integers(G, 19, places) : borel_graph_integer(G, places[0]);
+    break;
+  }
+  default: attr = 0; break;
+  }
+  size_t count = info->arity ? (size_t)info->arity
+                 : op == BOREL_OP_GATHER || op == BOREL_OP_SCATTER || op == BOREL_OP_MATMUL ? 2
+                                                                                            : 1;
+  if (differs_in_loops(op))
+    for (size_t k = 0; k < count; k++)
+      if (borel_graph_at(G, args[k])->shape.rank > 0) return BOREL_NO_NODE;
+  return borel_graph_op(G, op, args, count, attr, stated, &error);
+}
+
+/* Outputs: the last few nodes, the sum of all of them, and its gradient. */
+static size_t generate(borel_graph *G, uint64_t seed, borel_node outputs[16]) {
+  uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
+  borel_node wrt[INPUTS], sum = borel_graph_scalar(G, 0);
+  for (int k = 0; k < INPUTS; k++) {
+    const borel_shape *shape = &shapes[uniform_below(&state, SHAPES)];
+    wrt[k] = borel_graph_input(G, k < INPUTS - 1 ? BOREL_F64 : BOREL_I64, shape);
+  }
+  for (int made = 0, tries = 0; made < NODES && tries < 400; tries++)
+    made += grow(G, &state) != BOREL_NO_NODE;
+  size_t count = 0, size = borel_graph_size(G);
+  for (borel_node i = (borel_node)size; i-- > 0 && count < 5;) {
+    if (borel_graph_at(G, i)->dtype == BOREL_F64) sum = apply2(G, BOREL_OP_ADD, sum, total(G, i));
+    outputs[count++] = i;
+  }
+  outputs[count++] = sum;
+  if (borel_graph_gradient(G, sum, wrt, INPUTS - 1, outputs + count, NULL) == BOREL_OK) count += INPUTS - 1;
+  return count;
+}
+
+enum { ROOM = 128 };
+static double values[INPUTS - 1][ROOM];
+static int64_t places[ROOM];
+static void *columns[INPUTS];
+
+/* Numbers with a sprinkling of what breaks things. */
+static void fill(uint64_t state) {
+  static const double odd[] = {0, -0.0, 1, INFINITY, -INFINITY, NAN, 1e300, -1e-300};
+  for (int k = 0; k < INPUTS - 1; k++) {
+    columns[k] = values[k];
+    for (int i = 0; i < ROOM; i++)
+      values[k][i] = uniform_below(&state, 40) ? uniform(&state, -3, 3) : odd[uniform_below(&state, 8)];
+  }
+  columns[INPUTS - 1] = places;
+  for (int i = 0; i < ROOM; i++) places[i] = (int64_t)uniform_below(&state, 25) - 2;
+}
+
+static void compare(engines *e, size_t program, uint64_t seed) {
+  const borel_program *p = e->programs[program];
+  double *kept[16];
+  engines_run(e, program, INTERPRETED, columns);
+  for (size_t k = 0; k < p->output_count; k++) {
+    size_t bytes = 8 * (size_t)borel_shape_size(&borel_graph_at(p->graph, p->outputs[k])->shape);
+    memcpy(kept[k] = malloc(bytes + 1), engines_output(e, program, k), bytes);
+  }
+  engines_run(e, program, NATIVE, columns);
+  for (size_t k = 0; k < p->output_count; k++) {
+    const borel_node_info *node = borel_graph_at(p->graph, p->outputs[k]);
+    const double *native = engines_output(e, program, k);
+    for (int64_t i = 0; i < borel_shape_size(&node->shape); i++)
+      if (node->dtype == BOREL_I64 ? memcmp(&native[i], &kept[k][i], 8) != 0
+                                   : !same_bits(native[i], kept[k][i])) {
+        cr_expect(0, "graph %llu, output %zu (%s) [%lld]: native %.17g, interpreted %.17g",
+                  (unsigned long long)seed, k, borel_op_get(node->op)->name, (long long)i, native[i],
+                  kept[k][i]);
+        break;
+      }
+    free(kept[k]);
+  }
+}
+
+Test(fuzz, random_graphs_agree) {
+  cache_make();
+  size_t used[BOREL_OP_COUNT] = {0};
+  for (uint64_t seed = 0; seed < GRAPHS; seed += PER_TEXT) {
+    borel_graph *G[PER_TEXT];
+    engines e = {0};
+    for (uint64_t i = 0; i < PER_TEXT; i++) {
+      borel_node outputs[16];
+      G[i] = borel_graph_new();
+      size_t count = generate(G[i], seed + i + 1, outputs);
+      engines_add(&e, G[i], outputs, count);
+      for (borel_node n = 0; n < borel_graph_size(G[i]); n++) used[borel_graph_at(G[i], n)->op]++;
+    }
+    engines_compile(&e);
+    for (uint64_t i = 0; i < PER_TEXT; i++)
+      for (uint64_t point = 0; point < 3; point++) {
+        fill(1 + seed + i + 1000 * point);
+        compare(&e, i, seed + i + 1);
+      }
+    engines_free(&e);
+    for (uint64_t i = 0; i < PER_TEXT; i++) borel_graph_free(G[i]);
+  }
+  for (int op = 0; op < BOREL_OP_COUNT; op++)
+    cr_expect(used[op] || op == BOREL_OP_SCAN || op == BOREL_OP_PROJECT, "%s was never drawn",
+              borel_op_get((borel_op)op)->name);
+  cache_remove();
+}
