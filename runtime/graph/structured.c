@@ -103,6 +103,7 @@ EVAL(GATHER) {
 
 SHAPE(SCATTER) {
   if (arity(info->op, count, 2, error)) return error ? error->code : BOREL_ARG;
+  if (need_f64(info, args[0], error)) return BOREL_ARG;
   if (!stated || args[1]->dtype != BOREL_I64 || !borel_shape_equal(&args[0]->shape, &args[1]->shape))
     return borel_fail(error, BOREL_INTERNAL, "scatter: values and indices differ in shape");
   info->shape = *stated;

@@ -16,7 +16,7 @@ Scorer.__index = Scorer
 --- A handler whose randomness is keyed by (seed, lane): every site has streams of its own.
 -- After the run: terms = { {label =, value = }, ... }, u, z = coordinates in order, values = {name = value}.
 function concrete.scorer(seed, lane)
-  return setmetatable({ seed = seed, lane = lane, terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
+  return setmetatable({ lenient = true, seed = seed, lane = lane, terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
 end
 
 function Scorer:choice(address) return core.philox(core.stream_key(self.seed, "prior", address), self.lane) end
@@ -43,7 +43,11 @@ end
 function Scorer:sample(address, dist)
   local label = self.sites:add(address)
   local choice, support = self:choice(address), dist:support()
-  local x = dist:draw(choice)
+  local drawn, x = pcall(dist.draw, dist, choice)
+  if not drawn then -- a parameter was drawn that the law cannot have
+    if support.discrete then error(x, 0) end
+    x = nil
+  end
   if support.discrete then
     for _, k in ipairs(shapes.flat(x)) do self.z[#self.z + 1] = k end
     self:term(label, dist:inside(x))

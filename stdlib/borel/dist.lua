@@ -6,6 +6,7 @@
 -- A new law: dist.define{ name =, params = {...}, support =, logdensity = function(x, ...) end,
 -- draw = function(choice, ...) end }.
 local core = require "borel.core"
+local handler = require "borel.handler"
 local options = require "borel.options"
 local shapes = require "borel.shape"
 local support = require "borel.support"
@@ -127,8 +128,8 @@ local function check_param(law, param, value)
     core.error(("%s must be a number, an array or a value of the model, got a %s"):format(where_text, type(value)))
   end
   if not core.is_symbolic(value) then
-    if shapes.first_nan(value) then core.error(where_text .. " is NaN") end
-    local rule = checks[param.check]
+    if handler.checks() and shapes.first_nan(value) then core.error(where_text .. " is NaN") end
+    local rule = handler.checks() and checks[param.check]
     if rule and not shapes.all_true(rule.test(value)) then
       core.error(("%s is %s, must be %s"):format(where_text, tostring(value), rule.text))
     end
@@ -217,7 +218,7 @@ dist.define {
 dist.define {
   name = "uniform", params = { "low", "high" }, support = support.interval,
   check = function(low, high)
-    if not core.is_symbolic(low) and not core.is_symbolic(high) and not shapes.all_true(core.lt(low, high)) then
+    if handler.checks() and not core.is_symbolic(low) and not core.is_symbolic(high) and not shapes.all_true(core.lt(low, high)) then
       core.error(("uniform: low is %s, must be less than high, which is %s"):format(tostring(low), tostring(high)))
     end
   end,
@@ -305,7 +306,7 @@ laws.categorical = {
 function dist.categorical(p)
   if type(p) == "table" then p = core.array(p, "f64") end
   if type(p) == "number" or p == nil or #p.shape ~= 1 then core.error("categorical: p must be a vector of probabilities") end
-  if core.is_array(p) then
+  if core.is_array(p) and handler.checks() then
     local sum = core.sum(p)
     if math.abs(sum - 1) > 1e-9 or not shapes.all_true(core.ge(p, 0)) then
       core.error(("categorical: p must be probabilities that sum to 1, the sum is %g"):format(sum))

@@ -18,6 +18,10 @@ function handler.with(h, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Are distributions to check the parameters they are given? Not where these come from random draws: a scale
+-- that turns out negative is then a term that is not finite, as it is in the graph.
+function handler.checks() return not (current and current.lenient) end
+
 local function need(verb)
   if not current then
     core.error(verb .. " called outside a model: put it into a function given to borel.model, and give that to borel.infer")

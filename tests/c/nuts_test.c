@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACCEPT, STEP_SIZE, LEAPFROGS, DEPTH, DIVERGING, ENERGY, NANS, INFOS };
+enum { ACCEPT, STEP_SIZE, LEAPFROGS, DEPTH, DIVERGING, ENERGY, NANS, SYMMETRIC, INFOS };
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
@@ -280,8 +280,8 @@ static void expect_adapted(const char *metric, double smallest, double orders) {
     sd[d] = smallest * pow(10, orders * (double)d / (D - 1));
     start[d] = 2 * sd[d] * (d % 2 ? 1 : -1);
   }
-  borel_arg args[] = {TEXT("metric", metric)};
-  chain c = chain_on_gaussian(NULL, sd, D, args, 1);
+  borel_arg args[] = {TEXT("metric", metric), NUMBER("target_accept", 0.8)};
+  chain c = chain_on_gaussian(NULL, sd, D, args, 2);
   borel_point_set(c.point, start, NULL);
   chain_warm(&c, WARMUP, WARMUP + DRAWS);
   for (uint64_t i = 0; i < WARMUP + DRAWS; i++) {

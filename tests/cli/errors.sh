@@ -98,9 +98,9 @@ borel.infer(m, { $call })" >model.lua
   ((code == 1)) || fail "$call: exit code $code: $(cat output)"
   grep -Eq "model.lua:2: borel.infer: option '(draws|seed|chains)'" output || fail "$call: $(cat output)"
 done
-wrong "unknown kernel" "model.lua:2: .*nutz.*did you mean 'nuts'" <<<"$model
+wrong "unknown kernel" "model.lua:2: .*nutz.*did you mean nuts" <<<"$model
 borel.infer(m, { kernel = 'nutz' })"
-wrong "unknown kernel parameter" "model.lua:2: .*max_dept.*did you mean 'max_depth'" <<<"$model
+wrong "unknown kernel parameter" "model.lua:2: .*max_dept; did you mean max_depth" <<<"$model
 borel.infer(m, { kernel = borel.nuts { max_dept = 3 } })"
 wrong "parameter out of range" "model.lua:2: .*max_depth" <<<"$model
 borel.infer(m, { kernel = borel.nuts { max_depth = -3 } })"
