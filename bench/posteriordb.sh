@@ -20,8 +20,8 @@ while read -r example reference draws; do
 done <<'LIST'
 eight_schools eight_schools-eight_schools_noncentered 2000
 eight_schools_centered eight_schools-eight_schools_centered 2000
-kidiq kidiq-kidscore_interaction 3000
-sblrc sblrc-blr 2000
+kidiq kidiq-kidscore_interaction 6000
+sblrc sblrc-blr 4000
 wells wells_data-wells_dae_inter_model 2000
 gauss_mix low_dim_gauss_mix-low_dim_gauss_mix 2000
 ark arK-arK 2000
