@@ -124,7 +124,8 @@ Test(random_replay, stopping_early_and_asking_for_more_are_reported) {
 
 Test(random_replay, after_a_trace_another_source_continues) {
   borel_trace trace = record_of(1);
-  trace.count = 24; /* in the middle of the second fill: all up to out[22] (a unif has no outcome of its own) */
+  trace.count =
+      24; /* in the middle of the second fill: all up to out[22] (a unif has no outcome of its own) */
   double out[OUTCOMES], first[OUTCOMES];
   borel_philox_rng a = source(1), next = source(2), same = source(2);
   program(&a.rng, 0.5, first);
