@@ -250,7 +250,8 @@ function Fit:summary()
     end
     out[n] = table.concat(cells, "  ")
   end
-  out[#out + 1] = ("%d chains of %d draws, %d divergences"):format(self.chain_count, self.draw_count, self.divergences)
+  local function some(n, what) return ("%d %s%s"):format(n, what, n == 1 and "" or "s") end
+  out[#out + 1] = ("%s of %s, %s"):format(some(self.chain_count, "chain"), some(self.draw_count, "draw"), some(self.divergences, "divergence"))
   return table.concat(out, "\n")
 end
 

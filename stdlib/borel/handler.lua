@@ -73,7 +73,10 @@ function handler.factor(name, log_weight)
   local h = need "factor"
   if log_weight == nil and type(name) ~= "string" then name, log_weight = nil, name end
   if log_weight == nil then core.error("factor: the log-weight is missing") end
-  h:factor(name, log_weight)
+  if type(log_weight) == "table" and getmetatable(log_weight) == nil then
+    core.error("factor: the log-weight is a table; sum it or make an array of it with borel.stack")
+  end
+  h:factor(name ~= nil and address_of("factor", name) or nil, log_weight)
 end
 
 --- deterministic(name, value) -> value, which is kept with each draw.

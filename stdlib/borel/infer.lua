@@ -170,10 +170,10 @@ function infer.infer(what, given)
   }
   local path = directory:path()
   directory:close()
-  if display then display:close(chains) end
+  if display then display:close(chains, failure) end
   if failure then
-    local go_on = code == "CANCELLED" and ("; continue with: borel resume " .. path) or ""
-    error(("%s%s (run directory %s)"):format(failure, go_on, path), 0)
+    local go_on = (code == "cancelled" or code == "io") and "; continue with: borel resume " .. path or ""
+    error(("%s (run directory %s%s)"):format(failure, path, go_on), 0)
   end
   local result = fit.open(path)
   result.chains = chains

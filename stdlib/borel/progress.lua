@@ -54,11 +54,11 @@ function Progress:update(chains)
 end
 
 --- The closing line.
-function Progress:close(chains)
+function Progress:close(chains, failure)
   if self.width and self.shown > 0 then io.stderr:write("\r", (" "):rep(self.width - 1), "\r") end
   local gradients = 0
   for _, chain in ipairs(chains) do gradients = gradients + chain.gradients end
-  io.stderr:write(("done in %.2f s, %d gradients\n"):format(core.clock() - self.start, gradients))
+  io.stderr:write(("%s after %.2f s, %d gradients\n"):format(failure and "stopped" or "done", core.clock() - self.start, gradients))
 end
 
 return progress
