@@ -183,7 +183,7 @@ static outcome one_trial(const borel_examination *e, const borel_configuration *
     found = unsuited(t, rig.error.message);
   borel_philox_open(&rng, borel_stream_child(borel_stream_root(2), trial->name), 0, 0, 0, &rig.error);
   for (int i = 0; i < PAIRS_PER_TRIAL && found != UNSUITED; i++) {
-    double u[BOREL_TRIAL_MAX], n[BOREL_TRIAL_MAX], difference;
+    double u[BOREL_TRIAL_MAX], n[BOREL_TRIAL_MAX], difference = 0;
     for (size_t d = 0; d < trial->D; d++) {
       u[d] = trial->u[d] * (1 + 0.4 * rng.rng.ops->normal(&rng.rng));
       n[d] = 0.5 * rng.rng.ops->normal(&rng.rng);
