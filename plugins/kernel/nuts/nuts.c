@@ -302,8 +302,12 @@ static int turns(const work *w, const tree *a, const tree *b) {
   const double *first = w->states[a->first].p, *before = w->states[a->last].p;
   const double *beyond = w->states[b->first].p, *last = w->states[b->last].p;
   if (!advances(w, a->rho, b->rho, first, last)) return 1;
-  return a->depth > 0 &&
-         !(advances(w, a->rho, beyond, first, beyond) && advances(w, b->rho, before, before, last));
+  if (a->depth == 0) return 0;
+#if BOREL_MUTANT == 13 /* looks across the seam from one side only */
+  return !advances(w, a->rho, beyond, first, beyond);
+#else
+  return !(advances(w, a->rho, beyond, first, beyond) && advances(w, b->rho, before, before, last));
+#endif
 }
 
 /* a becomes a and b; its offer is b's when `switched`. `rho` receives the sum of momenta; it may be a's own.
@@ -464,7 +468,12 @@ static borel_status step(const void *instance, const borel_context *context, bor
     double log_ratio = half->log_weight - path.log_weight;
 #endif
     int switched = rng->ops->accept(rng, log_ratio);
-    join(&w, &path, half, log_add(path.log_weight, half->log_weight), w.rho_top, switched);
+#if BOREL_MUTANT == 14 /* forgets from the third doubling on what the trajectory weighs */
+    double log_weight = path.depth < 2 ? log_add(path.log_weight, half->log_weight) : path.log_weight;
+#else
+    double log_weight = log_add(path.log_weight, half->log_weight);
+#endif
+    join(&w, &path, half, log_weight, w.rho_top, switched);
   }
 
   const state *chosen = &w.states[path.offer];
