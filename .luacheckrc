@@ -1,4 +1,5 @@
 std = "lua54"
+exclude_files = { "bench/.venv*" }
 max_line_length = 140
 
 -- What the modelling language gives every script.

@@ -144,8 +144,8 @@ static void ask_compiler(void) {
   if (run(argv, "", 0, said, sizeof said) != 0) return;
   said[strcspn(said, "\n")] = 0;
   for (int level = 1; level <= 2; level++)
-    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize %s", said, level,
-             machine_flag());
+    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize -fpeel-loops %s",
+             said, level, machine_flag());
 }
 
 const char *borel_compiler_text(int optimise) {
@@ -306,6 +306,7 @@ static borel_status compile_to(const char *source, int optimise, const char *pat
                   "-fPIC",
                   level,
                   "-ftree-vectorize",
+                  "-fpeel-loops",
                   (char *)machine_flag(),
                   "-fopenmp-simd",
                   "-fno-math-errno",

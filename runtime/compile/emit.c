@@ -3,8 +3,12 @@
  *     void NAME(void *const *b, const double *c, const long long *n)
  * b: slots (arrays padded to whole lanes), c: numbers of model and data, n: extents. It includes no
  * header and carries its own prototypes; on x86-64 those of libm carry the `simd` attribute, which lets
- * gcc use libmvec without -ffast-math. Loops run over whole lanes; only reductions look at the true
- * size, and every reduction has BOREL_LANES accumulators, so that no compiler may choose their order. */
+ * gcc use libmvec without -ffast-math. Loops run over whole lanes, beyond the true size; sums have
+ * BOREL_LANES accumulators, so that no compiler may choose their order.
+ *
+ * Native code and the interpreter give the same bits, with one exception: a loop that calls a function of
+ * libm which special.h does not replace (sin, cos, tan, pow, erf, tanh, expm1 and their like) gets libmvec's
+ * result, which is within 4 ulp of libm's. */
 #include "compile/emit.h"
 
 #include <stdio.h>
@@ -14,7 +18,7 @@
 
 /* ---- spelling -------------------------------------------------------------------------------- */
 
-static const char *type_of(const borel_node_info *node) {
+const char *borel_emit_type(const borel_node_info *node) {
   return node->dtype == BOREL_I64 ? "long long" : "double";
 }
 
@@ -70,180 +74,20 @@ void borel_emit_scalar(const borel_program *p, borel_node i, borel_text *out) {
 }
 
 void borel_emit_pointer(const borel_program *p, borel_node i, int writable, borel_text *out) {
-  borel_text_printf(out, "((%s%s *)b[%d])", writable ? "" : "const ", type_of(borel_graph_at(p->graph, i)),
-                    p->slot_of[i]);
-}
-
-/* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
-static void emit_operand(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
-  if (borel_graph_at(p->graph, i)->shape.rank == 0)
-    borel_emit_scalar(p, i, out);
-  else if (p->group_of[i] == k)
-    borel_text_printf(out, "r%d", p->number[i]);
-  else
-    borel_text_printf(out, "p%d[i]", p->slot_of[i]);
-}
-
-/* The place, in a smaller array, of element i of the shape it is stretched to. */
-static void emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to,
-                                 borel_text *out) {
-  int terms = 0;
-  for (int d = to->rank - 1, s = from->rank - 1; s >= 0; d--, s--) {
-    if (from->extent[s] == 1) continue;
-    borel_shape after = {0}, stride = {0};
-    for (int k = d + 1; k < to->rank; k++) after.extent[after.rank++] = to->extent[k];
-    for (int k = s + 1; k < from->rank; k++) stride.extent[stride.rank++] = from->extent[k];
-    borel_text_printf(out, terms++ ? " + (i / (" : "(i / (");
-    borel_emit_size(p, &after, out);
-    borel_text_printf(out, ")");
-    if (d > 0) {
-      borel_text_printf(out, " %% ");
-      borel_emit_extent(p, to->extent[d], out);
-    }
-    borel_text_printf(out, ") * (");
-    borel_emit_size(p, &stride, out);
-    borel_text_printf(out, ")");
-  }
-  if (!terms) borel_text_printf(out, "0");
-}
-
-/* The value of node i in terms of its arguments, inside group k. */
-static void emit_value(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
-  const borel_node_info *node = borel_graph_at(p->graph, i);
-  const borel_node *args = borel_graph_args(p->graph, i);
-  const borel_node_info *first = borel_graph_at(p->graph, args[0]);
-  if (node->op == BOREL_OP_RESHAPE && first->shape.rank == 0 && node->shape.rank > 0) {
-    borel_emit_scalar(p, args[0], out);
-  } else if (node->op == BOREL_OP_RESHAPE && node->shape.rank == 0 && first->shape.rank > 0) {
-    borel_emit_pointer(p, args[0], 0, out);
-    borel_text_printf(out, "[0]");
-  } else if (node->op == BOREL_OP_RESHAPE || (node->op == BOREL_OP_BROADCAST && first->shape.rank == 0)) {
-    emit_operand(p, k, args[0], out);
-  } else if (node->op == BOREL_OP_BROADCAST) {
-    borel_emit_pointer(p, args[0], 0, out);
-    borel_text_printf(out, "[");
-    emit_broadcast_index(p, &first->shape, &node->shape, out);
-    borel_text_printf(out, "]");
-  } else if (node->op == BOREL_OP_GATHER) {
-    const borel_node_info *index = borel_graph_at(p->graph, args[1]);
-    int known = index->op == BOREL_OP_ARRAY || index->op == BOREL_OP_SCALAR; /* checked when it was made */
-    if (!known) { /* the interpreter's rule: a NaN from outside */
-      borel_text_printf(out, "(unsigned long long)");
-      emit_operand(p, k, args[1], out);
-      borel_text_printf(out, " >= ");
-      borel_emit_size(p, &first->shape, out);
-      borel_text_printf(
-          out, " ? %s : ", node->dtype == BOREL_I64 ? "0x7ff8000000000000LL" : "__builtin_nan(\"\")");
-    }
-    if (first->shape.rank == 0) {
-      borel_emit_scalar(p, args[0], out);
-    } else {
-      borel_emit_pointer(p, args[0], 0, out);
-      borel_text_printf(out, "[");
-      emit_operand(p, k, args[1], out);
-      borel_text_printf(out, "]");
-    }
-  } else {
-    borel_text_printf(out, "op_%s(", borel_op_get(node->op)->name);
-    for (uint32_t a = 0; a < node->arg_count; a++) {
-      if (a) borel_text_printf(out, ", ");
-      emit_operand(p, k, args[a], out);
-    }
-    borel_text_printf(out, ")");
-  }
+  borel_text_printf(out, "((%s%s *)b[%d])", writable ? "" : "const ",
+                    borel_emit_type(borel_graph_at(p->graph, i)), p->slot_of[i]);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static void emit_store(const borel_program *p, borel_node i, borel_text *out) {
-  if (!p->stored[i]) return;
-  borel_text_printf(out, "  ");
-  borel_emit_pointer(p, i, 1, out);
-  borel_text_printf(out, "[0] = s%d;\n", p->number[i]);
-}
-
 static void emit_scalars(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t j = 0; j < p->groups[k].count; j++) {
     borel_node i = p->groups[k].nodes[j];
-    borel_text_printf(out, "  const %s s%d = ", type_of(borel_graph_at(p->graph, i)), p->number[i]);
-    emit_value(p, k, i, out);
+    borel_text_printf(out, "  const %s s%d = ", borel_emit_type(borel_graph_at(p->graph, i)), p->number[i]);
+    borel_emit_value(p, k, i, out);
     borel_text_printf(out, ";\n");
-    emit_store(p, i, out);
+    borel_emit_store(p, i, out);
   }
-}
-
-/* Does group k read this argument from memory, at place i? Prints its pointer once. */
-static void emit_loop_pointers(const borel_program *p, int32_t k, borel_text *out) {
-  const borel_group *group = &p->groups[k];
-  for (size_t j = 0; j < group->count; j++) {
-    borel_node node = group->nodes[j];
-    const borel_node_info *info = borel_graph_at(p->graph, node);
-    for (uint32_t a = 0; a < info->arg_count; a++) {
-      borel_node arg = borel_graph_args(p->graph, node)[a];
-      const borel_node_info *from = borel_graph_at(p->graph, arg);
-      if (from->shape.rank == 0 || p->group_of[arg] == k) continue;
-      int seen = 0; /* an earlier argument of this group? Groups are short enough for a search */
-      for (size_t q = 0; q <= j && !seen; q++) {
-        uint32_t end = q == j ? a : borel_graph_at(p->graph, group->nodes[q])->arg_count;
-        for (uint32_t e = 0; e < end && !seen; e++)
-          seen = borel_graph_args(p->graph, group->nodes[q])[e] == arg;
-      }
-      if (!seen)
-        borel_text_printf(out, "    const %s *restrict const p%d = (const %s *)b[%d];\n", type_of(from),
-                          p->slot_of[arg], type_of(from), p->slot_of[arg]);
-    }
-    if (p->stored[node] && info->shape.rank > 0)
-      borel_text_printf(out, "    %s *restrict const q%d = (%s *)b[%d];\n", type_of(info), p->slot_of[node],
-                        type_of(info), p->slot_of[node]);
-  }
-}
-
-static int is_reduction(const borel_program *p, borel_node i) {
-  return borel_graph_at(p->graph, i)->op == BOREL_OP_SUM && borel_graph_at(p->graph, i)->shape.rank == 0;
-}
-
-static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
-  const borel_group *group = &p->groups[k];
-  for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j]))
-      borel_text_printf(out, "  double s%d;\n", p->number[group->nodes[j]]);
-  borel_text_printf(out, "  {\n");
-  emit_loop_pointers(p, k, out);
-  borel_text_printf(out, "    const long long size = ");
-  borel_emit_size(p, &group->shape, out);
-  borel_text_printf(out, ";\n");
-  for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j]))
-      borel_text_printf(out, "    double a%d[8] = {0};\n", p->number[group->nodes[j]]);
-  borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 8)\n#pragma omp simd\n      for (int l "
-                         "= 0; l < 8; l++) {\n"
-                         "        const long long i = i0 + l;\n");
-  for (size_t j = 0; j < group->count; j++) {
-    borel_node i = group->nodes[j];
-    const borel_node_info *info = borel_graph_at(p->graph, i);
-    if (is_reduction(p, i)) {
-      borel_text_printf(out, "        a%d[l] += i < size ? ", p->number[i]);
-      emit_operand(p, k, borel_graph_args(p->graph, i)[0], out);
-      borel_text_printf(out, " : 0.0;\n");
-      continue;
-    }
-    borel_text_printf(out, "        const %s r%d = ", type_of(info), p->number[i]);
-    emit_value(p, k, i, out);
-    borel_text_printf(out, ";\n");
-    if (p->stored[i]) borel_text_printf(out, "        q%d[i] = r%d;\n", p->slot_of[i], p->number[i]);
-  }
-  borel_text_printf(out, "      }\n");
-  for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) {
-      int a = p->number[group->nodes[j]];
-      borel_text_printf(
-          out,
-          "    s%d = ((a%d[0] + a%d[4]) + (a%d[1] + a%d[5])) + ((a%d[2] + a%d[6]) + (a%d[3] + a%d[7]));\n", a,
-          a, a, a, a, a, a, a, a);
-    }
-  borel_text_printf(out, "  }\n");
-  for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) emit_store(p, group->nodes[j], out);
 }
 
 static void emit_structured(const borel_program *p, int32_t k, borel_text *out) {
@@ -289,7 +133,7 @@ static void emit_inputs(const borel_program *p, borel_text *out) {
   for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op != BOREL_OP_INPUT || p->slot_of[i] < 0 || node->shape.rank > 0) continue;
-    borel_text_printf(out, "  const %s s%d = ", type_of(node), p->number[i]);
+    borel_text_printf(out, "  const %s s%d = ", borel_emit_type(node), p->number[i]);
     borel_emit_pointer(p, i, 0, out);
     borel_text_printf(out, "[0];\n");
   }
@@ -352,7 +196,7 @@ static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
     if ((size_t)part->attr < nc)
       emit_copy(p, &part->shape, out, p->slot_of[i], NULL, body->input_slot[part->attr], NULL);
     if (part->shape.rank == 0) {
-      borel_text_printf(out, "  const %s s%d = ", type_of(part), p->number[i]);
+      borel_text_printf(out, "  const %s s%d = ", borel_emit_type(part), p->number[i]);
       borel_emit_pointer(p, i, 0, out);
       borel_text_printf(out, "[0];\n");
     }
@@ -371,7 +215,7 @@ static void emit_body(const borel_program *p, borel_text *out) {
   }
   for (size_t k = 0; k < p->group_count; k++) switch (p->groups[k].kind) {
     case BOREL_GROUP_SCALARS: emit_scalars(p, (int32_t)k, out); break;
-    case BOREL_GROUP_LOOP: emit_loop(p, (int32_t)k, out); break;
+    case BOREL_GROUP_LOOP: borel_emit_loop(p, (int32_t)k, out); break;
     case BOREL_GROUP_STRUCTURED: emit_structured(p, (int32_t)k, out); break;
     case BOREL_GROUP_SCAN: emit_scan(p, (int32_t)k, out); break;
     }
@@ -405,26 +249,60 @@ static const struct {
 #include "graph/special.h"
 };
 
+/* Those that the operations use, and those that these use: a text uses only what stands before it. */
+static void emit_specials(const uint8_t *used, borel_text *out) {
+  enum { COUNT = sizeof specials / sizeof *specials };
+  uint8_t wanted[COUNT] = {0};
+  for (size_t s = COUNT; s-- > 0;) {
+    for (int op = 0; op < BOREL_OP_COUNT && !wanted[s]; op++) {
+      const char *text = borel_op_get((borel_op)op)->expression;
+      wanted[s] = used[op] && text && strstr(text, specials[s].name);
+    }
+    for (size_t later = s + 1; later < COUNT && !wanted[s]; later++)
+      wanted[s] = wanted[later] && strstr(specials[later].text, specials[s].name);
+  }
+  for (size_t s = 0; s < COUNT; s++)
+    if (wanted[s]) borel_text_printf(out, "%s\n", specials[s].text);
+}
+
+/* How functions take part in vector loops: those of libm through libmvec, ours through a clone that the
+ * compiler makes of them, which costs less of its time than the same text in every loop. */
+static const char attributes[] =
+    "#if defined(__x86_64__) && defined(__linux__)\n"
+    "#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
+    "#define LOOP_FUNCTION __attribute__((simd(\"notinbranch\"), const, noinline))\n"
+    "#else\n#define VECTOR __attribute__((const))\n"
+    "#define LOOP_FUNCTION inline __attribute__((always_inline))\n#endif\n";
+
+/* The BOREL_LANES accumulators of a reduction, in registers: as vectors of the machine's width, which changes
+ * nothing in the result. TOTAL adds in the order of evaluation in structured.c. */
+static const char lanes[] = "#if defined(__AVX__)\n"
+                            "typedef double vec __attribute__((vector_size(32), aligned(8), may_alias));\n"
+                            "#define LANES(a) vec a##0 = {0}, a##1 = {0};\n"
+                            "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 4);\n"
+                            "#define TOTAL(a) (((a##0[0] + a##1[0]) + (a##0[1] + a##1[1])) + ((a##0[2] + "
+                            "a##1[2]) + (a##0[3] + a##1[3])))\n"
+                            "#else\n"
+                            "typedef double vec __attribute__((vector_size(16), aligned(8), may_alias));\n"
+                            "#define LANES(a) vec a##0 = {0}, a##1 = {0}, a##2 = {0}, a##3 = {0};\n"
+                            "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 2), "
+                            "a##2 += *(const vec *)((t) + 4), a##3 += *(const vec *)((t) + 6);\n"
+                            "#define TOTAL(a) (((a##0[0] + a##2[0]) + (a##0[1] + a##2[1])) + ((a##1[0] + "
+                            "a##3[0]) + (a##1[1] + a##3[1])))\n"
+                            "#endif\n";
+
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
-  borel_text_printf(out, "#if defined(__x86_64__) && defined(__linux__)\n#define VECTOR "
-                         "__attribute__((simd(\"notinbranch\"), const))\n"
-                         "#else\n#define VECTOR __attribute__((const))\n#endif\n");
-  static const char *const vector_functions[] = {"exp",   "log",  "sin",  "cos",  "log1p",
-                                                 "expm1", "tanh", "erf",  "erfc", "tan",
-                                                 "asin",  "acos", "atan", "sinh", "cosh"};
+  if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = 1;
+  borel_text_printf(out, "%s%s", attributes, lanes);
+  static const char *const vector_functions[] = {"log", "sin",  "cos",  "expm1", "tanh", "erf", "erfc",
+                                                 "tan", "asin", "acos", "atan",  "sinh", "cosh"};
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
     borel_text_printf(out, "VECTOR double %s(double);\n", vector_functions[i]);
   borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
                          "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
-  for (size_t s = 0; s < sizeof specials / sizeof *specials; s++)
-    for (int op = 0; op < BOREL_OP_COUNT; op++)
-      if (used[op] && borel_op_get((borel_op)op)->expression &&
-          strstr(borel_op_get((borel_op)op)->expression, specials[s].name)) {
-        borel_text_printf(out, "%s\n", specials[s].text);
-        break;
-      }
+  emit_specials(used, out);
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (!used[op] || info->kind != BOREL_CLASS_ELEMENTWISE) continue;

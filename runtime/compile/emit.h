@@ -13,6 +13,13 @@ void borel_emit_scalar(const borel_program *, borel_node, borel_text *);
 /* "((const double *)b[7])" or its writable form. */
 void borel_emit_pointer(const borel_program *, borel_node, int writable, borel_text *);
 
+const char *borel_emit_type(const borel_node_info *);
+/* The value of node i in terms of its arguments, inside group k. */
+void borel_emit_value(const borel_program *, int32_t k, borel_node i, borel_text *);
+/* "b[7][0] = s12;" when somebody reads the scalar from memory. */
+void borel_emit_store(const borel_program *, borel_node, borel_text *);
+void borel_emit_loop(const borel_program *, int32_t k, borel_text *);
+
 #define STRUCTURED(NAME, lua) void borel_emit_##NAME(const borel_program *, borel_node, borel_text *);
 #include "graph/ops.def"
 

@@ -2,6 +2,7 @@
  * C text of the structured operations, one loop nest each. The loops write to slots and read slots, so
  * nothing here depends on what is in registers. */
 #include "compile/emit.h"
+#include "graph/internal.h"
 
 #define EMIT(NAME) void borel_emit_##NAME(const borel_program *p, borel_node i, borel_text *out)
 #define ARG(k) (borel_graph_args(p->graph, i)[k])
@@ -36,7 +37,17 @@ static borel_shape part(const borel_shape *shape, int from, int to) {
   return result;
 }
 
-static const char lane_sum[] = "((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6]) + (a[3] + a[7]))";
+/* A sum in lanes over j < length of `term`, which may use j: leaves it in `sum`. */
+static void lane_sum(const char *term, borel_text *out) {
+  borel_text_printf(out,
+                    "    LANES(a)\n    long long j0 = 0;\n    for (; j0 < length - 7; j0 += 8) {\n"
+                    "      double t[8];\n#pragma omp simd\n"
+                    "      for (int l = 0; l < 8; l++) { const long long j = j0 + l; t[l] = %s; }\n"
+                    "      ADD(a, t)\n    }\n    if (j0 < length) {\n      double t[8] = {0};\n"
+                    "      for (int l = 0; l < length - j0; l++) { const long long j = j0 + l; t[l] = %s; }\n"
+                    "      ADD(a, t)\n    }\n    const double sum = TOTAL(a);\n",
+                    term, term);
+}
 
 EMIT(SUM) {
   const borel_shape *from = SHAPE_OF(ARG(0));
@@ -50,12 +61,24 @@ EMIT(SUM) {
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
-  borel_text_printf(
-      out,
-      "\n    for (long long k = 0; k < inner; k++) {\n      double a[8] = {0};\n"
-      "      for (long long j = 0; j < length; j++) a[j & 7] += x[(o * length + j) * inner + k];\n"
-      "      y[o * inner + k] = %s;\n    }\n",
-      lane_sum);
+  if (inner.rank == 0) {
+    borel_text_printf(out, " {\n");
+    lane_sum("x[o * length + j]", out);
+    borel_text_printf(out, "    y[o] = sum;\n  }\n");
+    return;
+  }
+  /* Eight neighbouring sums at a time, with all their lanes. */
+  borel_text_printf(out,
+                    "\n  for (long long k0 = 0; k0 < inner; k0 += 8) {\n"
+                    "    const long long width = inner - k0 < 8 ? inner - k0 : 8;\n    double a[64] = {0};\n"
+                    "    for (long long j = 0; j < length; j++) {\n"
+                    "      const double *restrict v = x + (o * length + j) * inner + k0;\n"
+                    "      double *restrict to = a + 8 * (j & 7);\n"
+                    "      if (width == 8)\n        for (int k = 0; k < 8; k++) to[k] += v[k];\n"
+                    "      else\n        for (int k = 0; k < width; k++) to[k] += v[k];\n    }\n"
+                    "    for (int k = 0; k < width; k++)\n      y[o * inner + k0 + k] = "
+                    "((a[k] + a[32 + k]) + (a[8 + k] + a[40 + k])) + "
+                    "((a[16 + k] + a[48 + k]) + (a[24 + k] + a[56 + k]));\n  }\n");
 }
 
 EMIT(LOG_SUM_EXP) {
@@ -69,11 +92,11 @@ EMIT(LOG_SUM_EXP) {
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
   borel_text_printf(
-      out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf(), sum = 0;\n"
+      out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf();\n"
            "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"
-           "    int finite = high - high == 0.0;\n"
-           "    for (long long j = 0; j < length && finite; j++) sum += exp(v[j] - high);\n"
-           "    y[o] = finite ? high + log(sum) : high;\n  }\n");
+           "    y[o] = high;\n    if (high - high != 0.0) continue;\n");
+  lane_sum("borel_exp(v[j] - high)", out);
+  borel_text_printf(out, "    y[o] = high + borel_ln(sum);\n  }\n");
 }
 
 EMIT(MAXIMUM) {
@@ -123,26 +146,83 @@ EMIT(STACK) {
   }
 }
 
+/* Prints `format` for r = 0 .. rows - 1 in place of #. */
+static void each_row(int64_t rows, const char *format, borel_text *out) {
+  for (int64_t r = 0; r < rows; r++)
+    for (const char *at = format; *at; at++)
+      if (*at == '#')
+        borel_text_printf(out, "%lld", (long long)r);
+      else
+        borel_text_append(out, at, 1);
+}
+
+/* A few columns of x [length, rows] times the vector w: all sums in one pass over memory. */
+static void columns_times_vector(int64_t rows, borel_text *out) {
+  each_row(rows, "  LANES(a#)\n", out);
+  borel_text_printf(out, "  long long j0 = 0;\n  for (; j0 < length - 7; j0 += 8) {\n"
+                         "    const double *restrict v = x + j0 * rows;\n");
+  each_row(rows, "    double t#[8];\n", out);
+  borel_text_printf(out, "#pragma omp simd\n    for (int l = 0; l < 8; l++) {\n");
+  each_row(rows, "      t#[l] = v[l * rows + #] * w[j0 + l];\n", out);
+  borel_text_printf(out, "    }\n");
+  each_row(rows, "    ADD(a#, t#)\n", out);
+  borel_text_printf(out, "  }\n  if (j0 < length) {\n");
+  each_row(rows, "    double t#[8] = {0};\n", out);
+  borel_text_printf(out, "    for (int l = 0; l < length - j0; l++) {\n");
+  each_row(rows, "      t#[l] = x[(j0 + l) * rows + #] * w[j0 + l];\n", out);
+  borel_text_printf(out, "    }\n");
+  each_row(rows, "    ADD(a#, t#)\n", out);
+  borel_text_printf(out, "  }\n");
+  each_row(rows, "  y[#] = TOTAL(a#);\n", out);
+}
+
+/* Rows of a few elements times a vector: one row in each lane of a vector. */
+static void rows_times_vector(int64_t inner, borel_text *out) {
+  borel_text_printf(out, "#pragma omp simd\n  for (long long r = 0; r < rows; r++) y[r] = ");
+  for (int64_t k = 0; k < inner; k++) borel_text_printf(out, "(");
+  borel_text_printf(out, "0.0");
+  for (int64_t k = 0; k < inner; k++)
+    borel_text_printf(out, " + x[r * %lld + %lld] * w[%lld])", (long long)inner, (long long)k, (long long)k);
+  borel_text_printf(out, ";\n");
+}
+
 EMIT(MATMUL) {
   int64_t attr = borel_graph_at(p->graph, i)->attr;
   int ta = (int)(attr & 1), tb = (int)(attr >> 1 & 1);
   const borel_shape *a = SHAPE_OF(ARG(0)), *c = SHAPE_OF(i);
+  int64_t inner = a->extent[ta ? 0 : 1], columns = c->rank == 2 ? c->extent[1] : 1;
   operands(p, i, out);
   borel_text_printf(out, "  const long long rows = ");
   borel_emit_extent(p, c->extent[0], out);
   borel_text_printf(out, ", columns = ");
-  borel_emit_extent(p, c->rank == 2 ? c->extent[1] : 1, out);
-  borel_text_printf(out, ", inner = ");
-  borel_emit_extent(p, a->extent[ta ? 0 : 1], out);
+  borel_emit_extent(p, columns, out);
+  borel_text_printf(out, ", length = ");
+  borel_emit_extent(p, inner, out);
   borel_text_printf(out, ", width = ");
   borel_emit_extent(p, a->extent[1], out);
-  borel_text_printf(out, ";\n  for (long long j = 0; j < rows * columns; j++) y[j] = 0;\n");
+  borel_text_printf(out, ";\n");
+  if (borel_matmul_in_lanes(attr, a, c)) {
+    if (ta) {
+      columns_times_vector(c->extent[0], out);
+      return;
+    }
+    borel_text_printf(
+        out, "  for (long long r = 0; r < rows; r++)\n  for (long long q = 0; q < columns; q++) {\n");
+    lane_sum(tb ? "x[r * length + j] * w[q * length + j]" : "x[r * length + j] * w[j]", out);
+    borel_text_printf(out, "    y[r * columns + q] = sum;\n  }\n");
+    return;
+  }
+  if (!ta && columns == 1 && inner <= BOREL_EXTENT_CONSTANT) {
+    rows_times_vector(inner, out);
+    return;
+  }
+  borel_text_printf(out, "  for (long long j = 0; j < rows * columns; j++) y[j] = 0;\n");
   const char *left = ta ? "x[k * width + r]" : "x[r * width + k]";
-  const char *right = tb ? "w[j * inner + k]" : "w[k * columns + j]";
+  const char *right = tb ? "w[j * length + k]" : "w[k * columns + j]";
   /* The inner loop runs along memory: over rows when the left operand is transposed. */
   borel_text_printf(
-      out, ta ? "  for (long long k = 0; k < inner; k++)\n    for (long long r = 0; r < rows; r++)\n"
-              : "  for (long long r = 0; r < rows; r++)\n    for (long long k = 0; k < inner; k++)\n");
+      out, ta ? "  for (long long k = 0; k < length; k++)\n    for (long long r = 0; r < rows; r++)\n"
+              : "  for (long long r = 0; r < rows; r++)\n    for (long long k = 0; k < length; k++)\n");
   borel_text_printf(out, "      for (long long j = 0; j < columns; j++) y[r * columns + j] += %s * %s;\n",
                     left, right);
 }

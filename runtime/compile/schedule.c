@@ -108,11 +108,12 @@ static int note_extents(borel_tables *tables, const borel_shape *shape) {
   return 1;
 }
 
-/* Small whole numbers stay in the text, everything else is an argument. */
+/* Whole numbers up to 8 stay in the text, everything else is an argument: so also N - 1 for every extent N
+ * that is one. */
 static int note_constant(borel_tables *tables, const borel_node_info *node) {
   const double value = node->value;
   if (node->dtype == BOREL_I64 && (int64_t)value != node->attr) return 1; /* too wide for the table */
-  if (value >= -16 && value <= 16 && (value == (double)(int)value || value == 0.5 || value == -0.5)) return 1;
+  if (value >= -8 && value <= 8 && (value == (double)(int)value || value == 0.5 || value == -0.5)) return 1;
   for (size_t k = 0; k < tables->constant_count; k++)
     if (memcmp(&tables->constants[k], &value, sizeof value) == 0) return 1;
   double *constants = realloc(tables->constants, (tables->constant_count + 1) * sizeof *constants);
@@ -136,6 +137,27 @@ static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) 
     const borel_node *args = borel_graph_args(p->graph, (borel_node)i);
     for (uint32_t k = 0; k < borel_graph_at(p->graph, (borel_node)i)->arg_count; k++) needed[args[k]] = 1;
   }
+}
+
+/* Elements of loops move to the level of the first loop that wants them: often the same loop then makes and
+ * uses them, and they need no memory. Sums stay early, since lines of scalars wait for them. */
+static void postpone(const borel_program *p, uint32_t *level) {
+  uint32_t *latest = malloc((p->nodes + 1) * sizeof *latest);
+  if (!latest) return; /* also right, only slower */
+  memset(latest, 0xff, (p->nodes + 1) * sizeof *latest);
+  for (size_t n = p->nodes; n-- > 0;) {
+    borel_node i = (borel_node)n;
+    if (p->group_of[i] < 0) continue;
+    if (kind_of(p, i) == BOREL_GROUP_LOOP && !is_fused_sum(p, i) && latest[i] != UINT32_MAX &&
+        latest[i] > level[i])
+      level[i] = latest[i];
+    for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
+      borel_node arg = borel_graph_args(p->graph, i)[k];
+      uint32_t bound = fuses(p, i, k) ? level[i] : level[i] - 1;
+      if (p->group_of[arg] >= 0 && bound < latest[arg]) latest[arg] = bound;
+    }
+  }
+  free(latest);
 }
 
 static int find_group(borel_program *p, borel_node i, uint32_t level) {
@@ -283,10 +305,15 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
       uint32_t least = p->group_of[arg] < 0 ? 0 : level[arg] + (fuses(p, i, k) ? 0 : 1);
       if (least > level[i]) level[i] = least;
     }
+    p->group_of[i] = 0; /* any: it is computed */
+    tables->statements++;
+  }
+  postpone(p, level);
+  for (borel_node i = 0; i < nodes; i++) {
+    if (p->group_of[i] < 0) continue;
     p->group_of[i] = find_group(p, i, level[i]);
     if (p->group_of[i] < 0) goto fail;
     p->groups[p->group_of[i]].count++;
-    tables->statements++;
   }
   if (!sort_groups(p)) goto fail;
   for (size_t k = 0; k < p->group_count; k++) {
@@ -340,7 +367,7 @@ borel_program *borel_program_new(const borel_graph *graph, const borel_node *out
     borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
     return NULL;
   }
-  memcpy(copy, outputs, count * sizeof *copy);
+  if (count) memcpy(copy, outputs, count * sizeof *copy);
   borel_program *program = plan(graph, copy, count, tables, 1, error);
   if (program) return program;
   free_tables(tables);

@@ -6,7 +6,11 @@
 #include "graph/graph.h"
 #include "graph/internal.h"
 
+/* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
+#pragma GCC optimize("no-trapping-math")
+
 #define SPECIAL(name, ...) __VA_ARGS__
+#define LOOP_FUNCTION inline __attribute__((always_inline))
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wfloat-equal"
 #include "graph/special.h"

@@ -260,84 +260,6 @@ borel_status borel_op_infer(borel_node_info *info, const borel_node_info *const 
   return BOREL_OK;
 }
 
-/* ---- simplification -------------------------------------------------------------------------- */
-
-static int is_value(const borel_graph *graph, borel_node node, double wanted) {
-  double value;
-  return borel_graph_constant(graph, node, &value) && value == wanted;
-}
-
-static borel_node one(borel_graph *graph, borel_op op, borel_node a) {
-  return borel_graph_op(graph, op, &a, 1, 0, NULL, NULL);
-}
-static borel_node two(borel_graph *graph, borel_op op, borel_node a, borel_node b) {
-  return borel_graph_op(graph, op, (borel_node[]){a, b}, 2, 0, NULL, NULL);
-}
-
-/* `x` when it already has the wanted shape (an identity may not lose a broadcast). */
-static borel_node as_shape(const borel_graph *graph, borel_node x, const borel_shape *shape) {
-  return borel_shape_equal(&graph->nodes[x].shape, shape) ? x : BOREL_NO_NODE;
-}
-
-/* A simpler equal node, or BOREL_NO_NODE. Only rewrites that hold for every floating-point value. */
-static borel_node simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
-  borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
-  switch (node->op) {
-  case BOREL_OP_ADD:
-    if (is_value(graph, a, 0)) return as_shape(graph, b, &node->shape);
-    if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
-    if (graph->nodes[b].op == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, a, borel_graph_args(graph, b)[0]);
-    return BOREL_NO_NODE;
-  case BOREL_OP_SUB:
-    if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
-    if (is_value(graph, a, 0) && borel_shape_equal(&graph->nodes[b].shape, &node->shape))
-      return one(graph, BOREL_OP_NEG, b);
-    return BOREL_NO_NODE;
-  case BOREL_OP_MULZ:
-    if (is_value(graph, a, 0) || is_value(graph, b, 0))
-      return borel_graph_expand(graph, borel_graph_scalar(graph, 0), &node->shape, NULL);
-    /* fall through */
-  case BOREL_OP_MUL:
-    if (is_value(graph, a, 1)) return as_shape(graph, b, &node->shape);
-    if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
-    if (is_value(graph, a, -1) && borel_shape_equal(&graph->nodes[b].shape, &node->shape))
-      return one(graph, BOREL_OP_NEG, b);
-    if (is_value(graph, b, -1) && borel_shape_equal(&graph->nodes[a].shape, &node->shape))
-      return one(graph, BOREL_OP_NEG, a);
-    return BOREL_NO_NODE;
-  case BOREL_OP_DIV: return is_value(graph, b, 1) ? as_shape(graph, a, &node->shape) : BOREL_NO_NODE;
-  case BOREL_OP_NEG:
-    return graph->nodes[a].op == BOREL_OP_NEG ? borel_graph_args(graph, a)[0] : BOREL_NO_NODE;
-  case BOREL_OP_POW:
-    if (is_value(graph, b, 0))
-      return borel_graph_expand(graph, borel_graph_scalar(graph, 1), &node->shape, NULL);
-    if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
-    if (is_value(graph, b, 2) && borel_shape_equal(&graph->nodes[a].shape, &node->shape))
-      return two(graph, BOREL_OP_MUL, a, a);
-    return BOREL_NO_NODE;
-  case BOREL_OP_RESHAPE:
-    if (graph->nodes[a].op == BOREL_OP_RESHAPE)
-      return borel_graph_op(graph, BOREL_OP_RESHAPE, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
-    return as_shape(graph, a, &node->shape);
-  case BOREL_OP_BROADCAST:
-    if (graph->nodes[a].op == BOREL_OP_BROADCAST &&
-        graph->nodes[borel_graph_args(graph, a)[0]].shape.rank == 0)
-      return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
-    return as_shape(graph, a, &node->shape);
-  case BOREL_OP_SUM:
-    if (graph->nodes[a].shape.rank == 0) return a;
-    if (graph->nodes[a].op == BOREL_OP_BROADCAST && node->attr < 0) {
-      borel_node inner = borel_graph_args(graph, a)[0];
-      int64_t size = borel_shape_size(&graph->nodes[a].shape);
-      if (size == 0) return borel_graph_scalar(graph, 0); /* even of infinities */
-      if (graph->nodes[inner].shape.rank == 0)
-        return two(graph, BOREL_OP_MUL, inner, borel_graph_scalar(graph, (double)size));
-    }
-    return BOREL_NO_NODE;
-  default: return BOREL_NO_NODE;
-  }
-}
-
 /* ---- folding --------------------------------------------------------------------------------- */
 
 static int is_constant(const borel_node_info *node) {
@@ -373,8 +295,12 @@ static borel_node fold(borel_graph *graph, const borel_node_info *node, const bo
 static int masked(const borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   switch (node->op) {
   case BOREL_OP_WHERE:
-    return is_value(graph, args[1], 0) || is_value(graph, args[2], 0) || graph->nodes[args[1]].masked ||
-           graph->nodes[args[2]].masked;
+    for (size_t i = 1; i < 3; i++) {
+      double value = 1;
+      if (graph->nodes[args[i]].masked || (borel_graph_constant(graph, args[i], &value) && value == 0))
+        return 1;
+    }
+    return 0;
   case BOREL_OP_MULZ:
   case BOREL_OP_EXP_DIFF: /* the weight of an impossible term */ return 1;
   case BOREL_OP_ADD:
@@ -418,7 +344,7 @@ borel_node borel_graph_op(borel_graph *graph, borel_op op, const borel_node *arg
       if (list[i] == BOREL_NO_NODE) goto done;
     }
   if ((made = fold(graph, &node, list, count)) != BOREL_NO_NODE) goto done;
-  if ((made = simplify(graph, &node, list)) != BOREL_NO_NODE) goto done;
+  if ((made = borel_graph_simplify(graph, &node, list)) != BOREL_NO_NODE) goto done;
   node.masked = (uint8_t)masked(graph, &node, list);
   made = borel_graph_intern(graph, &node, list, count);
   if (made == BOREL_NO_NODE) borel_fail(error, BOREL_INTERNAL, "out of memory for the graph of the model");
@@ -436,7 +362,8 @@ borel_node borel_graph_expand(borel_graph *graph, borel_node x, const borel_shap
 
 borel_node borel_graph_adjoint_product(borel_graph *graph, borel_node g, borel_node factor) {
   if (g == BOREL_NO_NODE || factor == BOREL_NO_NODE) return BOREL_NO_NODE;
-  return two(graph, graph->nodes[g].masked ? BOREL_OP_MULZ : BOREL_OP_MUL, g, factor);
+  borel_op product = graph->nodes[g].masked ? BOREL_OP_MULZ : BOREL_OP_MUL;
+  return borel_graph_op(graph, product, (borel_node[]){g, factor}, 2, 0, NULL, NULL);
 }
 
 void borel_graph_mask(borel_graph *graph, borel_node x) { graph->nodes[x].masked = 1; }

@@ -39,6 +39,12 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
 borel_node borel_graph_intern(borel_graph *, borel_node_info *node, const borel_node *args, size_t count);
 /* The graph frees the region from now on; 0 when memory is short. */
 int borel_graph_keep_region(borel_graph *, borel_region *);
+/* A simpler equal node, or BOREL_NO_NODE. */
+borel_node borel_graph_simplify(borel_graph *, const borel_node_info *, const borel_node *args);
+/* Does this product add its terms in lanes (term k into accumulator k mod 8)? It does where that is what
+ * makes long sums vector code: rows times rows, and a few columns times a vector. Else it adds them one by
+ * one. */
+int borel_matmul_in_lanes(int64_t attr, const borel_shape *a, const borel_shape *result);
 /* Adjoint product: zero absorbs where `g` comes from a mask. */
 borel_node borel_graph_adjoint_product(borel_graph *, borel_node g, borel_node factor);
 /* From now on `x` counts as one that may hold zeros of a mask; nodes made of it before do not. */

@@ -147,6 +147,10 @@ static void split_axis(const borel_shape *shape, int64_t axis, int64_t *outer, i
     if (i > axis) *inner *= shape->extent[i];
   }
 }
+/* Long sums have the eight accumulators of emitted code, added in its order. */
+static double total(const double lane[8]) {
+  return ((lane[0] + lane[4]) + (lane[1] + lane[5])) + ((lane[2] + lane[6]) + (lane[3] + lane[7]));
+}
 EVAL(SUM) {
   (void)count;
   int64_t outer, length, inner;
@@ -155,10 +159,9 @@ EVAL(SUM) {
   double *sum = out;
   for (int64_t o = 0; o < outer; o++)
     for (int64_t k = 0; k < inner; k++) {
-      double lane[8] = {0}; /* the accumulators of emitted code, in its order */
+      double lane[8] = {0};
       for (int64_t i = 0; i < length; i++) lane[i & 7] += a[(o * length + i) * inner + k];
-      sum[o * inner + k] =
-          ((lane[0] + lane[4]) + (lane[1] + lane[5])) + ((lane[2] + lane[6]) + (lane[3] + lane[7]));
+      sum[o * inner + k] = total(lane);
     }
 }
 
@@ -181,10 +184,11 @@ EVAL(LOG_SUM_EXP) {
   split_axis(args[0].shape, node->attr, &outer, &length, &inner);
   const double *a = args[0].data;
   for (int64_t o = 0; o < outer; o++, a += length) {
-    double high = -INFINITY, sum = 0;
+    double high = -INFINITY, lane[8] = {0};
     for (int64_t i = 0; i < length; i++) high = a[i] > high || a[i] != a[i] ? a[i] : high;
-    for (int64_t i = 0; i < length && isfinite(high); i++) sum += exp(a[i] - high);
-    ((double *)out)[o] = isfinite(high) ? high + log(sum) : high;
+    for (int64_t i = 0; i < length && isfinite(high); i++)
+      lane[i & 7] += borel_op_number(BOREL_OP_EXP, a[i] - high, 0, 0);
+    ((double *)out)[o] = isfinite(high) ? high + borel_op_number(BOREL_OP_LOG, total(lane), 0, 0) : high;
   }
 }
 
@@ -263,18 +267,33 @@ SHAPE(MATMUL) {
   info->shape = (borel_shape){b->rank, {a->extent[ta ? 1 : 0], b->rank == 2 ? b->extent[tb ? 0 : 1] : 0}};
   return BOREL_OK;
 }
+int borel_matmul_in_lanes(int64_t attr, const borel_shape *a, const borel_shape *result) {
+  int ta = (int)(attr & 1), tb = (int)(attr >> 1 & 1);
+  int64_t columns = result->rank == 2 ? result->extent[1] : 1;
+  if (a->extent[ta ? 0 : 1] <= 16) return 0;
+  return ta ? columns == 1 && result->extent[0] <= 16 : columns == 1 || tb;
+}
 EVAL(MATMUL) {
   (void)count;
   const double *a = args[0].data, *b = args[1].data;
   double *c = out;
   int ta = (int)(node->attr & 1), tb = (int)(node->attr >> 1 & 1);
-  int64_t columns = args[0].shape->extent[1];
+  int64_t width = args[0].shape->extent[1], inner = args[0].shape->extent[ta ? 0 : 1];
   int64_t n = node->shape.extent[0], m = node->shape.rank == 2 ? node->shape.extent[1] : 1;
-  int64_t inner = args[0].shape->extent[ta ? 0 : 1];
+  if (borel_matmul_in_lanes(node->attr, args[0].shape, &node->shape)) {
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = 0; j < m; j++) {
+        double lane[8] = {0};
+        for (int64_t k = 0; k < inner; k++)
+          lane[k & 7] += (ta ? a[k * width + i] : a[i * width + k]) * (tb ? b[j * inner + k] : b[k * m + j]);
+        c[i * m + j] = total(lane);
+      }
+    return;
+  }
   memset(c, 0, 8 * (size_t)(n * m));
   for (int64_t i = 0; i < n; i++)
     for (int64_t k = 0; k < inner; k++) {
-      double x = ta ? a[k * columns + i] : a[i * columns + k];
+      double x = ta ? a[k * width + i] : a[i * width + k];
       for (int64_t j = 0; j < m; j++) c[i * m + j] += x * (tb ? b[j * inner + k] : b[k * m + j]);
     }
 }

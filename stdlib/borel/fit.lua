@@ -251,7 +251,8 @@ function Fit:summary()
     out[n] = table.concat(cells, "  ")
   end
   local function some(n, what) return ("%d %s%s"):format(n, what, n == 1 and "" or "s") end
-  out[#out + 1] = ("%s of %s, %s"):format(some(self.chain_count, "chain"), some(self.draw_count, "draw"), some(self.divergences, "divergence"))
+  out[#out + 1] = some(self.chain_count, "chain") .. " of " .. some(self.draw_count, "draw") .. ", "
+    .. some(self.divergences, "divergence")
   return table.concat(out, "\n")
 end
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAPHS = 400, PER_TEXT = 40, NODES = 14, INPUTS = 6 };
+enum { GRAPHS = 240, PER_TEXT = 40, NODES = 12, INPUTS = 6 };
 
 static const borel_shape shapes[] = {{0},          {1, {1}},     {1, {5}},    {1, {20}},       {1, {37}},
                                      {2, {20, 3}}, {2, {3, 20}}, {2, {4, 5}}, {3, {2, 20, 3}}, {2, {20, 1}}};
@@ -17,8 +17,8 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 /* Vector loops use libmvec for these, and a difference of an ulp can become anything behind a comparison. */
 static int differs_in_loops(borel_op op) {
-  static const char *const functions[] = {"exp(","log(","log1p(","expm1(","log_add_exp","lgamma","gamma","tanh(","sin(",  "cos(",  "tan(",  "pow(",  "erf",
-                                          "asin(", "acos(", "atan(", "sinh(", "cosh("};
+  static const char *const functions[] = {"expm1(", "sin(",  "cos(",  "tan(",  "tanh(", "pow(",
+                                          "erf",    "asin(", "acos(", "atan(", "sinh(", "cosh("};
   const char *text = borel_op_get(op)->expression;
   for (size_t i = 0; text && i < sizeof functions / sizeof *functions; i++)
     if (strstr(text, functions[i])) return 1;
@@ -50,7 +50,7 @@ static borel_node grow(borel_graph *G, uint64_t *state) {
   case BOREL_OP_MAXIMUM: attr = 0; break;
   case BOREL_OP_MATMUL: attr &= 3; break;
   case BOREL_OP_SUM:
-  case BOREL_OP_LOG_SUM_EXP: return BOREL_NO_NODE; break;
+  case BOREL_OP_LOG_SUM_EXP: break;
   case BOREL_OP_STACK: return borel_graph_op(G, op, args, 1 + uniform_below(state, 4), 0, NULL, &error);
   case BOREL_OP_GATHER: {
     int64_t places[19], limit = borel_shape_size(&borel_graph_at(G, args[0])->shape);

@@ -69,15 +69,15 @@ static borel_node applied(borel_graph *G, int op, unsigned scalar) {
 
 /* ---- native = interpreter -------------------------------------------------------------------- */
 
-/* Loops call libmvec for these, whose results are not those of libm; its documented bound is 4 ulp. */
+/* Loops call libmvec for these, whose results are not those of libm; its documented bound is 4 ulp. For all
+ * others, exp and log among them, a loop gives the bits of a single evaluation. */
 static double allowance(int op) {
-  static const char *const vector_functions[] = {"exp(",  "log(",  "sin(",  "cos(", "log1p(", "expm1(",
-                                                 "tanh(", "erf(",  "erfc(", "tan(", "asin(",  "acos(",
-                                                 "atan(", "sinh(", "cosh(", "pow("};
+  static const char *const vector_functions[] = {"expm1(", "sin(",  "cos(",  "tan(",  "tanh(", "pow(",
+                                                 "erf",    "asin(", "acos(", "atan(", "sinh(", "cosh("};
   const char *text = borel_op_get((borel_op)op)->expression;
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
     if (strstr(text, vector_functions[i])) return 4;
-  return op == BOREL_OP_LOG_ADD_EXP ? 4 : 0;
+  return 0;
 }
 
 static void expect_close(int op, const char *how, size_t i, const points *p, const void *a, const void *b,
@@ -197,7 +197,6 @@ Test(elementwise, functions_agree_with_the_c_library) {
     for (size_t i = 0; i < 4000; i++) {
       double x = i < EDGES ? edges[i] : i < 2000 ? uniform(&state, -5, 5) : uniform(&state, -800, 800);
       double want = references1[r].f(x), got = borel_op_number(references1[r].op, x, 0, 0);
-      if (references1[r].op == BOREL_OP_INV_LOGIT && x < -708) continue; /* below: 0 instead of a subnormal */
       cr_expect(ulps_apart(want, got) <= references1[r].ulps, "%s(%.17g): %.17g, the C library says %.17g",
                 borel_op_get(references1[r].op)->name, x, got, want);
     }

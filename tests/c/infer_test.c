@@ -14,7 +14,7 @@
 
 enum { D = 3, CHAINS = 2, WARMUP = 250, DRAWS = 400, EVERY = 50, LEAPFROGS = 2 };
 
-/* ---- a posterior that kills the process at a chosen gradient ---------------------------------- */
+/* ---- a posterior that kills the process at a chosen gradient --------------------------------- */
 
 static long budget = -1; /* gradients until the process ends; -1: for ever */
 

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * C text of values and of fused loops. */
+#include "compile/emit.h"
+
+#include <string.h>
+
+/* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
+static void emit_operand(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+  if (borel_graph_at(p->graph, i)->shape.rank == 0)
+    borel_emit_scalar(p, i, out);
+  else if (p->group_of[i] == k)
+    borel_text_printf(out, "r%d", p->number[i]);
+  else
+    borel_text_printf(out, "p%d[i]", p->slot_of[i]);
+}
+
+/* The place, in a smaller array, of element i of the shape it is stretched to. */
+static void emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to,
+                                 borel_text *out) {
+  int terms = 0;
+  for (int d = to->rank - 1, s = from->rank - 1; s >= 0; d--, s--) {
+    if (from->extent[s] == 1) continue;
+    borel_shape after = {0}, stride = {0};
+    for (int k = d + 1; k < to->rank; k++) after.extent[after.rank++] = to->extent[k];
+    for (int k = s + 1; k < from->rank; k++) stride.extent[stride.rank++] = from->extent[k];
+    borel_text_printf(out, terms++ ? " + (i / (" : "(i / (");
+    borel_emit_size(p, &after, out);
+    borel_text_printf(out, ")");
+    if (d > 0) {
+      borel_text_printf(out, " %% ");
+      borel_emit_extent(p, to->extent[d], out);
+    }
+    borel_text_printf(out, ") * (");
+    borel_emit_size(p, &stride, out);
+    borel_text_printf(out, ")");
+  }
+  if (!terms) borel_text_printf(out, "0");
+}
+
+/* The value of node i in terms of its arguments, inside group k. */
+void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  const borel_node *args = borel_graph_args(p->graph, i);
+  const borel_node_info *first = borel_graph_at(p->graph, args[0]);
+  if (node->op == BOREL_OP_RESHAPE && first->shape.rank == 0 && node->shape.rank > 0) {
+    borel_emit_scalar(p, args[0], out);
+  } else if (node->op == BOREL_OP_RESHAPE && node->shape.rank == 0 && first->shape.rank > 0) {
+    borel_emit_pointer(p, args[0], 0, out);
+    borel_text_printf(out, "[0]");
+  } else if (node->op == BOREL_OP_RESHAPE || (node->op == BOREL_OP_BROADCAST && first->shape.rank == 0)) {
+    emit_operand(p, k, args[0], out);
+  } else if (node->op == BOREL_OP_BROADCAST) {
+    borel_emit_pointer(p, args[0], 0, out);
+    borel_text_printf(out, "[");
+    emit_broadcast_index(p, &first->shape, &node->shape, out);
+    borel_text_printf(out, "]");
+  } else if (node->op == BOREL_OP_GATHER) {
+    const borel_node_info *index = borel_graph_at(p->graph, args[1]);
+    int known = index->op == BOREL_OP_ARRAY || index->op == BOREL_OP_SCALAR; /* checked when it was made */
+    if (!known) { /* the interpreter's rule: a NaN from outside */
+      borel_text_printf(out, "(unsigned long long)");
+      emit_operand(p, k, args[1], out);
+      borel_text_printf(out, " >= ");
+      borel_emit_size(p, &first->shape, out);
+      borel_text_printf(
+          out, " ? %s : ", node->dtype == BOREL_I64 ? "0x7ff8000000000000LL" : "__builtin_nan(\"\")");
+    }
+    if (first->shape.rank == 0) {
+      borel_emit_scalar(p, args[0], out);
+    } else {
+      borel_emit_pointer(p, args[0], 0, out);
+      borel_text_printf(out, "[");
+      emit_operand(p, k, args[1], out);
+      borel_text_printf(out, "]");
+    }
+  } else {
+    borel_text_printf(out, "op_%s(", borel_op_get(node->op)->name);
+    for (uint32_t a = 0; a < node->arg_count; a++) {
+      if (a) borel_text_printf(out, ", ");
+      emit_operand(p, k, args[a], out);
+    }
+    borel_text_printf(out, ")");
+  }
+}
+
+/* ---- loops ----------------------------------------------------------------------------------- */
+
+void borel_emit_store(const borel_program *p, borel_node i, borel_text *out) {
+  if (!p->stored[i]) return;
+  borel_text_printf(out, "  ");
+  borel_emit_pointer(p, i, 1, out);
+  borel_text_printf(out, "[0] = s%d;\n", p->number[i]);
+}
+
+/* Does group k read this argument from memory, at place i? Prints its pointer once. */
+static void emit_loop_pointers(const borel_program *p, int32_t k, borel_text *out) {
+  const borel_group *group = &p->groups[k];
+  for (size_t j = 0; j < group->count; j++) {
+    borel_node node = group->nodes[j];
+    const borel_node_info *info = borel_graph_at(p->graph, node);
+    for (uint32_t a = 0; a < info->arg_count; a++) {
+      borel_node arg = borel_graph_args(p->graph, node)[a];
+      const borel_node_info *from = borel_graph_at(p->graph, arg);
+      if (from->shape.rank == 0 || p->group_of[arg] == k) continue;
+      int seen = 0; /* an earlier argument of this group? Groups are short enough for a search */
+      for (size_t q = 0; q <= j && !seen; q++) {
+        uint32_t end = q == j ? a : borel_graph_at(p->graph, group->nodes[q])->arg_count;
+        for (uint32_t e = 0; e < end && !seen; e++)
+          seen = borel_graph_args(p->graph, group->nodes[q])[e] == arg;
+      }
+      if (!seen)
+        borel_text_printf(out, "    const %s *restrict const p%d = (const %s *)b[%d];\n",
+                          borel_emit_type(from), p->slot_of[arg], borel_emit_type(from), p->slot_of[arg]);
+    }
+    if (p->stored[node] && info->shape.rank > 0)
+      borel_text_printf(out, "    %s *restrict const q%d = (%s *)b[%d];\n", borel_emit_type(info),
+                        p->slot_of[node], borel_emit_type(info), p->slot_of[node]);
+  }
+}
+
+static int is_reduction(const borel_program *p, borel_node i) {
+  return borel_graph_at(p->graph, i)->op == BOREL_OP_SUM && borel_graph_at(p->graph, i)->shape.rank == 0;
+}
+
+/* Prints `format` for each sum of the group, its number in place of #. */
+static void each_sum(const borel_program *p, int32_t k, const char *format, borel_text *out) {
+  const borel_group *group = &p->groups[k];
+  for (size_t j = 0; j < group->count; j++)
+    if (is_reduction(p, group->nodes[j])) {
+      int number = p->number[group->nodes[j]];
+      for (const char *at = format; *at; at++)
+        if (*at == '#')
+          borel_text_printf(out, "%d", number);
+        else
+          borel_text_append(out, at, 1);
+    }
+}
+
+/* The statements of one element, for the variable `i`; summands go to t#[l]. */
+static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
+  const borel_group *group = &p->groups[k];
+  for (size_t j = 0; j < group->count; j++) {
+    borel_node i = group->nodes[j];
+    const borel_node_info *info = borel_graph_at(p->graph, i);
+    if (is_reduction(p, i)) {
+      borel_text_printf(out, "        t%d[l] = ", p->number[i]);
+      emit_operand(p, k, borel_graph_args(p->graph, i)[0], out);
+      borel_text_printf(out, ";\n");
+      continue;
+    }
+    borel_text_printf(out, "        const %s r%d = ", borel_emit_type(info), p->number[i]);
+    borel_emit_value(p, k, i, out);
+    borel_text_printf(out, ";\n");
+    if (p->stored[i]) borel_text_printf(out, "        q%d[i] = r%d;\n", p->slot_of[i], p->number[i]);
+  }
+}
+
+/* Summands beyond the true size become 0. */
+static void emit_cut(const borel_program *p, int32_t k, const char *end, borel_text *out) {
+  borel_text_printf(out, "      for (long long l = size - i0; l < %s; l++) ", end);
+  each_sum(p, k, "t#[l] = ", out);
+  borel_text_printf(out, "0.0;\n");
+}
+
+/* One round of all lanes. Summands go through an array, so that the round is vectorised whatever is in it. */
+static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *out) {
+  each_sum(p, k, "      double t#[8];\n", out);
+  borel_text_printf(out, "#pragma omp simd\n      for (int l = 0; l < 8; l++) {\n"
+                         "        const long long i = i0 + l;\n");
+  emit_element(p, k, out);
+  borel_text_printf(out, "      }\n");
+  if (cut) emit_cut(p, k, "8", out);
+  each_sum(p, k, "      ADD(a#, t#)\n", out);
+}
+
+/* Sums of little work for each element: in registers. First the rounds within the size, then the one that
+ * goes beyond it. */
+static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) {
+  const borel_group *group = &p->groups[k];
+  int64_t known = 1; /* the size, when no extent of it is an argument */
+  for (int d = 0; d < group->shape.rank; d++)
+    known = known < 0 || group->shape.extent[d] > BOREL_EXTENT_CONSTANT ? -1 : known * group->shape.extent[d];
+  int whole = known >= 0 && known % 8 == 0, once = whole || (known >= 0 && known < 8);
+  borel_text_printf(out, "    long long i0 = 0;\n    for (; i0 < size%s; i0 += 8) {\n", once ? "" : " - 7");
+  emit_round(p, k, once && !whole, out);
+  borel_text_printf(out, "    }\n");
+  if (once) return;
+  borel_text_printf(out, "    if (i0 < size) {\n");
+  emit_round(p, k, 1, out);
+  borel_text_printf(out, "    }\n");
+}
+
+/* Sums of much work: pieces of a few rounds, each first computed as a whole (one flat loop, whose constants
+ * stay in registers), then added. */
+static void emit_long_sums(const borel_program *p, int32_t k, borel_text *out) {
+  each_sum(p, k, "    double t#[128];\n", out);
+  borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 128) {\n"
+                         "      const long long end = size - i0 < 128 ? (size - i0 + 7) & ~7LL : 128;\n"
+                         "#pragma omp simd\n      for (long long l = 0; l < end; l++) {\n"
+                         "        const long long i = i0 + l;\n");
+  emit_element(p, k, out);
+  borel_text_printf(out, "      }\n");
+  emit_cut(p, k, "end", out);
+  each_sum(p, k, "      for (long long l = 0; l < end; l += 8) { ADD(a#, t# + l) }\n", out);
+  borel_text_printf(out, "    }\n");
+}
+
+/* Does it call a function? Those of one instruction do not count. */
+static int is_long(const borel_op_info *info) {
+  static const char *const calls[] = {"borel_", "exp",  "log",  "sin", "cos", "tan",
+                                      "tanh",   "sinh", "cosh", "erf", "pow"};
+  for (size_t i = 0; info->expression && i < sizeof calls / sizeof *calls; i++)
+    if (strstr(info->expression, calls[i])) return 1;
+  return 0;
+}
+
+/* Loops run over whole lanes, beyond the true size: arrays are padded, and a value never depends on where it
+ * stands. */
+void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
+  enum { MANY_NODES = 40 };
+  const borel_group *group = &p->groups[k];
+  int sums = 0, heavy = group->count > MANY_NODES;
+  for (size_t j = 0; j < group->count; j++) {
+    sums += is_reduction(p, group->nodes[j]);
+    heavy |= is_long(borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op));
+  }
+  each_sum(p, k, "  double s#;\n", out);
+  borel_text_printf(out, "  {\n");
+  emit_loop_pointers(p, k, out);
+  borel_text_printf(out, "    const long long size = ");
+  borel_emit_size(p, &group->shape, out);
+  borel_text_printf(out, ";\n");
+  each_sum(p, k, "    LANES(a#)\n", out);
+  if (!sums) {
+    borel_text_printf(out, "    const long long end = (size + 7) & ~7LL;\n"
+                           "#pragma omp simd\n    for (long long i = 0; i < end; i++) {\n");
+    emit_element(p, k, out);
+    borel_text_printf(out, "    }\n");
+  } else if (heavy) {
+    emit_long_sums(p, k, out);
+  } else {
+    emit_short_sums(p, k, out);
+  }
+  each_sum(p, k, "    s# = TOTAL(a#);\n", out);
+  borel_text_printf(out, "  }\n");
+  for (size_t j = 0; j < group->count; j++)
+    if (is_reduction(p, group->nodes[j])) borel_emit_store(p, group->nodes[j], out);
+}

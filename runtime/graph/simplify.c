@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * Simplification, as a node is made. Every rewrite is exact but for the sign of a zero, and three kinds that
+ * may change the last bit (and overflow elsewhere, at the very ends of the range), marked "rounds": they take
+ * work out of loops over data. Both engines run the rewritten graph, so they agree. */
+#include <math.h>
+
+#include "graph/internal.h"
+
+static int is_value(const borel_graph *graph, borel_node node, double wanted) {
+  double value;
+  return borel_graph_constant(graph, node, &value) && value == wanted;
+}
+static borel_op op_of(const borel_graph *graph, borel_node node) { return borel_graph_at(graph, node)->op; }
+static const borel_shape *shape_of(const borel_graph *graph, borel_node node) {
+  return &borel_graph_at(graph, node)->shape;
+}
+static int is_number(const borel_graph *graph, borel_node node) { return shape_of(graph, node)->rank == 0; }
+static borel_node argument(const borel_graph *graph, borel_node node, int k) {
+  return borel_graph_args(graph, node)[k];
+}
+
+static borel_node one(borel_graph *graph, borel_op op, borel_node a) {
+  return borel_graph_op(graph, op, &a, 1, op == BOREL_OP_SUM ? -1 : 0, NULL, NULL);
+}
+static borel_node two(borel_graph *graph, borel_op op, borel_node a, borel_node b) {
+  return borel_graph_op(graph, op, (borel_node[]){a, b}, 2, 0, NULL, NULL);
+}
+static borel_node filled(borel_graph *graph, double value, const borel_shape *shape) {
+  return borel_graph_expand(graph, borel_graph_scalar(graph, value), shape, NULL);
+}
+
+/* `x` when it already has the wanted shape (an identity may not lose a broadcast). */
+static borel_node as_shape(const borel_graph *graph, borel_node x, const borel_shape *shape) {
+  return borel_shape_equal(shape_of(graph, x), shape) ? x : BOREL_NO_NODE;
+}
+
+/* A constant that can be multiplied by another without rounding. */
+static int is_power_of_two(const borel_graph *graph, borel_node node) {
+  double value;
+  int exponent;
+  return borel_graph_constant(graph, node, &value) && fabs(frexp(value, &exponent)) == 0.5 &&
+         exponent > -32 && exponent < 32;
+}
+
+static borel_node simplify_sum_of_two(borel_graph *graph, const borel_node_info *node, borel_node a,
+                                      borel_node b) {
+  if (is_value(graph, a, 0)) return as_shape(graph, b, &node->shape);
+  if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
+  if (op_of(graph, b) == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, a, argument(graph, b, 0));
+  if (op_of(graph, a) == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, b, argument(graph, a, 0));
+  if (a == b) return two(graph, BOREL_OP_MUL, borel_graph_scalar(graph, 2), a);
+  return BOREL_NO_NODE;
+}
+
+/* Signs move outward, where they vanish in a difference or a sum. */
+static borel_node simplify_product(borel_graph *graph, const borel_node_info *node, borel_node a,
+                                   borel_node b) {
+  borel_op op = node->op;
+  if (is_value(graph, a, 1)) return as_shape(graph, b, &node->shape);
+  if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
+  if (is_value(graph, a, -1) && as_shape(graph, b, &node->shape) == b) return one(graph, BOREL_OP_NEG, b);
+  if (is_value(graph, b, -1) && as_shape(graph, a, &node->shape) == a) return one(graph, BOREL_OP_NEG, a);
+  if (op_of(graph, a) == BOREL_OP_NEG)
+    return one(graph, BOREL_OP_NEG, two(graph, op, argument(graph, a, 0), b));
+  if (op_of(graph, b) == BOREL_OP_NEG)
+    return one(graph, BOREL_OP_NEG, two(graph, op, a, argument(graph, b, 0)));
+  for (int swap = 0; swap < 2 && op == BOREL_OP_MUL; swap++) { /* 2 (-0.5 x) = -x */
+    borel_node factor = swap ? b : a, rest = swap ? a : b;
+    if (!is_number(graph, factor) || !is_power_of_two(graph, factor) || op_of(graph, rest) != BOREL_OP_MUL)
+      continue;
+    for (int k = 0; k < 2; k++)
+      if (is_number(graph, argument(graph, rest, k)) && is_power_of_two(graph, argument(graph, rest, k))) {
+        borel_node other = argument(graph, rest, 1 - k);
+        return two(graph, op, two(graph, op, factor, argument(graph, rest, k)), other);
+      }
+  }
+  return BOREL_NO_NODE;
+}
+
+static borel_node simplify_quotient(borel_graph *graph, const borel_node_info *node, borel_node a,
+                                    borel_node b) {
+  if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
+  if (op_of(graph, a) == BOREL_OP_NEG)
+    return one(graph, BOREL_OP_NEG, two(graph, BOREL_OP_DIV, argument(graph, a, 0), b));
+  if (is_number(graph, b) && !is_number(graph, a)) /* rounds: one division instead of one for each element */
+    return two(graph, BOREL_OP_MUL, a, two(graph, BOREL_OP_DIV, borel_graph_scalar(graph, 1), b));
+  return BOREL_NO_NODE;
+}
+
+/* Of everything. Factors that are numbers, and signs, leave the sum. */
+static borel_node simplify_sum(borel_graph *graph, borel_node a) {
+  borel_node inner = op_of(graph, a) > BOREL_OP_PROJECT ? argument(graph, a, 0) : BOREL_NO_NODE;
+  switch (op_of(graph, a)) {
+  case BOREL_OP_BROADCAST: {
+    int64_t size = borel_shape_size(shape_of(graph, a));
+    if (size == 0) return borel_graph_scalar(graph, 0); /* even of infinities */
+    if (!is_number(graph, inner)) return BOREL_NO_NODE;
+    return two(graph, BOREL_OP_MUL, inner, borel_graph_scalar(graph, (double)size));
+  }
+  case BOREL_OP_NEG: return one(graph, BOREL_OP_NEG, one(graph, BOREL_OP_SUM, inner));
+  case BOREL_OP_MUL: /* rounds */
+    for (int k = 0; k < 2; k++) {
+      borel_node factor = argument(graph, a, k), rest = argument(graph, a, 1 - k);
+      if (is_number(graph, factor) && borel_shape_equal(shape_of(graph, rest), shape_of(graph, a)))
+        return two(graph, BOREL_OP_MUL, factor, one(graph, BOREL_OP_SUM, rest));
+    }
+    return BOREL_NO_NODE;
+  default: return BOREL_NO_NODE;
+  }
+}
+
+borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
+  borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
+  switch (node->op) {
+  case BOREL_OP_ADD: return simplify_sum_of_two(graph, node, a, b);
+  case BOREL_OP_SUB:
+    if (is_value(graph, b, 0)) return as_shape(graph, a, &node->shape);
+    if (is_value(graph, a, 0) && as_shape(graph, b, &node->shape) == b) return one(graph, BOREL_OP_NEG, b);
+    if (op_of(graph, b) == BOREL_OP_NEG) return two(graph, BOREL_OP_ADD, a, argument(graph, b, 0));
+    return BOREL_NO_NODE;
+  case BOREL_OP_MULZ:
+    if (is_value(graph, a, 0) || is_value(graph, b, 0)) return filled(graph, 0, &node->shape);
+    return simplify_product(graph, node, a, b);
+  case BOREL_OP_MUL: return simplify_product(graph, node, a, b);
+  case BOREL_OP_DIV: return simplify_quotient(graph, node, a, b);
+  case BOREL_OP_NEG:
+    if (op_of(graph, a) == BOREL_OP_NEG) return argument(graph, a, 0);
+    if (op_of(graph, a) == BOREL_OP_SUB)
+      return two(graph, BOREL_OP_SUB, argument(graph, a, 1), argument(graph, a, 0));
+    return BOREL_NO_NODE;
+  case BOREL_OP_LOG: /* rounds, less than log does */
+    return op_of(graph, a) == BOREL_OP_EXP ? argument(graph, a, 0) : BOREL_NO_NODE;
+  case BOREL_OP_POW:
+    if (is_value(graph, b, 0)) return filled(graph, 1, &node->shape);
+    if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
+    if (is_value(graph, b, 2) && as_shape(graph, a, &node->shape) == a) return two(graph, BOREL_OP_MUL, a, a);
+    return BOREL_NO_NODE;
+  case BOREL_OP_RESHAPE:
+    if (op_of(graph, a) == BOREL_OP_RESHAPE)
+      return borel_graph_op(graph, BOREL_OP_RESHAPE, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
+    return as_shape(graph, a, &node->shape);
+  case BOREL_OP_BROADCAST:
+    if (op_of(graph, a) == BOREL_OP_BROADCAST && is_number(graph, argument(graph, a, 0)))
+      return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
+    return as_shape(graph, a, &node->shape);
+  case BOREL_OP_SUM:
+    if (is_number(graph, a)) return a;
+    return node->attr < 0 ? simplify_sum(graph, a) : BOREL_NO_NODE;
+  default: return BOREL_NO_NODE;
+  }
+}
