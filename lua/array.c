@@ -24,7 +24,7 @@ void borel_lua_account(lua_State *L) {
 }
 
 borel_array *borel_lua_newarray(lua_State *L) {
-  borel_array *array = lua_newuserdatauv(L, sizeof *array, 1); /* user value: see index.c */
+  borel_array *array = lua_newuserdatauv(L, sizeof *array, 0);
   *array = (borel_array){0};
   luaL_setmetatable(L, type_name);
   return array;
@@ -153,7 +153,7 @@ static void put_number(lua_State *L, reading *r, int depth, double value, int64_
   case BOREL_F64: ((double *)r->out.data)[i] = value; break;
   case BOREL_F32: ((float *)r->out.data)[i] = (float)value; break;
   case BOREL_I64:
-    fits = is_whole(value);
+    fits = (double)whole == value; /* not is_whole: the largest integers round up to 2^63 */
     ((int64_t *)r->out.data)[i] = whole;
     break;
   case BOREL_BOOL: fits = value == 0 || value == 1; ((uint8_t *)r->out.data)[i] = value == 1;
@@ -245,7 +245,8 @@ static void read_shape(lua_State *L, reading *r) {
     }
     int64_t extent = (int64_t)lua_rawlen(L, -1);
     if (extent == 0)
-      borel_lua_fail(L, "an array cannot be empty: table %s has no elements", path_text(L, r, r->shape.rank));
+      borel_lua_fail(L, "an array cannot be empty: the table%s%s has no elements", r->shape.rank ? " " : "",
+                     path_text(L, r, r->shape.rank));
     r->path[r->shape.rank] = 1;
     r->shape.extent[r->shape.rank++] = extent;
     lua_rawgeti(L, -1, 1);

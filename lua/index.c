@@ -166,9 +166,15 @@ static void select_axes(lua_State *L, int x, int key) {
 
 /* ---- gathers --------------------------------------------------------------------------------- */
 
+static _Noreturn void no_mask_index(lua_State *L) {
+  borel_lua_fail(L,
+                 "indices must be whole numbers, not a mask: choose elements with borel.where(mask, a, b)");
+}
+
 /* x[idx] for an array idx of whole numbers: rows of x, in the shape of idx. */
 static void gather_rows(lua_State *L, int x, const borel_array *idx) {
   borel_shape shape = borel_lua_shape(L, x), to = idx->shape;
+  if (idx->dtype == BOREL_BOOL) no_mask_index(L);
   if (idx->dtype != BOREL_I64)
     borel_lua_fail(L, "indices must be whole numbers (i64), got an %s array", borel_dtype_name(idx->dtype));
   if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
@@ -206,6 +212,7 @@ static void gather_symbolic(lua_State *L, int x, int key) {
   borel_shape shape = borel_lua_shape(L, x);
   if (shape.rank != 1)
     borel_lua_fail(L, "a symbolic index needs an array of one axis, this one has %d", shape.rank);
+  if (borel_lua_is_mask(L, key)) no_mask_index(L);
   borel_node indices = borel_lua_tonode(L, key, graph);
   if (borel_graph_at(graph, indices)->dtype == BOREL_F64)
     borel_lua_fail(L, "an index must be a whole number, this value is real");
@@ -251,8 +258,8 @@ static int push_field(lua_State *L, const char *name) {
     lua_pushinteger(L, borel_shape_size(&shape));
   else if (strcmp(name, "dtype") == 0) {
     if (borel_lua_isnode(L, 1)) {
-      const borel_node_info *node = borel_lua_nodeinfo(L, 1);
-      lua_pushstring(L, borel_lua_is_mask(node) ? "bool" : borel_dtype_name(node->dtype));
+      borel_dtype dtype = borel_lua_nodeinfo(L, 1)->dtype;
+      lua_pushstring(L, borel_lua_is_mask(L, 1) ? "bool" : borel_dtype_name(dtype));
     } else {
       lua_pushstring(L, borel_dtype_name(borel_lua_checkarray(L, 1)->dtype));
     }
@@ -268,8 +275,21 @@ static int push_field(lua_State *L, const char *name) {
   return 1;
 }
 
-/* Upvalue 1: the methods. */
+/* x[i] of a vector, as loops over time have it, without a look into the registry. */
+static int push_number_at(lua_State *L) {
+  if (!lua_isinteger(L, 2) || lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1)) return 0;
+  int is_array = lua_rawequal(L, -1, lua_upvalueindex(2));
+  lua_pop(L, 1);
+  const borel_array *array = is_array ? lua_touserdata(L, 1) : NULL;
+  lua_Integer i = lua_tointeger(L, 2);
+  if (!array || !array->data || array->shape.rank != 1 || i < 1 || i > array->shape.extent[0]) return 0;
+  borel_lua_pushelement(L, array, i - 1);
+  return 1;
+}
+
+/* Upvalues: the methods, the metatable of arrays. */
 static int index_event(lua_State *L) {
+  if (push_number_at(L)) return 1;
   if (lua_type(L, 2) != LUA_TSTRING) {
     borel_lua_index(L, 1, 2);
     return 1;
@@ -304,25 +324,32 @@ static int slice(lua_State *L) {
   return 1;
 }
 
+void borel_lua_reshape(lua_State *L, int index, const borel_shape *to) {
+  index = lua_absindex(L, index);
+  if (borel_lua_isnode(L, index)) {
+    borel_lua_op(L, BOREL_OP_RESHAPE, index, 1, 0, to);
+  } else {
+    char have[64], want[64];
+    const borel_array *array = borel_lua_checkarray(L, index);
+    if (borel_shape_size(&array->shape) != borel_shape_size(to))
+      borel_lua_fail(L, "reshape: %s has not as many elements as %s", borel_shape_text(&array->shape, have),
+                     borel_shape_text(to, want));
+    if (to->rank == 0) {
+      borel_lua_pushelement(L, array, 0);
+    } else {
+      borel_array *out = borel_lua_newarray(L);
+      *out = borel_array_hold(array);
+      out->shape = *to;
+    }
+  }
+  lua_replace(L, index);
+}
+
 /* x:reshape{n, m} */
 static int reshape(lua_State *L) {
-  borel_shape to = borel_lua_toshape(L, 2), from = borel_lua_shape(L, 1);
-  if (borel_lua_isnode(L, 1)) {
-    borel_lua_op(L, BOREL_OP_RESHAPE, 1, 1, 0, &to);
-    return 1;
-  }
-  char have[64], want[64];
-  const borel_array *array = borel_lua_checkarray(L, 1);
-  if (borel_shape_size(&from) != borel_shape_size(&to))
-    borel_lua_fail(L, "reshape: %s has not as many elements as %s", borel_shape_text(&from, have),
-                   borel_shape_text(&to, want));
-  if (to.rank == 0) {
-    borel_lua_pushelement(L, array, 0);
-    return 1;
-  }
-  borel_array *out = borel_lua_newarray(L);
-  *out = borel_array_hold(array);
-  out->shape = to;
+  borel_shape to = borel_lua_toshape(L, 2);
+  lua_settop(L, 1);
+  borel_lua_reshape(L, 1, &to);
   return 1;
 }
 
@@ -343,7 +370,8 @@ void borel_lua_open_index(lua_State *L) {
   for (int i = 0; i < 2; i++) {
     luaL_getmetatable(L, types[i]);
     lua_pushvalue(L, 2);
-    lua_pushcclosure(L, index_event, 1);
+    luaL_getmetatable(L, types[0]);
+    lua_pushcclosure(L, index_event, 2);
     lua_setfield(L, -2, "__index");
     luaL_setfuncs(L, events, 0);
     lua_pop(L, 1);

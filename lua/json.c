@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "values.h"
 
-enum { MOST_DEPTH = 200 };
-#define FILE_LIMIT ((long)1 << 30) /* bytes */
+enum { MOST_DEPTH = 200, FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
 
 static const char list_key; /* registry: the metatable that marks lists for to_json */
 
@@ -136,57 +136,49 @@ static json_t **push_document(lua_State *L) {
   return box;
 }
 
-static int push_text(lua_State *L, const char *text, size_t length, const char *name) {
-  json_error_t trouble;
-  json_t **box = push_document(L);
-  *box = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &trouble);
+/* Pushes what is in the box, which goes, or says where `name` is wrong. */
+static int push_parsed(lua_State *L, json_t **box, const char *name, const json_error_t *trouble) {
   if (!*box)
-    borel_lua_fail(L, "%s:%d:%d: invalid JSON: %s", name, trouble.line, trouble.column, trouble.text);
+    borel_lua_fail(L, "%s:%d:%d: invalid JSON: %s", name, trouble->line, trouble->column, trouble->text);
   push_value(L, *box, 0);
   json_decref(*box);
   *box = NULL;
   return 1;
 }
 
+static const char *check_text(lua_State *L, const char *function, const char *what, size_t *length) {
+  if (lua_type(L, 1) != LUA_TSTRING)
+    borel_lua_fail(L, "%s takes a %s, got a %s", function, what, borel_lua_typename(L, 1));
+  return lua_tolstring(L, 1, length);
+}
+
 /* core.parse_json(text) */
 static int parse_json(lua_State *L) {
   size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  return push_text(L, text, length, "text");
+  json_error_t trouble;
+  const char *text = check_text(L, "parse_json", "text", &length);
+  json_t **box = push_document(L);
+  *box = json_loadb(text, length, FLAGS, &trouble);
+  return push_parsed(L, box, "text", &trouble);
 }
 
 /* core.read_json(path) */
 static int read_json(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  json_error_t trouble;
+  struct stat about;
+  const char *path = check_text(L, "read_json", "path", NULL);
+  json_t **box = push_document(L);
   FILE *file = fopen(path, "rb");
   if (!file) borel_lua_fail(L, "cannot read '%s': %s", path, strerror(errno));
-  int bad = fseek(file, 0, SEEK_END);
-  long size = bad ? -1 : ftell(file);
-  char *text = NULL;
-  if (size >= 0 && size <= FILE_LIMIT && fseek(file, 0, SEEK_SET) == 0 && (text = malloc((size_t)size + 1)))
-    if (fread(text, 1, (size_t)size, file) != (size_t)size) {
-      free(text);
-      text = NULL;
-    }
-  int code = errno;
+  int code = fstat(fileno(file), &about) ? errno : S_ISDIR(about.st_mode) ? EISDIR : 0;
+  if (!code) {
+    errno = 0;
+    *box = json_loadf(file, FLAGS, &trouble);
+    if (ferror(file)) code = errno ? errno : EIO;
+  }
   fclose(file);
-  if (!text)
-    borel_lua_fail(L, "cannot read '%s': %s", path,
-                   size > FILE_LIMIT ? "more than 1 GiB"
-                   : size < 0        ? "not a file"
-                                     : strerror(code));
-  json_error_t trouble;
-  json_t *document =
-      json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &trouble);
-  free(text);
-  if (!document)
-    borel_lua_fail(L, "%s:%d:%d: invalid JSON: %s", path, trouble.line, trouble.column, trouble.text);
-  json_t **box = push_document(L); /* out of memory here loses the document, nothing else */
-  *box = document;
-  push_value(L, document, 0);
-  json_decref(document);
-  *box = NULL;
-  return 1;
+  if (code) borel_lua_fail(L, "cannot read '%s': %s", path, strerror(code));
+  return push_parsed(L, box, path, &trouble);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -208,16 +200,17 @@ static json_t *array_value(const borel_array *array, int axis, int64_t *at) {
   return list;
 }
 
+/* A table with the keys 1 .. n only, and an empty one when it is marked. */
 static int is_list(lua_State *L, int index) {
+  int marked = 0;
   if (lua_getmetatable(L, index)) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
-    int same = lua_rawequal(L, -1, -2);
+    marked = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
-    if (same) return 1;
   }
   lua_Integer n = (lua_Integer)lua_rawlen(L, index), keys = 0;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) keys++;
-  return n > 0 && keys == n;
+  return keys == n && (n > 0 || marked);
 }
 
 /* NULL with a message on top of the stack when a value has no JSON form. Raises nothing but memory errors. */
@@ -236,11 +229,13 @@ static json_t *table_value(lua_State *L, int index, int depth) {
   if (json_is_array(out)) return out;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     json_t *element = NULL;
-    if (lua_type(L, -2) != LUA_TSTRING)
-      lua_pushliteral(L, "a table that is no list must have texts for keys");
+    size_t length = 0;
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+    if (!key || strlen(key) != length)
+      lua_pushstring(L, key ? "a key holds a zero byte" : "a table that is no list must have texts for keys");
     else
       element = to_value(L, lua_gettop(L), depth + 1);
-    if (!element || json_object_set_new(out, lua_tostring(L, -2), element)) {
+    if (!element || json_object_set_new(out, key, element)) {
       if (element) lua_pushliteral(L, "a text is not valid UTF-8");
       json_decref(out);
       return NULL;
@@ -281,17 +276,20 @@ static json_t *to_value(lua_State *L, int index, int depth) {
 
 /* core.to_json(value [, {indent = 2}]): text with keys in order; numbers that are not finite become null. */
 static int to_json(lua_State *L) {
-  lua_settop(L, 2);
+  static const char *const known[] = {"indent"};
+  enum { MOST_INDENT = 31 };
   lua_Integer indent = 0;
-  if (lua_istable(L, 2)) {
-    lua_getfield(L, 2, "indent");
-    indent = lua_tointeger(L, -1);
+  if (borel_lua_options(L, 2, "to_json", known, 1) && lua_getfield(L, 2, known[0]) != LUA_TNIL) {
+    int whole = 0;
+    indent = lua_tointegerx(L, -1, &whole);
+    if (!whole || indent < 0 || indent > MOST_INDENT)
+      borel_lua_fail(L, "to_json: indent must be a whole number from 0 to %d", MOST_INDENT);
   }
   lua_settop(L, 1);
   json_t *value = to_value(L, 1, 0);
   if (!value) borel_lua_fail(L, "to_json: %s", lua_tostring(L, -1));
   char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(17) |
-                                     (indent > 0 && indent < 32 ? JSON_INDENT((size_t)indent) : 0));
+                                     JSON_INDENT((size_t)indent));
   json_decref(value);
   if (!text) borel_lua_fail(L, "to_json: out of memory");
   lua_pushstring(L, text);
@@ -301,7 +299,8 @@ static int to_json(lua_State *L) {
 
 /* core.json_list(table): marks it as a list, so that an empty one is written as []. */
 static int json_list(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_type(L, 1) != LUA_TTABLE)
+    borel_lua_fail(L, "json_list takes a table, got a %s", borel_lua_typename(L, 1));
   lua_settop(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
   lua_setmetatable(L, 1);

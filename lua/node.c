@@ -121,9 +121,10 @@ const borel_node_info *borel_lua_nodeinfo(lua_State *L, int index) {
   return borel_graph_at(find_trace(L, value->epoch)->graph, value->node);
 }
 
-/* Comparisons and what combines them: integers in the graph, masks in the language. */
-int borel_lua_is_mask(const borel_node_info *node) {
-  switch (node->op) {
+/* Comparisons, what combines them, and parts of those: integers in the graph, masks in the language. */
+static int is_mask(const borel_graph *graph, borel_node node) {
+  const borel_node_info *info = borel_graph_at(graph, node);
+  switch (info->op) {
   case BOREL_OP_GT:
   case BOREL_OP_GE:
   case BOREL_OP_LT:
@@ -134,8 +135,20 @@ int borel_lua_is_mask(const borel_node_info *node) {
   case BOREL_OP_AND:
   case BOREL_OP_OR:
   case BOREL_OP_NOT: return 1;
-  default: return node->dtype == BOREL_BOOL;
+  case BOREL_OP_RESHAPE:
+  case BOREL_OP_BROADCAST:
+  case BOREL_OP_GATHER: return info->dtype != BOREL_F64 && is_mask(graph, borel_graph_args(graph, node)[0]);
+  case BOREL_OP_STACK:
+    for (uint32_t i = 0; i < info->arg_count; i++)
+      if (info->dtype == BOREL_F64 || !is_mask(graph, borel_graph_args(graph, node)[i])) return 0;
+    return 1;
+  default: return info->dtype == BOREL_BOOL;
   }
+}
+
+int borel_lua_is_mask(lua_State *L, int index) {
+  const symbolic *value = check_node(L, index);
+  return is_mask(find_trace(L, value->epoch)->graph, value->node);
 }
 
 /* A node of `from` in the trace `to`: the body of a scan captures it from the trace around it. */
@@ -262,7 +275,8 @@ static int node_text(lua_State *L) {
   }
   const borel_node_info *node = borel_graph_at(trace->graph, value->node);
   char shape[64];
-  lua_pushfstring(L, "symbolic %s %s", borel_lua_is_mask(node) ? "bool" : borel_dtype_name(node->dtype),
+  lua_pushfstring(L, "symbolic %s %s",
+                  is_mask(trace->graph, value->node) ? "bool" : borel_dtype_name(node->dtype),
                   borel_shape_text(&node->shape, shape));
   return 1;
 }

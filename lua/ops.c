@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Operations on numbers, arrays and symbolic values: functions of `core` and methods, made from ops.def. */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "values.h"
@@ -17,14 +15,14 @@ static int is_mask_op(borel_op op) {
 static int is_table(lua_State *L, int index) { return lua_type(L, index) == LUA_TTABLE; }
 
 /* Turns tables into arrays; anything that is no value is an error. */
-static void check_value(lua_State *L, borel_op op, int first, int i) {
+static void check_value(lua_State *L, const char *name, int first, int i) {
   int index = first + i, type = lua_type(L, index);
   if (is_table(L, index))
     borel_lua_toarray(L, index);
   else if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && !borel_lua_isnode(L, index) &&
            !borel_lua_testarray(L, index))
-    borel_lua_fail(L, "%s: argument %d is a %s; a number, an array or a value of the model is needed",
-                   borel_op_get(op)->name, i + 1, borel_lua_typename(L, index));
+    borel_lua_fail(L, "%s: argument %d is a %s; a number, an array or a value of the model is needed", name,
+                   i + 1, borel_lua_typename(L, index));
 }
 
 /* A whole number that stays one in + - *: a Lua integer, an i64 array or node that is no mask. */
@@ -33,8 +31,21 @@ static int is_integer(lua_State *L, int index) {
   const borel_array *array = borel_lua_testarray(L, index);
   if (array) return array->dtype == BOREL_I64;
   if (!borel_lua_isnode(L, index)) return 0;
-  const borel_node_info *node = borel_lua_nodeinfo(L, index);
-  return node->dtype == BOREL_I64 && !borel_lua_is_mask(node);
+  return borel_lua_nodeinfo(L, index)->dtype == BOREL_I64 && !borel_lua_is_mask(L, index);
+}
+
+static int is_boolean(lua_State *L, int index) {
+  const borel_array *array = borel_lua_testarray(L, index);
+  if (array) return array->dtype == BOREL_BOOL;
+  return borel_lua_isnode(L, index) ? borel_lua_is_mask(L, index) : lua_type(L, index) == LUA_TBOOLEAN;
+}
+
+/* What the parts of a stack have in common: 'B' masks, 'I' whole numbers, 'D' anything. */
+static char stack_type(lua_State *L, int first, int count) {
+  int (*const all)(lua_State *, int) = is_boolean(L, first) ? is_boolean : is_integer;
+  for (int i = 0; i < count; i++)
+    if (!all(L, first + i)) return 'D';
+  return all == is_boolean ? 'B' : 'I';
 }
 
 static borel_op integer_form(lua_State *L, borel_op op, int first, int count) {
@@ -49,11 +60,11 @@ static borel_op integer_form(lua_State *L, borel_op op, int first, int count) {
 }
 
 /* The type that argument i must have: 'D', 'I', or 0 when any will do. */
-static char wanted_type(borel_op op, int i) {
+static char wanted_type(borel_op op, int i, char stacked) {
   const borel_op_info *info = borel_op_get(op);
   switch (info->kind) {
   case BOREL_CLASS_ELEMENTWISE: return info->types[i];
-  case BOREL_CLASS_STRUCTURED: return op == BOREL_OP_STACK ? 0 : 'D';
+  case BOREL_CLASS_STRUCTURED: return op != BOREL_OP_STACK || stacked == 'D' ? 'D' : 'I';
   default: return i == 1 ? 'I' : 0; /* indices */
   }
 }
@@ -68,7 +79,7 @@ static void on_numbers(lua_State *L, borel_op op, int first, int count) {
   double in[3] = {0};
   for (int i = 0; i < count; i++) {
     int boolean = lua_type(L, first + i) == LUA_TBOOLEAN;
-    if (wanted_type(op, i) == 'I' && !boolean && !lua_isinteger(L, first + i)) needs_mask(L, op, i);
+    if (wanted_type(op, i, 0) == 'I' && !boolean && !lua_isinteger(L, first + i)) needs_mask(L, op, i);
     in[i] = boolean ? lua_toboolean(L, first + i) : lua_tonumber(L, first + i);
   }
   double out = borel_op_number(op, in[0], in[1], in[2]);
@@ -80,22 +91,24 @@ static void on_numbers(lua_State *L, borel_op op, int first, int count) {
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
 
-/* Replaces argument i by an array of 8-byte elements of the type that the operation takes. */
-static const borel_array *as_operand(lua_State *L, borel_op op, int first, int i, char type) {
+typedef union {
+  double real;
+  int64_t whole;
+} cell;
+
+/* Argument i as 8-byte elements of the type that the operation takes: a number in `number`, which must
+ * outlive the result; a converted array in the argument's place. */
+static borel_array as_operand(lua_State *L, borel_op op, int first, int i, char type, cell *number) {
   int index = first + i;
   const borel_array *array = borel_lua_testarray(L, index);
   if (!array) {
-    int boolean = lua_type(L, index) == LUA_TBOOLEAN, whole = boolean || lua_isinteger(L, index);
-    if (type == 'I' && !whole) needs_mask(L, op, i);
-    borel_array *scalar = borel_lua_newarray(L);
-    *scalar = borel_array_new(type == 'I' ? BOREL_I64 : BOREL_F64, &(borel_shape){0});
-    if (!scalar->data) borel_lua_fail(L, "out of memory for an array");
+    int boolean = lua_type(L, index) == LUA_TBOOLEAN;
+    if (type == 'I' && !boolean && !lua_isinteger(L, index)) needs_mask(L, op, i);
     if (type == 'I')
-      *(int64_t *)scalar->data = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
+      number->whole = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
     else
-      *(double *)scalar->data = boolean ? lua_toboolean(L, index) : lua_tonumber(L, index);
-    lua_replace(L, index);
-    return scalar;
+      number->real = boolean ? lua_toboolean(L, index) : lua_tonumber(L, index);
+    return (borel_array){.dtype = type == 'I' ? BOREL_I64 : BOREL_F64, .data = number};
   }
   if (array->dtype == BOREL_F32)
     borel_lua_fail(L, "%s: argument %d is an f32 array: convert it with x:to \"f64\"", borel_op_get(op)->name,
@@ -105,59 +118,61 @@ static const borel_array *as_operand(lua_State *L, borel_op op, int first, int i
                       : type == 'D'                ? BOREL_F64
                       : array->dtype == BOREL_BOOL ? BOREL_I64
                                                    : array->dtype;
-  if (array->dtype == dtype) return array;
+  if (array->dtype == dtype) return *array;
   borel_array *converted = borel_lua_newarray(L);
   *converted = borel_lua_convert(array, dtype);
   if (!converted->data) borel_lua_fail(L, "out of memory for an array");
   lua_replace(L, index);
-  return converted;
+  return *converted;
 }
 
-/* Stretches operand i to `shape`, unless it is a scalar, which stretches by itself. */
-static const borel_array *stretch(lua_State *L, int index, const borel_array *array,
-                                  const borel_shape *shape) {
-  if (array->shape.rank == 0 || borel_shape_equal(&array->shape, shape)) return array;
+/* The operand at `index` stretched to `shape`, unless it is a scalar, which stretches by itself. */
+static borel_array stretch(lua_State *L, int index, const borel_array *array, const borel_shape *shape) {
+  if (array->shape.rank == 0 || borel_shape_equal(&array->shape, shape)) return *array;
   borel_node_info node = {.op = BOREL_OP_BROADCAST, .shape = *shape, .dtype = array->dtype};
   borel_array *wide = borel_lua_newarray(L);
   *wide = borel_array_new(array->dtype, shape);
   if (!wide->data) borel_lua_fail(L, "out of memory for an array");
   borel_op_evaluate(&node, &(borel_operand){array->data, &array->shape}, 1, wide->data);
   lua_replace(L, index);
-  return wide;
+  return *wide;
 }
 
 static void on_arrays(lua_State *L, borel_op op, int first, int count, int64_t attr,
                       const borel_shape *stated) {
+  enum { FEW = 3 };
   borel_error error = {0};
-  int whole = op == BOREL_OP_STACK; /* i64 only when all parts are */
-  for (int i = 0; whole && i < count; i++) whole = is_integer(L, first + i);
-  const borel_array **arrays =
-      lua_newuserdatauv(L,
-                        (size_t)count * (sizeof *arrays + sizeof(borel_node_info) +
-                                         sizeof(borel_node_info *) + sizeof(borel_operand)),
-                        0);
-  borel_operand *operands = (borel_operand *)(arrays + count);
-  borel_node_info *infos = (borel_node_info *)(operands + count);
-  const borel_node_info **list = (const borel_node_info **)(infos + count);
+  char stacked = op == BOREL_OP_STACK ? stack_type(L, first, count) : 0;
+  struct {
+    borel_node_info info;
+    cell number;
+  } few[FEW], *parts = few;
+  const borel_node_info *few_list[FEW], **list = few_list;
+  borel_operand few_operands[FEW], *operands = few_operands;
+  if (count > FEW) {
+    parts = lua_newuserdatauv(L, (size_t)count * (sizeof *parts + sizeof *operands + sizeof *list), 0);
+    operands = (borel_operand *)(parts + count);
+    list = (const borel_node_info **)(operands + count);
+  }
   for (int i = 0; i < count; i++) {
-    char type = op == BOREL_OP_STACK ? (whole ? 'I' : 'D') : wanted_type(op, i);
-    arrays[i] = as_operand(L, op, first, i, type);
-    infos[i] = (borel_node_info){
-        .op = BOREL_OP_ARRAY, .dtype = arrays[i]->dtype, .shape = arrays[i]->shape, .array = *arrays[i]};
-    list[i] = &infos[i];
+    borel_array array = as_operand(L, op, first, i, wanted_type(op, i, stacked), &parts[i].number);
+    parts[i].info =
+        (borel_node_info){.op = BOREL_OP_ARRAY, .dtype = array.dtype, .shape = array.shape, .array = array};
+    list[i] = &parts[i].info;
   }
   borel_node_info node = {.op = op, .attr = attr};
   if (borel_op_infer(&node, list, (size_t)count, stated, &error)) borel_lua_error(L, &error);
   int elementwise = borel_op_get(op)->kind == BOREL_CLASS_ELEMENTWISE;
   for (int i = 0; i < count; i++) {
-    if (elementwise) arrays[i] = stretch(L, first + i, arrays[i], &node.shape);
-    operands[i] = (borel_operand){arrays[i]->data, &arrays[i]->shape};
+    borel_array *array = &parts[i].info.array;
+    if (elementwise) *array = stretch(L, first + i, array, &node.shape);
+    operands[i] = (borel_operand){array->data, &array->shape};
   }
   borel_array *out = borel_lua_newarray(L);
   *out = borel_array_new(node.dtype, &node.shape);
   if (!out->data) borel_lua_fail(L, "out of memory for an array");
   borel_op_evaluate(&node, operands, (size_t)count, out->data);
-  if (is_mask_op(op)) {
+  if (is_mask_op(op) || stacked == 'B') {
     borel_array *mask = borel_lua_newarray(L);
     *mask = borel_lua_convert(out, BOREL_BOOL);
     if (!mask->data) borel_lua_fail(L, "out of memory for an array");
@@ -173,9 +188,9 @@ static borel_node as_node(lua_State *L, borel_graph *graph, borel_op op, int fir
   int index = first + i;
   if (type == 'I' && lua_isinteger(L, index)) return borel_graph_integer(graph, lua_tointeger(L, index));
   borel_node node = borel_lua_tonode(L, index, graph);
-  const borel_node_info *info = borel_graph_at(graph, node);
-  if (type == 'I' && info->dtype == BOREL_F64) needs_mask(L, op, i);
-  if (type != 'D' || info->dtype == BOREL_F64) return node;
+  borel_dtype dtype = borel_graph_at(graph, node)->dtype;
+  if (type == 'I' && dtype == BOREL_F64) needs_mask(L, op, i);
+  if (type != 'D' || dtype == BOREL_F64) return node;
   borel_error error = {0};
   return borel_lua_checknode(L, borel_graph_op(graph, BOREL_OP_TO_F64, &node, 1, 0, NULL, &error), &error);
 }
@@ -184,12 +199,9 @@ static void on_nodes(lua_State *L, borel_op op, int first, int count, int64_t at
                      const borel_shape *stated) {
   borel_error error = {0};
   borel_graph *graph = borel_lua_need_graph(L);
-  int whole = op == BOREL_OP_STACK;
-  for (int i = 0; whole && i < count; i++) whole = is_integer(L, first + i);
+  char stacked = op == BOREL_OP_STACK ? stack_type(L, first, count) : 0;
   borel_node few[8], *nodes = count > 8 ? lua_newuserdatauv(L, (size_t)count * sizeof *nodes, 0) : few;
-  for (int i = 0; i < count; i++)
-    nodes[i] =
-        as_node(L, graph, op, first, i, op == BOREL_OP_STACK ? (whole ? 'I' : 'D') : wanted_type(op, i));
+  for (int i = 0; i < count; i++) nodes[i] = as_node(L, graph, op, first, i, wanted_type(op, i, stacked));
   borel_lua_pushnode(
       L, graph,
       borel_lua_checknode(L, borel_graph_op(graph, op, nodes, (size_t)count, attr, stated, &error), &error));
@@ -200,7 +212,7 @@ void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr,
   first = lua_absindex(L, first);
   luaL_checkstack(L, 8, "an operation");
   for (int i = 0; i < count; i++) {
-    check_value(L, op, first, i);
+    check_value(L, borel_op_get(op)->name, first, i);
     int type = lua_type(L, first + i);
     numbers &= type == LUA_TNUMBER || type == LUA_TBOOLEAN;
     symbolic |= borel_lua_isnode(L, first + i);
@@ -216,16 +228,20 @@ void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr,
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
+static void check_count(lua_State *L, const char *name, int least, int most) {
+  int count = lua_gettop(L);
+  if (count < least || count > most)
+    borel_lua_fail(L, "%s takes %d value%s%s, got %d", name, least, least == 1 ? "" : "s",
+                   least == most ? "" : " and an axis", count);
+}
+
 /* Upvalue 1: the operation. Metamethods of one operand get it twice. */
 static int elementwise(lua_State *L) {
   borel_op op = (borel_op)lua_tointeger(L, lua_upvalueindex(1));
   const borel_op_info *info = borel_op_get(op);
-  int count = lua_gettop(L);
-  if (count > info->arity && lua_toboolean(L, lua_upvalueindex(2))) lua_settop(L, count = info->arity);
-  if (count != info->arity)
-    borel_lua_fail(L, "%s takes %d value%s, got %d", info->name, info->arity, info->arity == 1 ? "" : "s",
-                   count);
-  borel_lua_op(L, op, 1, count, 0, NULL);
+  if (lua_toboolean(L, lua_upvalueindex(2))) lua_settop(L, info->arity);
+  check_count(L, info->name, info->arity, info->arity);
+  borel_lua_op(L, op, 1, info->arity, 0, NULL);
   return 1;
 }
 
@@ -233,20 +249,32 @@ static int elementwise(lua_State *L) {
 static int64_t axis_of(lua_State *L, const char *name) {
   if (lua_isnoneornil(L, 2)) return -1;
   int whole = 0;
-  lua_Integer axis = lua_tointegerx(L, 2, &whole);
+  lua_Integer axis = lua_type(L, 2) == LUA_TNUMBER ? lua_tointegerx(L, 2, &whole) : 0;
   int rank = borel_lua_shape(L, 1).rank;
+  if (rank == 0) borel_lua_fail(L, "%s: a scalar has no axis", name);
   if (!whole || axis < 1 || axis > rank)
     borel_lua_fail(L, "%s: the axis must be a whole number from 1 to %d", name, rank);
   return axis - 1;
 }
 
-/* Does the table at `index` hold symbolic values? */
-static int holds_nodes(lua_State *L, int index) {
+/* Pushes the elements of the list at `index`; returns how many. */
+static int push_elements(lua_State *L, int index, const char *name) {
+  enum { MOST = 900000 }; /* Lua's own limit of a stack is a million */
+  lua_Integer n = (lua_Integer)lua_rawlen(L, index);
+  if (n == 0) borel_lua_fail(L, "%s: the list is empty", name);
+  if (n > MOST) borel_lua_fail(L, "%s: a list of %lld arrays is too long", name, (long long)n);
+  luaL_checkstack(L, (int)n + 8, name);
+  for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, index, i);
+  return (int)n;
+}
+
+/* Are there arrays, symbolic values or, if wanted, tables in the list at `index`? */
+static int holds_values(lua_State *L, int index, int or_tables) {
   int found = 0;
   lua_Integer n = (lua_Integer)lua_rawlen(L, index);
   for (lua_Integer i = 1; i <= n && !found; i++) {
-    lua_rawgeti(L, index, i);
-    found = borel_lua_isnode(L, -1);
+    int type = lua_rawgeti(L, index, i);
+    found = type == LUA_TUSERDATA || (or_tables && type == LUA_TTABLE);
     lua_pop(L, 1);
   }
   return found;
@@ -255,57 +283,95 @@ static int holds_nodes(lua_State *L, int index) {
 /* core.stack{a, b, ...}: scalars and arrays, one after the other, as one array of one axis. */
 static int stack(lua_State *L) {
   if (lua_gettop(L) != 1 || !is_table(L, 1)) borel_lua_fail(L, "stack takes one list, as in stack{a, b}");
-  lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-  if (n == 0) borel_lua_fail(L, "stack: the list is empty");
-  if (n > 1000000) borel_lua_fail(L, "stack: a list of %lld values is too long", (long long)n);
-  luaL_checkstack(L, (int)n + 8, "stack");
-  for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, 1, i);
-  borel_lua_op(L, BOREL_OP_STACK, 2, (int)n, 0, NULL);
+  if (lua_rawlen(L, 1) > 0 && !holds_values(L, 1, 1)) /* numbers: as many as there are */
+    borel_lua_toarray(L, 1);
+  else
+    borel_lua_op(L, BOREL_OP_STACK, 2, push_elements(L, 1, "stack"), 0, NULL);
   return 1;
 }
 
-/* Argument 1 as one value: a list that holds symbolic values is stacked, another list becomes an array. */
-static void one_value(lua_State *L, const char *name) {
-  if (lua_isnone(L, 1)) borel_lua_fail(L, "%s takes a value", name);
-  if (!is_table(L, 1)) return;
-  if (!holds_nodes(L, 1)) {
-    borel_lua_toarray(L, 1);
+/* A list in argument 1 as one value: [n] + the shape of its elements. When there is no such array and its
+ * elements may come in any order, it is flat. */
+static void one_value(lua_State *L, const char *name, int flat) {
+  lua_settop(L, 2);
+  if (!is_table(L, 1) || !holds_values(L, 1, 0)) {
+    check_value(L, name, 1, 0);
     return;
   }
-  lua_pushcfunction(L, stack);
-  lua_pushvalue(L, 1);
-  lua_call(L, 1, 1);
+  int first = 3, n = push_elements(L, 1, name), alike = 1;
+  for (int i = 0; i < n; i++) check_value(L, name, first, i);
+  borel_shape shape = borel_lua_shape(L, first), to = {shape.rank + 1, {n}};
+  for (int i = 1; i < n && alike; i++) {
+    borel_shape other = borel_lua_shape(L, first + i);
+    char have[64], want[64];
+    alike = borel_shape_equal(&shape, &other);
+    if (!alike && !flat)
+      borel_lua_fail(L, "%s: the list holds shapes %s and %s, which make no array", name,
+                     borel_shape_text(&shape, have), borel_shape_text(&other, want));
+  }
+  if (shape.rank == BOREL_MAX_RANK && !flat)
+    borel_lua_fail(L, "%s: an array has at most %d axes", name, BOREL_MAX_RANK);
+  borel_lua_op(L, BOREL_OP_STACK, first, n, 0, NULL);
+  if (alike && shape.rank > 0 && shape.rank < BOREL_MAX_RANK) {
+    memcpy(to.extent + 1, shape.extent, sizeof *shape.extent * (size_t)shape.rank);
+    borel_lua_reshape(L, -1, &to);
+  }
   lua_replace(L, 1);
+  lua_settop(L, 2);
 }
 
-/* Upvalue 1: an operation that reduces; upvalue 2: does it take an axis, and what stands for all. */
-static int reduce(lua_State *L) {
-  borel_op op = (borel_op)lua_tointeger(L, lua_upvalueindex(1));
-  const char *name = borel_op_get(op)->name;
-  one_value(L, name);
-  int type = lua_type(L, 1);
-  if (type == LUA_TNUMBER || type == LUA_TBOOLEAN) {
-    if (type == LUA_TBOOLEAN)
-      lua_pushnumber(L, lua_toboolean(L, 1));
-    else
-      lua_pushnumber(L, lua_tonumber(L, 1));
+/* Replaces argument 1 by what `op` makes of it, along an axis or of all elements. */
+static int reduce_by(lua_State *L, borel_op op, int64_t axis) {
+  lua_settop(L, 1);
+  if (lua_type(L, 1) == LUA_TNUMBER || lua_type(L, 1) == LUA_TBOOLEAN) {
+    lua_pushnumber(L, lua_isboolean(L, 1) ? lua_toboolean(L, 1) : lua_tonumber(L, 1));
     return 1;
   }
-  int64_t axis = op == BOREL_OP_MAXIMUM ? -1 : axis_of(L, name);
-  lua_settop(L, 1);
   borel_lua_op(L, op, 1, 1, axis, NULL);
   return 1;
 }
 
-/* core.log_sum_exp(a, b, ...): element by element; core.log_sum_exp(x): of all elements; (x, axis) with the
- * last axis given as {axis =}. */
+/* core.sum(x [, axis]) */
+static int sum(lua_State *L) {
+  check_count(L, "sum", 1, 2);
+  one_value(L, "sum", lua_isnoneornil(L, 2));
+  return reduce_by(L, BOREL_OP_SUM, axis_of(L, "sum"));
+}
+
+/* core.mean(x [, axis]) */
+static int mean(lua_State *L) {
+  check_count(L, "mean", 1, 2);
+  one_value(L, "mean", lua_isnoneornil(L, 2));
+  borel_shape shape = borel_lua_shape(L, 1);
+  int64_t axis = axis_of(L, "mean");
+  reduce_by(L, BOREL_OP_SUM, axis);
+  lua_pushnumber(L, (double)(axis < 0 ? borel_shape_size(&shape) : shape.extent[axis]));
+  borel_lua_op(L, BOREL_OP_DIV, -2, 2, 0, NULL);
+  return 1;
+}
+
+/* core.maximum(x): of all elements. */
+static int maximum(lua_State *L) {
+  if (lua_gettop(L) > 1) borel_lua_fail(L, "maximum takes 1 value; the larger of two is max(a, b)");
+  check_count(L, "maximum", 1, 1);
+  one_value(L, "maximum", 1);
+  return reduce_by(L, BOREL_OP_MAXIMUM, -1);
+}
+
+/* core.log_sum_exp(x [, {axis = last}]): of all elements, or along the last axis;
+ * core.log_sum_exp(a, b, ...): element by element. */
 static int log_sum_exp(lua_State *L) {
+  static const char *const known[] = {"axis"};
   int count = lua_gettop(L);
-  if (count <= 1) {
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, count, 1);
-    return 1;
+  int options = count == 2 && is_table(L, 2) && lua_rawlen(L, 2) == 0;
+  if (count == 0) borel_lua_fail(L, "log_sum_exp takes values");
+  if (count == 1 || options) {
+    one_value(L, "log_sum_exp", !options);
+    if (options && borel_lua_options(L, 2, "log_sum_exp", known, 1)) {
+      lua_getfield(L, 2, known[0]);
+      lua_replace(L, 2);
+    }
+    return reduce_by(L, BOREL_OP_LOG_SUM_EXP, axis_of(L, "log_sum_exp"));
   }
   for (int i = 2; i <= count; i++) {
     lua_pushvalue(L, i == 2 ? 1 : -1);
@@ -315,33 +381,21 @@ static int log_sum_exp(lua_State *L) {
   return 1;
 }
 
-static int mean(lua_State *L) {
-  one_value(L, "mean");
-  if (lua_type(L, 1) == LUA_TNUMBER) return lua_settop(L, 1), 1;
-  borel_shape shape = borel_lua_shape(L, 1);
-  int64_t axis = axis_of(L, "mean");
-  lua_settop(L, 1);
-  borel_lua_op(L, BOREL_OP_SUM, 1, 1, axis, NULL);
-  lua_pushnumber(L, (double)(axis < 0 ? borel_shape_size(&shape) : shape.extent[axis]));
-  borel_lua_op(L, BOREL_OP_DIV, -2, 2, 0, NULL);
-  return 1;
-}
-
 static int cumsum(lua_State *L) {
-  one_value(L, "cumsum");
-  lua_settop(L, 1);
+  check_count(L, "cumsum", 1, 1);
+  one_value(L, "cumsum", 0);
   borel_lua_op(L, BOREL_OP_CUMSUM, 1, 1, 0, NULL);
   return 1;
 }
 
 static int matmul(lua_State *L) {
-  if (lua_gettop(L) != 2) borel_lua_fail(L, "matmul takes two values");
+  check_count(L, "matmul", 2, 2);
   borel_lua_op(L, BOREL_OP_MATMUL, 1, 2, 0, NULL);
   return 1;
 }
 
 static int dot(lua_State *L) {
-  if (lua_gettop(L) != 2) borel_lua_fail(L, "dot takes two values");
+  check_count(L, "dot", 2, 2);
   for (int i = 1; i <= 2; i++)
     if (is_table(L, i)) borel_lua_toarray(L, i);
   borel_shape a = borel_lua_shape(L, 1), b = borel_lua_shape(L, 2);
@@ -355,7 +409,7 @@ static int dot(lua_State *L) {
 }
 
 static int square(lua_State *L) {
-  if (lua_gettop(L) != 1) borel_lua_fail(L, "square takes 1 value, got %d", lua_gettop(L));
+  check_count(L, "square", 1, 1);
   lua_pushvalue(L, 1);
   borel_lua_op(L, BOREL_OP_MUL, 1, 2, 0, NULL);
   return 1;
@@ -363,7 +417,7 @@ static int square(lua_State *L) {
 
 /* log(p / (1 - p)) */
 static int logit(lua_State *L) {
-  if (lua_gettop(L) != 1) borel_lua_fail(L, "logit takes 1 value, got %d", lua_gettop(L));
+  check_count(L, "logit", 1, 1);
   lua_pushvalue(L, 1);
   borel_lua_op(L, BOREL_OP_LOG, 2, 1, 0, NULL); /* 3 */
   lua_pushvalue(L, 1);
@@ -377,7 +431,7 @@ static int logit(lua_State *L) {
 
 /* log(1 / (1 + exp(-x))) */
 static int log_inv_logit(lua_State *L) {
-  if (lua_gettop(L) != 1) borel_lua_fail(L, "log_inv_logit takes 1 value, got %d", lua_gettop(L));
+  check_count(L, "log_inv_logit", 1, 1);
   borel_lua_op(L, BOREL_OP_NEG, 1, 1, 0, NULL);
   borel_lua_op(L, BOREL_OP_LOG1P_EXP, -1, 1, 0, NULL);
   borel_lua_op(L, BOREL_OP_NEG, -1, 1, 0, NULL);
@@ -420,17 +474,18 @@ void borel_lua_open_ops(lua_State *L) {
     lua_pushcclosure(L, elementwise, 1);
     add(L, info->name);
   }
-  static const borel_op reductions[] = {BOREL_OP_SUM, BOREL_OP_MAXIMUM, BOREL_OP_LOG_SUM_EXP};
-  for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
-    lua_pushinteger(L, reductions[i]);
-    lua_pushcclosure(L, reduce, 1);
-    if (reductions[i] == BOREL_OP_LOG_SUM_EXP) lua_pushcclosure(L, log_sum_exp, 1);
-    add(L, borel_op_get(reductions[i])->name);
-  }
-  static const luaL_Reg others[] = {
-      {"stack", stack}, {"mean", mean},     {"cumsum", cumsum}, {"matmul", matmul},
-      {"dot", dot},     {"square", square}, {"logit", logit},   {"log_inv_logit", log_inv_logit},
-      {NULL, NULL}};
+  static const luaL_Reg others[] = {{"stack", stack},
+                                    {"sum", sum},
+                                    {"mean", mean},
+                                    {"maximum", maximum},
+                                    {"log_sum_exp", log_sum_exp},
+                                    {"cumsum", cumsum},
+                                    {"matmul", matmul},
+                                    {"dot", dot},
+                                    {"square", square},
+                                    {"logit", logit},
+                                    {"log_inv_logit", log_inv_logit},
+                                    {NULL, NULL}};
   for (const luaL_Reg *f = others; f->name; f++) {
     lua_pushcfunction(L, f->func);
     add(L, f->name);

@@ -6,12 +6,12 @@
 
 #include "values.h"
 
-enum { MOST_VALUES = 32, FN = 1, CARRY = 2, SEQUENCES = 3 };
+enum { MOST_VALUES = 32, FN = 1, CARRY, SEQUENCES, OPTIONS };
 
 /* What goes in: values on the stack from `first` on, carries then sequences. */
 typedef struct {
   int first, carries, sequences;
-  int carry_is_list;
+  int carry_is_list, reverse;
   int64_t steps;
 } inputs;
 
@@ -31,32 +31,61 @@ static int push_values(lua_State *L, int index, const char *what) {
 }
 
 static void check_value(lua_State *L, int index, const char *what, int i) {
-  int type = lua_type(L, index);
   if (is_list(L, index))
     borel_lua_toarray(L, index);
-  else if (type != LUA_TNUMBER && !borel_lua_isnode(L, index) && !borel_lua_testarray(L, index))
+  else if (lua_type(L, index) != LUA_TNUMBER && !borel_lua_isnode(L, index) && !borel_lua_testarray(L, index))
     borel_lua_fail(L, "scan: %s %d is a %s, not a number, an array or a value of the model", what, i,
                    borel_lua_typename(L, index));
 }
 
+/* The same for what the loop computes: a mask becomes the numbers 0 and 1, as it does in a graph. */
+static void check_number(lua_State *L, int index, const char *what, int i) {
+  if (lua_type(L, index) == LUA_TBOOLEAN) {
+    lua_pushnumber(L, lua_toboolean(L, index));
+    lua_replace(L, index);
+  }
+  check_value(L, index, what, i);
+  const borel_array *array = borel_lua_testarray(L, index);
+  if (!array || array->dtype != BOREL_BOOL) return;
+  borel_array *numbers = borel_lua_newarray(L);
+  *numbers = borel_lua_convert(array, BOREL_F64);
+  if (!numbers->data) borel_lua_fail(L, "out of memory for an array");
+  lua_replace(L, index);
+}
+
+/* A number of steps becomes the sequence 1 .. n. */
+static void count_to_sequence(lua_State *L) {
+  int whole = 0;
+  lua_Integer n = lua_tointegerx(L, SEQUENCES, &whole);
+  if (!whole)
+    borel_lua_fail(L, "scan: the number of steps is %g, not a whole number", lua_tonumber(L, SEQUENCES));
+  if (n < 1) borel_lua_fail(L, "scan: the number of steps is %lld, must be at least 1", (long long)n);
+  borel_array *steps = borel_lua_newarray(L);
+  *steps = borel_array_new(BOREL_I64, &(borel_shape){1, {n}});
+  if (!steps->data) borel_lua_fail(L, "out of memory for an array");
+  for (int64_t i = 0; i < n; i++) ((int64_t *)steps->data)[i] = i + 1;
+  lua_replace(L, SEQUENCES);
+}
+
+/* The stack holds the arguments, FN to OPTIONS. */
 static inputs read_inputs(lua_State *L) {
+  static const char *const known[] = {"reverse"};
   inputs in = {.carry_is_list = is_list(L, CARRY), .steps = -1};
   if (!lua_isfunction(L, FN))
     borel_lua_fail(L, "scan: the step must be a function, got a %s", borel_lua_typename(L, FN));
-  if (lua_isinteger(L, SEQUENCES)) { /* a number of steps: the sequence 1 .. n */
-    lua_Integer n = lua_tointeger(L, SEQUENCES);
-    if (n < 1) borel_lua_fail(L, "scan: the number of steps is %lld, must be at least 1", (long long)n);
-    borel_array *steps = borel_lua_newarray(L);
-    *steps = borel_array_new(BOREL_I64, &(borel_shape){1, {n}});
-    if (!steps->data) borel_lua_fail(L, "out of memory for an array");
-    for (int64_t i = 0; i < n; i++) ((int64_t *)steps->data)[i] = i + 1;
-    lua_replace(L, SEQUENCES);
+  if (borel_lua_options(L, OPTIONS, "scan", known, 1)) {
+    int type = lua_getfield(L, OPTIONS, known[0]);
+    if (type != LUA_TBOOLEAN && type != LUA_TNIL)
+      borel_lua_fail(L, "scan: reverse is true or false, got a %s", borel_lua_typename(L, -1));
+    in.reverse = lua_toboolean(L, -1);
+    lua_settop(L, OPTIONS);
   }
-  in.first = lua_gettop(L) + 1;
+  if (lua_type(L, SEQUENCES) == LUA_TNUMBER) count_to_sequence(L);
+  in.first = OPTIONS + 1;
   luaL_checkstack(L, 4 * MOST_VALUES, "scan");
   in.carries = push_values(L, CARRY, "carries");
   in.sequences = push_values(L, SEQUENCES, "sequences");
-  for (int i = 0; i < in.carries; i++) check_value(L, in.first + i, "carry", i + 1);
+  for (int i = 0; i < in.carries; i++) check_number(L, in.first + i, "carry", i + 1);
   for (int i = 0; i < in.sequences; i++) {
     int index = in.first + in.carries + i;
     check_value(L, index, "sequence", i + 1);
@@ -96,7 +125,7 @@ static void take_carry(lua_State *L, const inputs *in, int index, int first) {
       lua_pushvalue(L, index);
     lua_replace(L, first + i);
   }
-  for (int i = 0; i < in->carries; i++) check_value(L, first + i, "new carry", i + 1);
+  for (int i = 0; i < in->carries; i++) check_number(L, first + i, "new carry", i + 1);
 }
 
 static void same_shape(lua_State *L, const borel_shape *before, const borel_shape *after, int i) {
@@ -106,13 +135,64 @@ static void same_shape(lua_State *L, const borel_shape *before, const borel_shap
                    borel_shape_text(before, have), borel_shape_text(after, want));
 }
 
+/* The shape of outputs of shape `each`, one a step. */
+static borel_shape stacked_shape(lua_State *L, int64_t steps, const borel_shape *each) {
+  if (each->rank == BOREL_MAX_RANK)
+    borel_lua_fail(L, "scan: outputs of %d axes, stacked, would have more than %d", each->rank,
+                   BOREL_MAX_RANK);
+  borel_shape all = {each->rank + 1, {steps}};
+  memcpy(all.extent + 1, each->extent, sizeof *each->extent * (size_t)each->rank);
+  return all;
+}
+
 /* ---- on numbers and arrays ------------------------------------------------------------------- */
+
+/* Pushes the outputs of all steps, in the table at `outputs`, as one array: i64 when all of them are. */
+static void push_outputs(lua_State *L, int outputs, int64_t steps, const borel_shape *each) {
+  borel_shape shape = stacked_shape(L, steps, each);
+  int64_t size = borel_shape_size(each);
+  borel_dtype dtype = BOREL_I64;
+  for (int64_t t = 1; t <= steps && dtype == BOREL_I64; t++) {
+    lua_rawgeti(L, outputs, t);
+    const borel_array *array = borel_lua_testarray(L, -1);
+    if (array ? array->dtype != BOREL_I64 : !lua_isinteger(L, -1)) dtype = BOREL_F64;
+    lua_pop(L, 1);
+  }
+  borel_array *all = borel_lua_newarray(L);
+  *all = borel_array_new(dtype, &shape);
+  if (!all->data) borel_lua_fail(L, "out of memory for an array");
+  for (int64_t t = 0; t < steps; t++) {
+    lua_rawgeti(L, outputs, t + 1);
+    const borel_array *array = borel_lua_testarray(L, -1);
+    for (int64_t i = 0; i < size; i++)
+      if (dtype == BOREL_I64)
+        ((int64_t *)all->data)[t * size + i] =
+            array ? ((const int64_t *)array->data)[i] : lua_tointeger(L, -1);
+      else
+        ((double *)all->data)[t * size + i] = array ? borel_array_at(array, i) : lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  borel_lua_account(L);
+}
+
+/* Notes the output on top of the stack, which must have the shape of those before it, and pops it. */
+static void keep_output(lua_State *L, int outputs, int64_t t, borel_shape *each, int first) {
+  char have[64], want[64];
+  check_number(L, lua_gettop(L), "output", 1);
+  borel_shape shape = borel_lua_shape(L, -1);
+  if (first) *each = shape;
+  if (!borel_shape_equal(each, &shape))
+    borel_lua_fail(L, "scan: the output has shape %s at the first step and shape %s at a later one",
+                   borel_shape_text(each, have), borel_shape_text(&shape, want));
+  lua_rawseti(L, outputs, t);
+}
 
 static int scan_now(lua_State *L, const inputs *in) {
   lua_newtable(L); /* outputs */
   int outputs = lua_gettop(L), has_output = 0;
   borel_shape each = {0};
-  for (int64_t t = 1; t <= in->steps; t++) {
+  for (int64_t step = 1; step <= in->steps; step++) {
+    int64_t t = in->reverse ? in->steps + 1 - step : step;
     lua_pushvalue(L, FN);
     push_carry(L, in, in->first);
     for (int i = 0; i < in->sequences; i++) {
@@ -129,32 +209,15 @@ static int scan_now(lua_State *L, const inputs *in) {
       same_shape(L, &before[i], &after, i);
     }
     int more = !lua_isnil(L, -1);
-    if (t > 1 && more != has_output) borel_lua_fail(L, "scan: the step returns an output at some steps only");
+    if (step > 1 && more != has_output)
+      borel_lua_fail(L, "scan: the step returns an output at some steps only");
     has_output = more;
-    if (more) {
-      check_value(L, lua_gettop(L), "output", 1);
-      each = borel_lua_shape(L, -1);
-    }
-    lua_rawseti(L, outputs, t);
-    lua_pop(L, 1);
+    if (more) keep_output(L, outputs, t, &each, step == 1);
+    lua_settop(L, outputs);
   }
   push_carry(L, in, in->first);
-  if (!has_output) return 1;
-  lua_getfield(L, lua_upvalueindex(1), "stack");
-  lua_pushvalue(L, outputs);
-  lua_call(L, 1, 1);
-  if (each.rank == 0) return 2;
-  lua_getfield(L, -1, "reshape");
-  lua_insert(L, -2);
-  lua_createtable(L, each.rank + 1, 0);
-  lua_pushinteger(L, in->steps);
-  lua_rawseti(L, -2, 1);
-  for (int i = 0; i < each.rank; i++) {
-    lua_pushinteger(L, each.extent[i]);
-    lua_rawseti(L, -2, i + 2);
-  }
-  lua_call(L, 2, 1);
-  return 2;
+  if (has_output) push_outputs(L, outputs, in->steps, &each);
+  return 1 + has_output;
 }
 
 /* ---- in a graph ------------------------------------------------------------------------------ */
@@ -178,7 +241,7 @@ static borel_node as_type(lua_State *L, borel_graph *graph, int index, borel_dty
 static int trace_body(lua_State *L) {
   body_trace *b = lua_touserdata(L, 1);
   const inputs *in = b->in;
-  luaL_checkstack(L, 3 * MOST_VALUES, "scan");
+  luaL_checkstack(L, 4 * MOST_VALUES, "scan");
   int first = lua_gettop(L) + 1;
   for (int i = 0; i < in->carries + in->sequences; i++) {
     borel_shape shape = b->args[i].shape;
@@ -198,7 +261,9 @@ static int trace_body(lua_State *L) {
     same_shape(L, &b->args[i].shape, &borel_graph_at(b->body, b->results[i])->shape, i);
   }
   b->result_count = in->carries;
-  if (!lua_isnil(L, -1)) b->results[b->result_count++] = as_type(L, b->body, lua_gettop(L), BOREL_F64);
+  if (lua_isnil(L, -1)) return 0;
+  b->results[b->result_count] = as_type(L, b->body, lua_gettop(L), BOREL_F64);
+  stacked_shape(L, in->steps, &borel_graph_at(b->body, b->results[b->result_count++])->shape);
   return 0;
 }
 
@@ -239,7 +304,8 @@ static int scan_traced(lua_State *L, const inputs *in) {
                            .sequences = (size_t)in->sequences,
                            .captured = trace->captured_count,
                            .output_count = (size_t)b.result_count,
-                           .outputs = outputs};
+                           .outputs = outputs,
+                           .reverse = in->reverse};
   trace->graph = NULL; /* the region's now */
   borel_error error = {0};
   borel_node scan = borel_lua_checknode(L, borel_graph_scan(graph, region, all, total, &error), &error);
@@ -252,17 +318,20 @@ static int scan_traced(lua_State *L, const inputs *in) {
   return 2;
 }
 
-/* core.scan(step, start, sequences): step(carry, x, ...) -> carry [, output] for each element of the
- * sequences (an array, a list of arrays, or a number n for 1 .. n). Carries: one value or a list. Returns the
- * last carry and the outputs stacked along a new first axis. */
+/* core.scan(step, start, sequences [, {reverse = true}]): step(carry, x, ...) -> carry [, output] for each
+ * element of the sequences (an array, a list of arrays, or a number n for 1 .. n), from the last to the first
+ * when reverse. Carries: one value or a list. Returns the last carry, and the outputs stacked along a new
+ * first axis, each at the place of its element. */
 static int scan(lua_State *L) {
-  if (lua_gettop(L) != 3) borel_lua_fail(L, "scan takes a step function, a start and sequences");
+  int count = lua_gettop(L);
+  if (count < SEQUENCES || count > OPTIONS)
+    borel_lua_fail(L, "scan takes a step function, a start, sequences and options, got %d values", count);
+  lua_settop(L, OPTIONS);
   inputs in = read_inputs(L);
   return borel_lua_current_graph(L) ? scan_traced(L, &in) : scan_now(L, &in);
 }
 
 void borel_lua_open_scan(lua_State *L) {
-  lua_pushvalue(L, 1);
-  lua_pushcclosure(L, scan, 1);
+  lua_pushcfunction(L, scan);
   lua_setfield(L, 1, "scan");
 }

@@ -27,6 +27,8 @@ int borel_lua_error(lua_State *L, const borel_error *error) __attribute__((noret
 int borel_lua_fail(lua_State *L, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 /* The type of a value as people call it: "nil", "string", "array", "symbolic value". */
 const char *borel_lua_typename(lua_State *L, int index);
+/* Is there a table of options at `index`? Raises for another value and for a name that is not in `known`. */
+int borel_lua_options(lua_State *L, int index, const char *function, const char *const *known, size_t count);
 
 /* ---- arrays (array.c) ------------------------------------------------------------------------ */
 
@@ -95,7 +97,8 @@ const borel_node_info *borel_lua_nodeinfo(lua_State *L, int index);
 borel_graph *borel_lua_need_graph(lua_State *L);
 /* Raises what a graph call that returned BOREL_NO_NODE left in `error`. */
 borel_node borel_lua_checknode(lua_State *L, borel_node node, const borel_error *error);
-int borel_lua_is_mask(const borel_node_info *node);
+/* Is the node at `index` a mask: an integer in the graph, a bool in the language? */
+int borel_lua_is_mask(lua_State *L, int index);
 
 /* Pushes an empty array for C code to fill; until then it may not be used from Lua. */
 borel_array *borel_lua_newarray(lua_State *L);
@@ -110,6 +113,8 @@ borel_array *borel_lua_table_toarray(lua_State *L, int index, borel_dtype dtype)
 void borel_lua_pushelement(lua_State *L, const borel_array *, int64_t i);
 /* Shape of a number, array or node. */
 borel_shape borel_lua_shape(lua_State *L, int index);
+/* Replaces the array or node at `index` by the same elements in another shape. */
+void borel_lua_reshape(lua_State *L, int index, const borel_shape *to);
 /* Pushes x[key], for x an array or a node. */
 void borel_lua_index(lua_State *L, int x, int key);
 /* core.missing */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/suggest.h"
 #include "values.h"
 
 void borel_lua_position(lua_State *L) {
@@ -45,6 +46,23 @@ const char *borel_lua_typename(lua_State *L, int index) {
   if (luaL_testudata(L, index, "borel.node")) return "symbolic value";
   if (borel_lua_ismissing(L, index)) return "missing value";
   return luaL_typename(L, index);
+}
+
+int borel_lua_options(lua_State *L, int index, const char *function, const char *const *known, size_t count) {
+  if (lua_isnoneornil(L, index)) return 0;
+  if (lua_type(L, index) != LUA_TTABLE)
+    borel_lua_fail(L, "%s: options are a table, got a %s", function, borel_lua_typename(L, index));
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+    size_t i = 0;
+    while (name && i < count && strcmp(name, known[i]) != 0) i++;
+    if (name && i < count) continue;
+    if (!name) borel_lua_fail(L, "%s: options have names, as in {%s = ...}", function, known[0]);
+    const char *nearest = borel_nearest(name, known, count);
+    borel_lua_fail(L, "%s: unknown option '%s'%s%s%s", function, name, nearest ? "; did you mean '" : "",
+                   nearest ? nearest : "", nearest ? "'?" : "");
+  }
+  return 1;
 }
 
 /* core.position() -> "file:line" of the caller outside the standard library. */
