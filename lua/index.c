@@ -257,7 +257,9 @@ static int push_field(lua_State *L, const char *name) {
   else if (strcmp(name, "size") == 0)
     lua_pushinteger(L, borel_shape_size(&shape));
   else if (strcmp(name, "dtype") == 0) {
-    if (borel_lua_isnode(L, 1)) {
+    if (lua_type(L, 1) != LUA_TUSERDATA) {
+      lua_pushstring(L, lua_type(L, 1) == LUA_TBOOLEAN ? "bool" : lua_isinteger(L, 1) ? "i64" : "f64");
+    } else if (borel_lua_isnode(L, 1)) {
       borel_dtype dtype = borel_lua_nodeinfo(L, 1)->dtype;
       lua_pushstring(L, borel_lua_is_mask(L, 1) ? "bool" : borel_dtype_name(dtype));
     } else {
@@ -287,9 +289,20 @@ static int push_number_at(lua_State *L) {
   return 1;
 }
 
+/* `ipairs` ends at the first nil: C code that reads the element after the last gets one, Lua code an error.
+ */
+static int asks_beyond_the_end(lua_State *L) {
+  lua_Debug caller;
+  if (!lua_isinteger(L, 2) || lua_type(L, 1) != LUA_TUSERDATA) return 0;
+  borel_shape shape = borel_lua_shape(L, 1);
+  if (shape.rank == 0 || lua_tointeger(L, 2) != shape.extent[0] + 1) return 0;
+  return lua_getstack(L, 1, &caller) && lua_getinfo(L, "S", &caller) && *caller.what == 'C';
+}
+
 /* Upvalues: the methods, the metatable of arrays. */
 static int index_event(lua_State *L) {
   if (push_number_at(L)) return 1;
+  if (asks_beyond_the_end(L)) return 0;
   if (lua_type(L, 2) != LUA_TSTRING) {
     borel_lua_index(L, 1, 2);
     return 1;
@@ -297,7 +310,10 @@ static int index_event(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   if (push_field(L, lua_tostring(L, 2))) return 1;
-  borel_lua_fail(L, "%s has no '%s'", borel_lua_isnode(L, 1) ? "a value of the model" : "an array",
+  const char *what = borel_lua_isnode(L, 1)            ? "a value of the model"
+                     : lua_type(L, 1) == LUA_TUSERDATA ? "an array"
+                                                       : luaL_typename(L, 1);
+  borel_lua_fail(L, "%s%s has no '%s'", lua_type(L, 1) == LUA_TUSERDATA ? "" : "a ", what,
                  lua_tostring(L, 2));
 }
 
@@ -367,6 +383,17 @@ void borel_lua_open_index(lua_State *L) {
   lua_pushvalue(L, 2);
   luaL_setfuncs(L, methods, 0);
   lua_pop(L, 1);
+  /* In a plain run a scalar site is a Lua number and a mask a boolean: they have the methods too. */
+  lua_pushinteger(L, 0);
+  lua_pushboolean(L, 0);
+  for (int i = 0; i < 2; i++) {
+    lua_createtable(L, 0, 12);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, index_event, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1); /* the boolean, then the number */
+  }
   for (int i = 0; i < 2; i++) {
     luaL_getmetatable(L, types[i]);
     lua_pushvalue(L, 2);

@@ -447,14 +447,14 @@ static void add(lua_State *L, const char *name) {
   lua_setfield(L, 2, name);
 }
 
-static void add_metamethods(lua_State *L, const char *type) {
+/* To the metatable on top of the stack, which goes. */
+static void add_metamethods(lua_State *L) {
   static const struct {
     const char *event;
     borel_op op;
   } events[] = {{"__add", BOREL_OP_ADD},  {"__sub", BOREL_OP_SUB}, {"__mul", BOREL_OP_MUL},
                 {"__div", BOREL_OP_DIV},  {"__pow", BOREL_OP_POW}, {"__unm", BOREL_OP_NEG},
                 {"__band", BOREL_OP_AND}, {"__bor", BOREL_OP_OR},  {"__bnot", BOREL_OP_NOT}};
-  luaL_getmetatable(L, type);
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     lua_pushinteger(L, events[i].op);
     lua_pushboolean(L, 1);
@@ -490,6 +490,12 @@ void borel_lua_open_ops(lua_State *L) {
     lua_pushcfunction(L, f->func);
     add(L, f->name);
   }
-  add_metamethods(L, "borel.array");
-  add_metamethods(L, "borel.node");
+  luaL_getmetatable(L, "borel.array");
+  add_metamethods(L);
+  luaL_getmetatable(L, "borel.node");
+  add_metamethods(L);
+  lua_pushboolean(L, 1); /* masks of scalars in a plain run */
+  lua_getmetatable(L, -1);
+  lua_remove(L, -2);
+  add_metamethods(L);
 }

@@ -10,13 +10,19 @@ local concrete = {}
 
 -- ---- drawing and scoring --------------------------------------------------------------------------------
 
+local CYCLE = 8 -- turns in which all discrete sites take their k-th value
+concrete.TURNS = 2 * CYCLE
+
 local Scorer = {}
 Scorer.__index = Scorer
 
 --- A handler whose randomness is keyed by (seed, lane): every site has streams of its own.
 -- After the run: terms = { {label =, value = }, ... }, u, z = coordinates in order, values = {name = value}.
-function concrete.scorer(seed, lane)
-  return setmetatable({ lenient = true, seed = seed, lane = lane, terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
+-- With `turn` = 0, 1, ... discrete sites are not drawn: first all take their k-th value together, k = 0, 1, ...,
+-- `most` times, then each site another one.
+function concrete.scorer(seed, lane, turn)
+  return setmetatable({ lenient = true, turn = turn, discrete = 0, most = 0, seed = seed, lane = lane,
+    terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
 end
 
 function Scorer:choice(address) return core.philox(core.stream_key(self.seed, "prior", address), self.lane) end
@@ -40,6 +46,18 @@ local function all_finite(value)
   return true
 end
 
+-- The value of a discrete site: `drawn`, or the one whose turn it is.
+function Scorer:take_turn(dist, support, drawn)
+  local count = support.count
+  if not count then return drawn end
+  self.discrete, self.most = self.discrete + 1, math.max(self.most, count)
+  if not self.turn then return drawn end
+  local k = self.turn < CYCLE and self.turn or self.turn - CYCLE + self.discrete
+  local shape, value = dist:shape(), support.lowest + k % count
+  if #shape == 0 then return value end
+  return core.zeros(shape) + value
+end
+
 function Scorer:sample(address, dist)
   local label = self.sites:add(address)
   local choice, support = self:choice(address), dist:support()
@@ -49,6 +67,7 @@ function Scorer:sample(address, dist)
     x = nil
   end
   if support.discrete then
+    x = self:take_turn(dist, support, x)
     for _, k in ipairs(shapes.flat(x)) do self.z[#self.z + 1] = k end
     self:term(label, dist:inside(x))
   else

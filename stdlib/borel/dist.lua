@@ -14,6 +14,8 @@ local support = require "borel.support"
 local log, where = core.log, core.where
 local LOG_SQRT_2PI, LOG_PI = 0.91893853320467274178, 1.1447298858494001741
 
+local MOST_REPETITIONS = 1e7
+
 local Dist = { is_distribution = true }
 Dist.__index = Dist
 
@@ -45,7 +47,14 @@ function Dist:iid(...)
       core.error(("%s:iid: the number of repetitions is %s, must be a whole number of at least 1"):format(self.law.name, tostring(n)))
     end
   end
-  for i, n in ipairs(batch) do batch[i] = math.tointeger(n) end
+  local total = 1.0
+  for i, n in ipairs(batch) do
+    batch[i] = math.tointeger(n)
+    total = total * n
+  end
+  if total > MOST_REPETITIONS then
+    core.error(("%s:iid: %.4g repetitions are more than %.4g"):format(self.law.name, total, MOST_REPETITIONS))
+  end
   for _, n in ipairs(self.batch) do batch[#batch + 1] = n end
   return setmetatable({ law = self.law, args = self.args, batch = batch, modifier = self.modifier }, Dist)
 end
@@ -67,16 +76,24 @@ function Dist:inside(x)
   return lp
 end
 
+--- Which elements of x lie in the support: a mask, or true when every number does.
+function Dist:contains(x)
+  local s = self:support()
+  if s.discrete then
+    local mask = core.logical_and(core.eq(x, core.floor(x)), core.ge(x, s.lowest))
+    return s.count and core.logical_and(mask, core.le(x, s.lowest + s.count - 1)) or mask
+  end
+  return s.contains == nil or s.contains(x)
+end
+
 --- Log-density of each element of x: -inf outside the support.
 function Dist:logdensity(x)
-  local s, lp = self:support(), self:inside(x)
-  local mask
-  if s.discrete then
-    if s.count then mask = core.logical_and(core.ge(x, s.lowest), core.le(x, s.lowest + s.count - 1)) else mask = core.ge(x, s.lowest) end
-  elseif s.contains then
-    mask = s.contains(x)
+  if type(x) == "table" and getmetatable(x) == nil then x = core.array(x) end
+  if type(x) ~= "number" and type(x) ~= "boolean" and not core.is_array(x) and not core.is_symbolic(x) then
+    core.error(("%s:logdensity: needs a number, an array or a value of the model, got a %s"):format(self.law.name, type(x)))
   end
-  if mask == nil or shapes.all_true(mask) then return lp end
+  local lp, mask = self:inside(x), self:contains(x)
+  if shapes.all_true(mask) then return lp end
   return where(mask, lp, -math.huge)
 end
 
@@ -139,6 +156,20 @@ end
 
 --- Defines a law and returns its constructor. params: names, or {name =, check = "positive" | "probability"}.
 function dist.define(law)
+  if type(law) ~= "table" then core.error("dist.define: needs a table, got a " .. type(law)) end
+  local kinds = { name = "string", params = "table", logdensity = "function" }
+  for field, kind in pairs(kinds) do
+    if type(law[field]) ~= kind then
+      core.error(("dist.define: '%s' must be a %s, got a %s"):format(field, kind, type(law[field])))
+    end
+  end
+  if type(law.support) ~= "table" and type(law.support) ~= "function" then
+    core.error(("dist.define '%s': 'support' must be one of borel.support, or a function that returns one"):format(law.name))
+  end
+  if law.draw ~= nil and type(law.draw) ~= "function" then
+    core.error(("dist.define '%s': 'draw' must be a function, got a %s"):format(law.name, type(law.draw)))
+  end
+  if laws[law.name] then core.error(("dist.define: there is a distribution '%s' already"):format(law.name)) end
   local names = {}
   for i, param in ipairs(law.params) do
     if type(param) == "string" then law.params[i] = { name = param } end
@@ -326,6 +357,9 @@ end
 function Dist:ordered()
   local shape = self:shape()
   if #shape ~= 1 then core.error(("%s:ordered needs a vector, the shape is %s"):format(self.law.name, shapes.text(shape))) end
+  if self:support() ~= support.real then
+    core.error(("%s:ordered: only distributions over the whole real line can be ordered"):format(self.law.name))
+  end
   local result = modified(self, support.ordered)
   local log_orders = 0
   for k = 2, shape[1] do log_orders = log_orders + math.log(k) end
@@ -346,6 +380,9 @@ function Dist:positive()
 end
 function Dist:interval(low, high)
   need_flat(self, "interval")
+  if type(low) == "number" and type(high) == "number" and low >= high then
+    core.error(("flat:interval: low is %g, must be less than high, which is %g"):format(low, high))
+  end
   return modified(self, support.interval(low, high))
 end
 

@@ -29,13 +29,30 @@ local function need(verb)
   return current
 end
 
+--- Is a model being run by a handler now?
+function handler.active() return current ~= nil end
+
+local function check_text(verb, text)
+  if not utf8.len(text) or text:find "%c" then
+    core.error(verb .. ": the name of a site must be printable UTF-8 text, got " .. ("%q"):format(text):gsub("[\0-\31\127-\255]", "?"))
+  end
+  return text
+end
+
 --- "theta" or {"theta", 3} -> "theta" or "theta[3]"
 local function address_of(verb, name)
-  if type(name) == "string" and name ~= "" then return name end
-  if type(name) == "table" and getmetatable(name) == nil and type(name[1]) == "string" then
+  if type(name) == "string" and name ~= "" then return check_text(verb, name) end
+  if type(name) == "table" and getmetatable(name) == nil and type(name[1]) == "string" and #name >= 2 then
     local parts = {}
-    for i = 2, #name do parts[#parts + 1] = tostring(name[i]) end
-    return name[1] .. "[" .. table.concat(parts, ",") .. "]"
+    for i = 2, #name do
+      local index = name[i]
+      if type(index) ~= "string" and math.type(index) ~= "integer" then
+        core.error(("%s: index %d of the name {'%s', ...} must be a whole number or a text, got a %s"):format(verb, i - 1, name[1],
+          math.type(index) or type(index)))
+      end
+      parts[#parts + 1] = tostring(index)
+    end
+    return check_text(verb, name[1] .. "[" .. table.concat(parts, ",") .. "]")
   end
   core.error(verb .. ": the first argument is the name of the site, a text or {text, index}")
 end

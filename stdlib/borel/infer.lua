@@ -2,6 +2,7 @@
 --- borel.infer: from a model and data to a run directory and a fit.
 local core = require "borel.core"
 local fit = require "borel.fit"
+local handler = require "borel.handler"
 local model = require "borel.model"
 local options = require "borel.options"
 local progress = require "borel.progress"
@@ -64,7 +65,9 @@ local function prepare(what, opts)
   end
   model.need("borel.infer", what)
   local traced = what:trace(opts.data, opts.engine)
-  what:check_trace(traced, opts.data)
+  for _, warning in ipairs(what:check_trace(traced, opts.data)) do
+    if not session.quiet then io.stderr:write("borel: warning: ", warning, "\n") end
+  end
   return { source = traced.target, about = traced.target:describe(), sites = traced.names }
 end
 
@@ -128,6 +131,7 @@ end
 -- engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
 -- as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
+  if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end
   local merged = {}
   if type(given) == "table" then
     for name, value in pairs(given) do merged[name] = value end

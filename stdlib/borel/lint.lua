@@ -36,10 +36,22 @@ local arithmetic = {}
 for name in ("ADD SUB MUL MOD POW DIV IDIV BAND BOR BXOR SHL SHR"):gmatch "%u+" do arithmetic[name] = "registers" end
 for name in ("ADDI ADDK SUBK MULK MODK POWK DIVK IDIVK BANDK BORK BXORK SHRI SHLI UNM BNOT"):gmatch "%u+" do arithmetic[name] = "one" end
 
--- Goes through one function; `up` has what is known of its upvalues, reports go to `found[line]`.
-local function follow(fn, up, found)
-  local R = {}
-  local function report(at, what) found[at.line] = found[at.line] or what end
+local DEEPEST, MOST_WORK = 8, 5000 -- calls within calls; functions gone through
+
+-- Goes through one function; `up` has what is known of its upvalues, `args` of its parameters. Reports go to
+-- `found`. Returns what is known of its result.
+local function follow(fn, up, args, found, depth)
+  local R, returned = {}, nil
+  found.work = (found.work or 0) + 1
+  if found.work > MOST_WORK then return nil end
+  for i = 1, fn.params do R[i - 1] = args[i] end
+  local function report(at, what)
+    local where = ("%s:%d"):format(fn.source, at.line)
+    if not found[where] then
+      found[where] = what
+      found[#found + 1] = { where = where, line = at.line, what = what }
+    end
+  end
   local function constant(i) return fn.constants[i + 1] and fn.constants[i + 1].value end
 
   local function call(at)
@@ -49,6 +61,17 @@ local function follow(fn, up, found)
     if target then
       if target.method == "drawn" or target.known == handler.sample then
         result = DRAWN
+      elseif depth < DEEPEST and (target.code or target.known and lint.is_script(target.known)) then
+        local given, drawn = {}, false
+        for i = A + 1, last do
+          given[i - A] = R[i]
+          drawn = drawn or R[i] == DRAWN or R[i] and R[i].holds
+        end
+        if drawn or target.code then
+          local code, captured = target.code, target.up
+          if not code then code, captured = lint.read(target.known) end
+          result = code and follow(code, captured, given, found, depth + 1)
+        end
       elseif target.known and carries[target.known] then
         for i = A + 1, last do
           if R[i] == DRAWN or R[i] and R[i].holds then result = DRAWN end
@@ -110,11 +133,18 @@ local function follow(fn, up, found)
       for i, upvalue in ipairs(inner.upvalues) do
         captured[i] = upvalue.in_stack and R[upvalue.index] or not upvalue.in_stack and up[upvalue.index + 1] or nil
       end
-      follow(inner, captured, found)
-      R[at.A] = nil
+      inner.source = fn.source
+      follow(inner, captured, {}, found, depth + 1) -- what it does with what it captures
+      R[at.A] = { code = inner, up = captured }
     end,
     SETUPVAL = function() end, MMBIN = function() end, MMBINI = function() end, MMBINK = function() end,
-    JMP = function() end, RETURN = function() end, RETURN0 = function() end, RETURN1 = function() end,
+    JMP = function() end, RETURN0 = function() end,
+    RETURN = function(at)
+      if at.B ~= 1 and R[at.A] == DRAWN then returned = DRAWN end
+    end,
+    RETURN1 = function(at)
+      if R[at.A] == DRAWN then returned = DRAWN end
+    end,
     SETTABUP = function() end, CLOSE = function() end, TBC = function() end, EXTRAARG = function() end,
     LT = function() end, LE = function() end, LTI = function() end, LEI = function() end, GTI = function() end,
     GEI = function() end, VARARGPREP = function() end, -- an order on a drawn value is an error when traced
@@ -136,24 +166,38 @@ local function follow(fn, up, found)
       end
     end
   end
+  return returned
+end
+
+--- Is `fn` a Lua function of the user's, not of the standard library?
+function lint.is_script(fn)
+  if type(fn) ~= "function" then return false end
+  local info = debug.getinfo(fn, "S")
+  return info.what == "Lua" and info.source:sub(1, 7) ~= "=borel/"
+end
+
+--- The code of a function, and what is known of its upvalues.
+function lint.read(fn)
+  local code, up = bytecode.read(fn), {}
+  for i = 1, code and #code.upvalues or 0 do
+    local _, value = debug.getupvalue(fn, i)
+    up[i] = known(value)
+  end
+  if code then code.source = debug.getinfo(fn, "S").short_src end
+  return code, up
 end
 
 --- The findings for a model function, in order of lines: {line =, text = "model.lua:7: ..."}.
 function lint.check(fn)
-  local code = bytecode.read(fn)
+  local code, up = lint.read(fn)
   if not code then return {} end
-  local up, found, list = {}, {}, {}
-  for i = 1, #code.upvalues do
-    local _, value = debug.getupvalue(fn, i)
-    up[i] = known(value)
+  local found, list = {}, {}
+  follow(code, up, {}, found, 1)
+  for i, finding in ipairs(found) do
+    list[i] = { line = finding.line, text = ("%s: %s: while a model is traced this has one answer for all values; "
+      .. "use borel.where and x:eq(y)"):format(finding.where, finding.what) }
   end
-  follow(code, up, found)
-  local info = debug.getinfo(fn, "S")
-  for line, what in pairs(found) do
-    list[#list + 1] = { line = line, text = ("%s:%d: %s: while a model is traced this has one answer for all values; "
-      .. "use borel.where and x:eq(y)"):format(info.short_src, line, what) }
-  end
-  table.sort(list, function(a, b) return a.line < b.line end)
+  table.sort(list, function(x, y) return x.line < y.line end)
   return list
 end
 

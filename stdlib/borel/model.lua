@@ -46,42 +46,68 @@ local function agree(a, b, scale)
   return math.abs(a - b) <= CHECK_TOLERANCE * scale
 end
 
---- Runs the plain Lua function at a few points and compares every term with the graph's. What Lua hides from
--- tracing (`if x`, `z == 1` on a drawn value, a changed upvalue, math.random) shows here.
-function Model:check_trace(traced, data, seed)
-  local labels = traced.target:labels()
-  for point = 1, CHECK_POINTS do
-    local h = concrete.scorer(seed or 1, point)
-    handler.with(h, self.fn, data)
-    local hint = " (does the model branch on a drawn value, as in `if x > 0` or `x == 1`? use borel.where and x:eq(1))"
-    for i = 1, math.max(#labels, #h.terms) do
-      local have, want = labels[i], h.terms[i] and h.terms[i].label
-      if have ~= want then
-        error(("the traced model and the plain run differ: term %d is %s when traced, %s when run%s"):format(i,
-          have or "absent", want or "absent", hint), 0)
-      end
-    end
-    local graph_terms, scale = traced.target:terms(h.u, h.z), 1e-300
-    for _, term in ipairs(h.terms) do
-      if term.value - term.value == 0 then scale = scale + math.abs(term.value) end
-    end
-    for i, term in ipairs(h.terms) do
-      if not agree(graph_terms[i], term.value, scale) then
-        error(("%s: the traced model gives log-density %.12g, the plain run %.12g%s"):format(term.label, graph_terms[i],
-          term.value, hint), 0)
-      end
+local HINT = " (does the model branch on a drawn value, as in `if x > 0` or `x == 1`? use borel.where and x:eq(1))"
+
+-- Compares every term of one plain run with the graph's.
+local function compare(traced, labels, h)
+  for i = 1, math.max(#labels, #h.terms) do
+    local have, want = labels[i], h.terms[i] and h.terms[i].label
+    if have ~= want then
+      error(("the traced model and the plain run differ: term %d is %s when traced, %s when run%s"):format(i,
+        have or "absent", want or "absent", HINT), 0)
     end
   end
+  local graph_terms, scale = traced.target:terms(h.u, h.z), 1e-300
+  for _, term in ipairs(h.terms) do
+    if term.value - term.value == 0 then scale = scale + math.abs(term.value) end
+  end
+  for i, term in ipairs(h.terms) do
+    if not agree(graph_terms[i], term.value, scale) then
+      error(("%s: the traced model gives log-density %.12g, the plain run %.12g%s"):format(term.label, graph_terms[i],
+        term.value, HINT), 0)
+    end
+  end
+end
+
+--- Runs the plain Lua function at a few points drawn from the priors - and, where there are discrete sites, at
+-- points where each takes its values in turn - and compares every term with the graph's. What Lua hides from
+-- tracing (`if x`, `z == 1` on a drawn value, a changed upvalue, math.random) shows here. Returns warnings: the
+-- terms that were not a number somewhere.
+function Model:check_trace(traced, data, seed)
+  local labels, odd, order = traced.target:labels(), {}, {}
+  local points, discrete = CHECK_POINTS, false
+  local point = 1
+  while point <= points do
+    local h = concrete.scorer(seed or 1, point, point > CHECK_POINTS and point - CHECK_POINTS - 1 or nil)
+    handler.with(h, self.fn, data)
+    compare(traced, labels, h)
+    for _, term in ipairs(h.terms) do
+      if term.value ~= term.value then
+        if not odd[term.label] then order[#order + 1] = term.label end
+        odd[term.label] = (odd[term.label] or 0) + 1
+      end
+    end
+    if h.discrete > 0 and not discrete then
+      points, discrete = CHECK_POINTS + concrete.TURNS, true
+    end
+    point = point + 1
+  end
+  local warnings = {}
+  for i, label in ipairs(order) do
+    warnings[i] = ("%s is not a number at %d of %d points drawn from the priors: does a parameter leave its range, such as a "
+      .. "negative scale? Such points are taken as impossible"):format(label, odd[label], points)
+  end
+  return warnings
 end
 
 --- borel.check(model, data): traces and checks without running; returns a description.
 function model.check(m, data)
   model.need("borel.check", m)
   local traced = m:trace(data)
-  m:check_trace(traced, data)
+  local warnings = m:check_trace(traced, data)
   local about = traced.target:describe()
   return { sites = traced.names, D = about.D, K = about.K, engine = about.engine, engine_id = about.engine_id, rerolled = about.rerolled,
-    terms = traced.target:labels() }
+    terms = traced.target:labels(), warnings = warnings }
 end
 
 local function key_of(value)
@@ -98,7 +124,7 @@ end
 -- and the total mass.
 function model.enumerate(m, data, options)
   model.need("borel.enumerate", m)
-  local choice = core.enumerate(options and options.budget)
+  local choice = core.enumerate(options and options.budget or 1000000)
   local sums, lost = {}, {} -- compensated (Neumaier)
   while choice:next() do
     local h = concrete.weigher(choice)

@@ -59,6 +59,23 @@ function Sites:observed(address, dist, value)
     core.error(("%s: value %d of %d is NaN or missing (null); borel.missing handles unknown values of the data"):format(
       what, nan, shapes.size(have)))
   end
+  if not core.is_symbolic(value) then
+    local support = dist:support()
+    local inside = dist:contains(value)
+    if not shapes.all_true(inside) and not core.is_symbolic(inside) then
+      local at = 1
+      for i, ok in ipairs(shapes.flat(inside)) do
+        if ok == false or ok == 0 then
+          at = i
+          break
+        end
+      end
+      local whole = support.discrete and (" (whole numbers from %g%s)"):format(support.lowest,
+        support.count and (" to %g"):format(support.lowest + support.count - 1) or "") or ""
+      core.error(("%s: value %d of %d is %s, outside the support of %s%s"):format(what, at, shapes.size(have),
+        tostring(shapes.flat(value)[at]), dist.law.name, whole))
+    end
+  end
   return label, value
 end
 

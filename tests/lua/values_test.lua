@@ -57,7 +57,11 @@ fails("not a mask", function() return x[x:gt(1)] end)
 fails("got an f64 array", function() return x[array { 1.0 }] end)
 fails("got a nil", function() return x[nil] end)
 fails("index 9 is out of range: axis 2 has 3 elements", function() return m[{ 1, { 2, 9 } }] end)
-fails("index 4 is out of range", function() for _ in ipairs(x) do end end) -- Lua looks one further than the end
+local total = 0
+for i, element in ipairs(x) do total = total + i * element end -- Lua looks one further than the end
+assert(total == 14)
+assert((2.5):gt(1) == true and ((2):gt(1) & (1):gt(2)) == false and (0):exp() == 1) -- as sites of a plain run
+fails("index 4 is out of range", function() return x[4] end)
 assert(x[2.0] == 2 and #array(5).shape == 0 and array(5).rank == 0)
 
 -- An error names the line of the person, also when a C function was called by pcall.
