@@ -2,8 +2,10 @@
  * Runs for Lua: the run directory, the chains, reading a run back, its diagnostics. */
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "diagnose/diagnose.h"
@@ -97,6 +99,15 @@ static void on_interrupt(int signal_number) {
   signal(signal_number, SIG_DFL); /* a second one ends the program */
 }
 
+/* A plugin may not end the process; when one does while chains run, somebody should hear of it. */
+static volatile sig_atomic_t chains_run;
+static void on_exit_in_a_run(void) {
+  if (!chains_run) return;
+  fputs("borel: the process was ended from inside a run: does a plugin call exit? Draws so far are kept\n",
+        stderr);
+  _exit(1);
+}
+
 static const char *const state_names[] = {"waiting", "running", "done", "failed"};
 
 static void push_progress(lua_State *L, const borel_run_options *options, borel_chain_progress *chains) {
@@ -175,7 +186,11 @@ static int run_chains(lua_State *L) {
   interrupted = 0;
   struct sigaction stop = {.sa_handler = on_interrupt}, old;
   sigaction(SIGINT, &stop, &old);
+  static int registered;
+  if (!registered) registered = atexit(on_exit_in_a_run) == 0;
+  chains_run = 1;
   borel_status status = borel_run_chains(source, kernel, &options, directory, progress, watch, &w, &error);
+  chains_run = 0;
   sigaction(SIGINT, &old, NULL);
   if (w.failed) {
     free(progress);

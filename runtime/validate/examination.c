@@ -51,12 +51,14 @@ static _Noreturn void child(const borel_examination *examination, void (*part)(c
   static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU};
   for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) signal(deadly[i], SIG_DFL);
   part(examination);
+  examination->findings->finished = 1;
   _exit(0);
 }
 
 borel_status borel_examine_apart(const borel_examination *examination,
                                  void (*part)(const borel_examination *), borel_error *error) {
   borel_examination_doing(examination, "its start");
+  examination->findings->finished = 0;
   pid_t pid = fork();
   if (pid < 0)
     return borel_fail(error, BOREL_INTERNAL, "validate: cannot start a process: %s", strerror(errno));
@@ -72,7 +74,7 @@ borel_status borel_examine_apart(const borel_examination *examination,
   else if (WIFSIGNALED(status))
     borel_examination_row(examination, BOREL_FAILS, "comes back", "-", "it crashed during %s: %s", doing,
                           strsignal(WTERMSIG(status)));
-  else if (WEXITSTATUS(status) != 0)
+  else if (WEXITSTATUS(status) != 0 || !examination->findings->finished)
     borel_examination_row(examination, BOREL_FAILS, "comes back", "-", "it ended the process during %s",
                           doing);
   return BOREL_OK;

@@ -22,6 +22,7 @@ typedef struct {
   char refusals[BOREL_MAX_CONFIGURATIONS][200];  /* why a configuration has not been judged */
   int remembers;   /* steps depend on the state block, so that a point alone is no state of the chain */
   char doing[160]; /* for the report of a crash */
+  int finished;    /* the part of now came to its end, whatever the exit status says */
 } borel_findings;
 
 typedef struct {

@@ -215,9 +215,7 @@ end
 function commands.resume(args)
   local given, rest = parse(args, 2, with({ threads = "number" }, flags_of("accept-numerics", "quiet", "strict", "json")))
   local directory = absolute(one(rest, "the run directory"))
-  local rundir = core.rundir_open(directory, false)
-  local manifest = core.parse_json(rundir:read_manifest())
-  rundir:close()
+  local manifest = require("borel.fit").manifest(directory)
   if type(manifest.script) ~= "table" then
     error(directory .. ": this run was not started by a script, so it cannot be resumed from here", 0)
   end

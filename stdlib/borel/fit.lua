@@ -42,7 +42,11 @@ local function load_chains(self, manifest)
       local log = core.read_log(path)
       logs[#logs + 1] = log
       shortest = math.min(shortest, log.draws)
-      if log.tail then self.notes[#self.notes + 1] = log.tail end
+      if log.tail then
+        self.notes[#self.notes + 1] = log.tail
+        -- A run that was killed ends in the middle of a record, behind what its checkpoint knows.
+        self.damaged = self.damaged or not log.tail:find "cut"
+      end
     end
   end
   local wanted = manifest.options.draws
@@ -54,7 +58,10 @@ local function load_chains(self, manifest)
     logs, shortest = kept, math.huge
     for _, log in ipairs(kept) do shortest = math.min(shortest, log.draws) end
   end
-  if #logs < manifest.options.chains or shortest < wanted then
+  if self.damaged then
+    self.finished = false
+    self.notes[#self.notes + 1] = "the draws before the damage are shown; the run cannot be continued from it: start a new one"
+  elseif #logs < manifest.options.chains or shortest < wanted then
     self.notes[#self.notes + 1] = ("the run is not finished: %d of %d chains have draws, the shortest %d of %d; "
       .. "continue with: borel resume %s"):format(#logs, manifest.options.chains, #logs > 0 and shortest or 0, wanted, self.directory)
     self.finished = false
@@ -62,11 +69,42 @@ local function load_chains(self, manifest)
   return logs, #logs > 0 and shortest or 0
 end
 
---- Opens the run in `directory`; errors name the file.
-function fit.open(directory)
+local required = {
+  options = { chains = "number", draws = "number", warmup = "number", seed = "number", checkpoint = "number" },
+  kernel = { name = "string", parameters = "table" }, engine = { id = "string", data = "string" },
+  folder = "string", call = "number", previous = "table", sites = "table", overrides = "table",
+}
+
+-- Checks what others rely on: a manifest may have been edited or damaged.
+local function check_fields(path, value, want, name)
+  if type(want) == "table" then
+    if type(value) ~= "table" then error(("%s/manifest.json: damaged: '%s' is missing or no object"):format(path, name), 0) end
+    for field, kind in pairs(want) do check_fields(path, value[field], kind, name == "" and field or name .. "." .. field) end
+  elseif type(value) ~= want then
+    error(("%s/manifest.json: damaged: '%s' is missing or no %s"):format(path, name, want), 0)
+  end
+end
+
+--- The manifest of the run in `directory`, checked.
+function fit.manifest(directory)
   local rundir = core.rundir_open(directory, false)
   local manifest = core.parse_json(rundir:read_manifest())
   rundir:close()
+  check_fields(directory, manifest, required, "")
+  if manifest.script ~= nil then
+    check_fields(directory, manifest.script, { path = "string", hash = "string", arguments = "table" }, "script")
+  end
+  local chains, call = manifest.options.chains, manifest.call
+  if math.type(chains) ~= "integer" or chains < 1 or chains > 10000 or math.type(call) ~= "integer" or call < 1
+    or call > #manifest.previous + 1 then
+    error(directory .. "/manifest.json: damaged: 'options.chains' or 'call' is out of range", 0)
+  end
+  return manifest
+end
+
+--- Opens the run in `directory`; errors name the file.
+function fit.open(directory)
+  local manifest = fit.manifest(directory)
   local self = setmetatable({ directory = directory, manifest = manifest, finished = true }, Fit)
   local logs, draws = load_chains(self, manifest)
   self.draw_count, self.chain_count = draws, #logs

@@ -97,7 +97,7 @@ end
 local function reopen(manifest)
   local path = session.resume.directory
   local directory = core.rundir_open(path, true)
-  local old = core.parse_json(directory:read_manifest())
+  local old = fit.manifest(path)
   local function same(a, b) return core.to_json(a) == core.to_json(b) end
   if old.engine.data ~= manifest.engine.data then
     core.error(path .. ": the data or the model have changed since this run was started; start a new one")

@@ -198,6 +198,8 @@ Test(validate, notices_a_check_that_is_not_possible) {
 
 Test(validate, survives_a_crash) {
   expect_noticed("wrong-crash", "comes back", "-", "it crashed during steps on banana with defaults");
+  expect_noticed("wrong-leave", "comes back", "-",
+                 "it ended the process during steps on banana with defaults");
 }
 
 /* ---- finite programs ------------------------------------------------------------------------- */

@@ -141,11 +141,49 @@ borel.infer(borel.model(function()
   observe("y", dist.normal(x, 1), math.random())
 end))
 LUA
-wrong "branch hidden in a module" "(model|branch).lua:[0-9]+" <<'LUA'
+wrong "branch hidden in a function" "model.lua:1: .*== .*borel.where" <<'LUA'
 local function sign(v) return v == 1 and 1 or -1 end
 borel.infer(borel.model(function()
   local z = sample("z", dist.bernoulli(0.5))
   observe("y", dist.normal(sign(z), 1), 0.5)
+end))
+LUA
+wrong "branch hidden from the lint" "f \(model.lua:3\): the traced model gives log-density" <<'LUA'
+borel.infer(borel.model(function()
+  local z = sample("z", dist.bernoulli(0.02))
+  factor("f", rawequal(z, 1) and 5 or 0)
+end))
+LUA
+wrong "ordered on half a line" "model.lua:2: half_normal:ordered: only .* whole real line" <<'LUA'
+borel.infer(borel.model(function()
+  sample("s", dist.half_normal(1):iid(2):ordered())
+end))
+LUA
+wrong "observation outside the support" "model.lua:3: observed 'y': value 2 of 3 is 0.5, outside the support of bernoulli" <<'LUA'
+borel.infer(borel.model(function()
+  local p = sample("p", dist.beta(1, 1))
+  observe("y", dist.bernoulli(p):iid(3), { 0, 0.5, 1 })
+end))
+LUA
+wrong "inference inside a model" "model.lua:3: borel.infer called inside a model" <<'LUA'
+borel.infer(borel.model(function()
+  sample("x", dist.normal(0, 1))
+  borel.infer(borel.model(function() sample("y", dist.normal(0, 1)) end))
+end))
+LUA
+wrong "a name that cannot be printed" "model.lua:2: sample: the name of a site must be printable" <<'LUA'
+borel.infer(borel.model(function()
+  sample("a\nb", dist.normal(0, 1))
+end))
+LUA
+wrong "far too many" "model.lua:2: normal:iid: 1e\+12 repetitions are more than" <<'LUA'
+borel.infer(borel.model(function()
+  sample("x", dist.normal(0, 1):iid(1e12))
+end))
+LUA
+wrong "too much to enumerate" "1000000" <<'LUA'
+borel.enumerate(borel.model(function()
+  return borel.sum(sample("x", dist.bernoulli(0.5):iid(60)))
 end))
 LUA
 wrong "sample outside a model" "model.lua:1: sample called outside a model" <<<'sample("x", dist.normal(0, 1))'

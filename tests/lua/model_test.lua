@@ -101,6 +101,19 @@ end)
 local walk = borel.infer(simple, { data = data, kernel = borel.random_walk {}, draws = 20000, out = out() })
 expect(walk, "mu", post_mean, math.sqrt(post_var))
 
+-- A scalar site has the methods of a symbolic value in the plain run too.
+borel.check(borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  borel.factor("f", borel.where(x:gt(0) & x:lt(2), x:exp(), 0))
+end))
+
+-- A scale that may turn negative: said, and taken as impossible.
+local truncated = borel.check(borel.model(function()
+  local s = sample("s", dist.normal(0, 1))
+  observe("y", dist.normal(0, s), 1)
+end))
+assert(truncated.warnings[1]:find "y %(.*model_test.lua:%d+%) is not a number at %d of 3 points", truncated.warnings[1])
+
 -- ---- discrete unknowns: the kernel is chosen, the measure is exact ----------------------------------------------------
 
 local coins = borel.model(function()

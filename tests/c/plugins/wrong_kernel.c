@@ -3,6 +3,7 @@
 #include "skeleton.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 /* One coordinate of z gets a uniform value, or u a normal step, whatever the density there. */
 static void wander(const borel_context *context, borel_target *target, borel_point *point) {
@@ -39,6 +40,13 @@ static borel_status crash_step(const void *self, const borel_context *context, b
   (void)self, (void)context, (void)target, (void)point, (void)numbers, (void)error;
   raise(SIGSEGV);
   return BOREL_OK;
+}
+
+/* Ends the process as if all were well. */
+static borel_status leave_step(const void *self, const borel_context *context, borel_target *target,
+                               borel_point *point, double *numbers, borel_error *error) {
+  (void)self, (void)context, (void)target, (void)point, (void)numbers, (void)error;
+  exit(0);
 }
 
 /* Accepts every other proposal, by a counter of its own. */
@@ -131,6 +139,7 @@ static borel_status odds_step(const void *self, const borel_context *context, bo
 
 KERNEL(wander, "wrong-wander", BOREL_REVERSIBLE | BOREL_ERGODIC, BOREL_CHECK_MATRIX, NULL);
 KERNEL(crash, "wrong-crash", 0, BOREL_CHECK_MATRIX, NULL);
+KERNEL(leave, "wrong-leave", 0, BOREL_CHECK_MATRIX, NULL);
 KERNEL(hidden, "wrong-hidden", 0, 0, NULL);
 KERNEL(tuning, "wrong-tuning", 0, 0, NULL);
 KERNEL(scratch, "wrong-scratch", 0, 0, NULL);
@@ -139,9 +148,9 @@ KERNEL(silent, "wrong-silent", BOREL_ERGODIC, BOREL_CHECK_ORBIT, info);
 KERNEL(langevin, "wrong-langevin", BOREL_REVERSIBLE, 0, NULL);
 KERNEL(odds, "wrong-odds", 0, BOREL_CHECK_MATRIX, NULL);
 
-static const borel_component *const components[] = {&wander_kernel, &crash_kernel,    &hidden_kernel,
-                                                    &tuning_kernel, &scratch_kernel,  &swallow_kernel,
-                                                    &silent_kernel, &langevin_kernel, &odds_kernel};
+static const borel_component *const components[] = {
+    &wander_kernel,  &crash_kernel,  &hidden_kernel,   &tuning_kernel, &scratch_kernel,
+    &swallow_kernel, &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {.abi = BOREL_ABI,
                                                       .size = sizeof(borel_plugin),
