@@ -82,8 +82,8 @@ SPECIAL(
       return x > -1.0 ? y : x == -1.0 ? -__builtin_inf() : __builtin_nan("");
     })
 
-/* Both choose the argument of a call, never between its result and something else: gcc would move the call into
- * the branch, and the loop around it would not be vector code. */
+/* Both choose the argument of a call, never between its result and something else: gcc would move the call
+ * into the branch, and the loop around it would not be vector code. */
 SPECIAL(
     borel_log_add_exp, static inline double borel_log_add_exp(double a, double b) {
       double high = a > b ? a : b, low = a > b ? b : a;

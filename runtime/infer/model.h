@@ -12,7 +12,7 @@ typedef struct borel_model borel_model;
 typedef enum { BOREL_ENGINE_AUTO, BOREL_ENGINE_NATIVE, BOREL_ENGINE_INTERPRETER } borel_engine;
 
 /* Limits on generated statements: gcc is superlinear in straight-line code (docs/performance.md). */
-#define BOREL_STATEMENTS_O2 2000
+#define BOREL_STATEMENTS_O2 1000
 #define BOREL_STATEMENTS_NATIVE 5000
 
 /* An empty model over `graph`, which stays the caller's and must outlive it. */

@@ -68,7 +68,11 @@ local function prepare(what, opts)
   for _, warning in ipairs(what:check_trace(traced, opts.data)) do
     if not session.quiet then io.stderr:write("borel: warning: ", warning, "\n") end
   end
-  return { source = traced.target, about = traced.target:describe(), sites = traced.names }
+  local about = traced.target:describe()
+  if about.compiled and traced.seconds > 1 and not session.quiet then
+    io.stderr:write(("compiled the model in %.1f s; the next run finds it in the cache\n"):format(traced.seconds))
+  end
+  return { source = traced.target, about = about, sites = traced.names }
 end
 
 local function script_name()

@@ -36,8 +36,9 @@ function Model:trace(data, engine)
   end)
   core.trace_end(graph)
   if not ok then error(message, 0) end
+  local start = core.clock()
   h.target:build(engine or "auto")
-  return { target = h.target, names = h.names }
+  return { target = h.target, names = h.names, seconds = core.clock() - start }
 end
 
 local function agree(a, b, scale)
