@@ -110,8 +110,10 @@ int main(int argc, char **argv) {
   int code = 1;
   if (lua_pcall(L, 2, 1, 1) == LUA_OK)
     code = (int)lua_tointeger(L, -1);
+  else if (lua_type(L, -1) == LUA_TSTRING || luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL)
+    fprintf(stderr, "borel: %s\n", luaL_tolstring(L, lua_type(L, -1) == LUA_TSTRING ? -1 : -2, NULL));
   else
-    fprintf(stderr, "borel: %s\n", luaL_tolstring(L, -1, NULL));
+    fprintf(stderr, "borel: the script raised an error that is no text (a %s)\n", luaL_typename(L, -1));
   lua_close(L);
   return code;
 }

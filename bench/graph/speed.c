@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Speed of emitted code: value and gradient of three log-densities, next to C written by hand, in one run.
  *
- *   cc -O2 -D_GNU_SOURCE -Iruntime -Iruntime/include bench/graph_speed.c -o build/graph_speed \
- *      -Lbuild/release -lborel -Wl,-rpath,$PWD/build/release -lm
- *   build/graph_speed [text]      prints the emitted C of each model when `text` is given
+ *   ./dev bench graph [text]      prints the emitted C of each model when `text` is given
  *
  * Times are the least of many repetitions of a batch, so that other work on the machine counts little. */
 #include <math.h>
@@ -14,6 +12,14 @@
 
 #include "compile/driver.h"
 #include "compile/program.h"
+
+/* "FIGURE native_us_logistic_wells 25.2" */
+static void figure(const char *what, const char *name, double value) {
+  printf("FIGURE %s_", what);
+  for (const char *c = name; *c; c++)
+    if (*c != ',') putchar(*c == ' ' ? '_' : *c);
+  printf(" %.4f\n", value);
+}
 
 static double now(void) {
   struct timespec t;
@@ -168,6 +174,8 @@ static void model(const char *name, borel_node (*make)(borel_node *, size_t *),
   printf("%-24s native %8.3f us  by hand %8.3f us  interpreter %8.3f us  compile %.3f s  %s\n", name,
          native * 1e6, by_hand * 1e6, interpreted * 1e6, compile,
          fabs(value - check) < 1e-9 * fabs(value) ? "" : "VALUES DIFFER");
+  figure("native_us", name, native * 1e6);
+  if (hand) figure("native_over_hand", name, native / by_hand);
   borel_workspace_free(&w);
   borel_program_free(p[0]);
   borel_program_free(p[1]);
