@@ -181,10 +181,10 @@ borel.infer(borel.model(function()
   sample("x", dist.normal(0, 1):iid(1e12))
 end))
 LUA
-wrong "too much to enumerate" "1000000" <<'LUA'
+wrong "too much to enumerate" "1000 paths" <<'LUA'
 borel.enumerate(borel.model(function()
   return borel.sum(sample("x", dist.bernoulli(0.5):iid(60)))
-end))
+end), nil, { budget = 1000 })
 LUA
 wrong "sample outside a model" "model.lua:1: sample called outside a model" <<<'sample("x", dist.normal(0, 1))'
 wrong "no model" "model.lua:1: borel.infer needs a model" <<<'borel.infer(42)'
