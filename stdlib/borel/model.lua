@@ -121,8 +121,8 @@ local function key_of(value)
 end
 
 --- borel.enumerate(model, data, {budget =}): the exact measure of what the model returns, for models whose
--- sites have finitely many values (at most `budget` = 100000 paths): a table from outcome ("1 0" for a returned {1, 0}) to unnormalised mass,
--- and the total mass.
+-- sites have finitely many values (at most `budget` = 100000 paths): a table from outcome ("1 0" for a returned
+-- {1, 0}) to unnormalised mass, and the total mass.
 function model.enumerate(m, data, options)
   model.need("borel.enumerate", m)
   local choice = core.enumerate(options and options.budget or 100000)
