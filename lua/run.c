@@ -90,8 +90,7 @@ static int rundir_read_manifest(lua_State *L) {
   return 1;
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal_number) {
@@ -204,8 +203,7 @@ static int run_chains(lua_State *L) {
   return 3;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A matrix [rows, columns] that malloc gave, as an array. */
 static void push_matrix(lua_State *L, const double *values, size_t rows, size_t columns) {
@@ -249,8 +247,7 @@ static int read_log(lua_State *L) {
   return 1;
 }
 
-/* ---- diagnostics
- * ------------------------------------------------------------------------------------------------ */
+/* ---- diagnostics ----------------------------------------------------------------------------- */
 
 /* Copies column `column` (1-based) of the matrices at `index` (a list, one a chain, equal rows) into
  * [chains, draws]; raises on bad input. */

@@ -134,8 +134,7 @@ borel_status borel_registry_add(borel_registry *registry, const char *path, bore
   return borel_fail(error, BOREL_INTERNAL, "%s: no memory to register it", path);
 }
 
-/* ---- whole folders
- * ------------------------------------------------------------------------------------------ */
+/* ---- whole folders --------------------------------------------------------------------------- */
 
 static int is_object(const struct dirent *entry) {
   size_t length = strlen(entry->d_name);
@@ -183,8 +182,7 @@ size_t borel_registry_load_all(borel_registry *registry, borel_error *first) {
   return failed;
 }
 
-/* ---- finding
- * -------------------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 /* Adds <path>/<kind>/<name>.so (or <path>/<name>.so) if it exists. */
 static borel_status add_if_there(borel_registry *registry, const char *path, const char *kind,

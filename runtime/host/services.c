@@ -70,8 +70,7 @@ static const borel_dual_averaging dual_averaging = {
     .finish = averaging_finish,
 };
 
-/* ---- Welford
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Welford --------------------------------------------------------------------------------- */
 
 static void welford_reset(double *count, double *mean, double *squares, size_t D) {
   *count = 0;

@@ -50,8 +50,7 @@ static borel_status after(chain *c, borel_status status) {
   return status == BOREL_OK && c->rng.rng.status ? c->rng.rng.status : status;
 }
 
-/* ---- log
- * --------------------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------- */
 
 static json_t *shape_json(const borel_shape *shape) {
   json_t *list = json_array();
@@ -120,8 +119,7 @@ static borel_status append(chain *c, const borel_phase *phase) {
   return borel_log_append(c->log, &record, c->error);
 }
 
-/* ---- checkpoints
- * ----------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 typedef borel_status (*block_visit)(chain *c, const char *name, const borel_block_field *,
                                     const borel_shape *, void *reader);

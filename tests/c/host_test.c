@@ -96,8 +96,7 @@ static const borel_component *find(const char *file, const char *kind, const cha
   return component;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------------------------------------ */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 Test(loader, accepts_what_borel_ships) {
   borel_error error = {0};
@@ -202,8 +201,7 @@ Test(loader, refuses_what_every_user_may_write_to, .init = make_folder, .fini = 
   cr_expect(borel_plugin_load(path, &plugin, &error) == BOREL_OK, "%s", error.message);
 }
 
-/* ---- registry
- * ----------------------------------------------------------------------------------------------- */
+/* ---- registry -------------------------------------------------------------------------------- */
 
 static borel_registry *registry_of(const char *builtin, const char *search) {
   borel_error error = {0};
@@ -276,8 +274,7 @@ Test(registry, finds_in_search_folders_and_notices_shadowing, .init = make_folde
   borel_registry_destroy(registry);
 }
 
-/* ---- parameters
- * ----------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static const borel_component *probe(void) { return find(TEST_PLUGINS "/probe.so", "kernel", "probe"); }
 
@@ -348,8 +345,7 @@ Test(suggest, nearest_by_edit_distance) {
   cr_expect(!borel_nearest("x", names, 0));
 }
 
-/* ---- blocks
- * -------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 Test(blocks, follow_the_declared_fields) {
   borel_error error = {0};
@@ -387,8 +383,7 @@ Test(blocks, follow_the_declared_fields) {
   borel_kernel_destroy(kernel);
 }
 
-/* ---- points
- * -------------------------------------------------------------------------------------------------- */
+/* ---- points ---------------------------------------------------------------------------------- */
 
 /* A standard normal in one dimension that counts its evaluations: -inf below -10, NaN above 10. */
 typedef struct {
@@ -497,8 +492,7 @@ Test(density_target, evaluates_a_density_plugin) {
   expect_says(&error, "gaussian: 1 means, but 2 standard deviations");
 }
 
-/* ---- warm-up plan and shared estimators
- * ------------------------------------------------------------------------ */
+/* ---- warm-up plan and shared estimators ------------------------------------------------------ */
 
 /* The iterations that end a slow window, as text. */
 static const char *window_ends(uint64_t warmup, char text[128]) {

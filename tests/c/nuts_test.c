@@ -121,8 +121,7 @@ static void chain_step(chain *c, uint64_t iteration) {
   cr_assert(rng.rng.status == BOREL_OK, "%s", c->error.message);
 }
 
-/* ---- integrator
- * --------------------------------------------------------------------------------------------- */
+/* ---- integrator ------------------------------------------------------------------------------ */
 
 /* One step with max_depth = 1 whose momentum is n / sqrt(inverse_mass), forward in time, accepted. */
 static void forced_step(chain *c, const double *n) {
@@ -167,8 +166,7 @@ Test(nuts, leapfrog_returns_when_the_momentum_is_turned) {
   chain_end(&c);
 }
 
-/* ---- divergences
- * ---------------------------------------------------------------------------------------------- */
+/* ---- divergences ----------------------------------------------------------------------------- */
 
 /* A standard normal on [-1, 1]; what is outside is told by `outside`. */
 typedef struct {
@@ -241,8 +239,7 @@ Test(nuts, an_error_of_the_target_is_passed_on) {
   chain_end(&c);
 }
 
-/* ---- sampling
- * --------------------------------------------------------------------------------------------------- */
+/* ---- sampling -------------------------------------------------------------------------------- */
 
 /* Means and standard deviations of a Gaussian within 4 standard errors, which come from the draws themselves.
  */

@@ -144,6 +144,8 @@ static borel_status step(const void *instance, const borel_context *context, bor
   if (status == BOREL_OK && self->move == MOVE_Z)
     status = propose_z(context, target, point, new_z, &k, error);
   if (status != BOREL_OK) return status;
+  if (self->move == MOVE_U && !point->D)
+    return host->fail(error, BOREL_ARG, "random-walk: move = u, but nothing is continuous: use move = z");
   if (self->move == MOVE_U) propose_u(self, rng, step_size, point, context->scratch[SCRATCH_NOISE], new_u);
   const double *u = self->move == MOVE_U ? new_u : point->u;
   const int64_t *z = self->move == MOVE_Z ? new_z : point->z;
@@ -183,8 +185,7 @@ static borel_status step(const void *instance, const borel_context *context, bor
   return BOREL_OK;
 }
 
-/* ---- warm-up
- * ------------------------------------------------------------------------------------------------ */
+/* ---- warm-up --------------------------------------------------------------------------------- */
 
 static borel_status warm(const void *instance, const borel_context *context, borel_target *target,
                          borel_point *point, void *const *tuning, borel_error *error) {
@@ -209,8 +210,7 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   return BOREL_OK;
 }
 
-/* ---- the component
- * ------------------------------------------------------------------------------------------ */
+/* ---- the component --------------------------------------------------------------------------- */
 
 static borel_status create(const borel_host *host, const borel_value *values, void **instance,
                            borel_error *error) {
