@@ -96,7 +96,7 @@ function fit.manifest(directory)
   end
   local chains, call = manifest.options.chains, manifest.call
   if math.type(chains) ~= "integer" or chains < 1 or chains > 10000 or math.type(call) ~= "integer" or call < 1
-    or call > #manifest.previous + 1 then
+    or call ~= #manifest.previous + 1 then
     error(directory .. "/manifest.json: damaged: 'options.chains' or 'call' is out of range", 0)
   end
   return manifest

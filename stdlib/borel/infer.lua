@@ -124,9 +124,10 @@ local function reopen(manifest)
   return directory
 end
 
+-- The run directory of each earlier call of the script; "" for one that failed.
 local function previous_runs()
   local paths = {}
-  for i, done in ipairs(session.fits) do paths[i] = done.directory end
+  for i = 1, session.calls - 1 do paths[i] = session.runs[i] or "" end
   return paths
 end
 
@@ -150,9 +151,10 @@ function infer.infer(what, given)
   session.calls = session.calls + 1
 
   local resume = session.mode == "resume" and session.resume or nil
-  if resume and session.calls < resume.call then -- finished before the run that is resumed
+  if resume and session.calls < resume.call and resume.previous[session.calls] ~= "" then
+    -- finished before the run that is resumed
     local done = infer.open(resume.previous[session.calls])
-    session.fits[#session.fits + 1] = done
+    session.fits[#session.fits + 1], session.runs[session.calls] = done, done.directory
     return done
   end
   resume = resume and session.calls == resume.call and resume or nil
@@ -185,7 +187,7 @@ function infer.infer(what, given)
   end
   local result = fit.open(path)
   result.chains = chains
-  session.fits[#session.fits + 1] = result
+  session.fits[#session.fits + 1], session.runs[session.calls] = result, path
   if not session.quiet then io.stderr:write(result:verdict(), "\n") end
   return result
 end

@@ -12,4 +12,5 @@ return {
   resume = nil, -- { directory =, call =, previous = {paths} }
   calls = 0, -- of borel.infer so far
   fits = {}, -- what they returned
+  runs = {}, -- call -> run directory, of those that returned
 }

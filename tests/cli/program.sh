@@ -56,6 +56,19 @@ json plugins.json "#d.components >= 3 and d.failed == 0"
 expect validate 0 "holds" "$BOREL" validate random-walk
 expect "validate a file" 0 "holds" "$BOREL" validate "$BOREL_BUILD_DIR/plugins/kernel/random-walk.so"
 
+# Several runs of one script, one of which fails and is caught: each can be read and resumed.
+cat >several.lua <<'LUA'
+local m = borel.model(function() sample("x", dist.normal(0, 1)) end)
+borel.infer(m, { draws = 200 })
+print(pcall(borel.infer, m, { draws = 0 }))
+print(pcall(borel.infer, borel.model(function() end)))
+borel.infer(m, { draws = 300 })
+LUA
+expect "several runs" 0 "no sites" "$BOREL" run several.lua --quiet
+expect "summary of the last" 0 "4 chains of 300 draws" "$BOREL" summary runs/several-002
+expect "resume of the last" 0 "no sites" "$BOREL" resume runs/several-002 --quiet
+[[ ! -d runs/several-003 ]] || fail "resuming made a new run"
+
 # A script that returns a model is run.
 cat >returned.lua <<'LUA'
 return borel.model(function(data)
