@@ -66,7 +66,7 @@ Test(mutants, are_all_noticed) {
     cr_expect(fails, "%s passes the validation", path);
     noticed += (size_t)fails;
   }
-  printf("%zu of %zu mutants are noticed\n", noticed, found.gl_pathc);
+  printf("FIGURE mutants %zu\nFIGURE mutants_noticed %zu\n", found.gl_pathc, noticed);
   cr_expect(found.gl_pathc >= 20, "only %zu mutants were built", found.gl_pathc);
   globfree(&found);
 }
