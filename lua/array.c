@@ -449,6 +449,8 @@ void borel_lua_open_array(lua_State *L) {
   lua_pushvalue(L, 1);
   luaL_setfuncs(L, functions, 0);
   lua_pop(L, 1);
+  lua_pushinteger(L, BOREL_MAX_RANK);
+  lua_setfield(L, 1, "MAX_RANK");
   for (int value = 0; value <= 1; value++) {
     lua_pushinteger(L, value);
     lua_pushcclosure(L, filled, 1);

@@ -71,10 +71,10 @@ function Scorer:sample(address, dist)
     for _, k in ipairs(shapes.flat(x)) do self.z[#self.z + 1] = k end
     self:term(label, dist:inside(x))
   else
-    local u = x and support.unconstrain(x)
-    if not u or not all_finite(u) then u = flat_coordinates(choice, dist:shape()) end
+    local u = x and dist:unconstrain(x)
+    if not u or not all_finite(u) then u = flat_coordinates(choice, dist:free_shape()) end
     local log_jacobian
-    x, log_jacobian = support.constrain(u) -- what the graph will compute from u
+    x, log_jacobian = dist:constrain(u) -- what the graph will compute from u
     for _, k in ipairs(shapes.flat(u)) do self.u[#self.u + 1] = k end
     local lp = dist:inside(x)
     lp = type(lp) == "number" and lp or core.sum(lp)
@@ -108,7 +108,7 @@ function concrete.weigher(choice) return setmetatable({ choice = choice, log_wei
 
 function Weigher:sample(address, dist)
   self.sites:add(address)
-  if not dist.law.draw and not dist.draw then core.error("site '" .. address .. "': " .. dist.law.name .. " cannot be drawn from") end
+  if not dist.law.draw then core.error("site '" .. address .. "': " .. dist.law.name .. " cannot be drawn from") end
   return dist:draw(self.choice)
 end
 

@@ -12,7 +12,7 @@ for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
 for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "trace_begin",
   "trace_end", "enumerate", "philox", "stream_key", "summarise", "ebfmi", "position", "error", "components",
-  "chdir", "current_folder", "file_info", "hash", "terminal_width", "nearest", "compile_count" } do
+  "chdir", "current_folder", "file_info", "hash", "terminal_width", "nearest", "compile_count", "MAX_RANK" } do
   borel[name] = nil
 end
 

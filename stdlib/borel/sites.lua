@@ -72,8 +72,9 @@ function Sites:observed(address, dist, value)
       end
       local whole = support.discrete and (" (whole numbers from %g%s)"):format(support.lowest,
         support.count and (" to %g"):format(support.lowest + support.count - 1) or "") or ""
-      core.error(("%s: value %d of %d is %s, outside the support of %s%s"):format(what, at, shapes.size(have),
-        tostring(shapes.flat(value)[at]), dist.law.name, whole))
+      local values = #dist:event_shape() == 0 and shapes.flat(value)
+      core.error(("%s: value %d of %d is %soutside the support of %s%s"):format(what, at, shapes.size(dist:batch_shape()),
+        values and tostring(values[at]) .. ", " or "", dist.law.name, whole))
     end
   end
   return label, value

@@ -1,9 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --- Supports: where a value may lie, and the smooth map from unconstrained numbers onto it.
 -- A support has
+--   rank                              axes of one value that the map works on together; absent: elementwise
+--   free(shape) -> shape of u         of one value; absent: the same
 --   constrain(u) -> x, log_jacobian   log_jacobian is elementwise or a number; nil for the identity
 --   unconstrain(x) -> u
---   contains(x) -> mask               nil when every number is inside
+--   contains(x) -> mask               one for each value; nil when every number is inside
+--   batched                           these three cope with leading axes themselves
 --   discrete, lowest, count           for integers (then there is no map)
 local core = require "borel.core"
 
@@ -39,7 +42,7 @@ end
 --- Increasing vectors: x_1 = u_1, x_k = x_(k-1) + exp(u_k).
 support.ordered = {
   name = "ordered",
-  vector = true,
+  rank = 1,
   constrain = function(u)
     local n = #u
     if n == 1 then return u, nil end
@@ -53,9 +56,8 @@ support.ordered = {
   end,
   contains = function(x)
     local n = #x
-    local inside = true
-    for i = 2, n do inside = core.logical_and(inside, core.gt(x[i], x[i - 1])) end
-    return inside
+    if n == 1 then return true end
+    return core.eq(core.sum(core.where(core.gt(x:slice(2, n), x:slice(1, n - 1)), 0.0, 1.0)), 0)
   end,
 }
 

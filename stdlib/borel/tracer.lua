@@ -28,10 +28,10 @@ function Tracer:sample(address, dist)
     self.target:site(address, x, "z", support.lowest, support.count)
     self:term(label, dist:inside(x), false)
   else
-    local u = self.graph:input(shape, "f64")
+    local u = self.graph:input(dist:free_shape(), "f64")
     self.target:site(address, u, "u")
     local log_jacobian
-    x, log_jacobian = support.constrain(u)
+    x, log_jacobian = dist:constrain(u)
     local lp = core.sum(dist:inside(x))
     if log_jacobian then lp = lp + core.sum(log_jacobian) end
     self:term(label, lp, false)

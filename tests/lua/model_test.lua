@@ -133,10 +133,10 @@ expect(fit, "x[1]", 1, 0.5)
 expect(fit, "x[2]", -2, 3)
 
 dist.define {
-  name = "laplace", params = { "mu", { name = "b", check = "positive" } }, support = borel.support.real,
+  name = "two_sided", params = { "mu", { name = "b", check = "positive" } }, support = borel.support.real,
   logdensity = function(x, mu, b) return -borel.abs(x - mu) / b - borel.log(2 * b) end,
 }
-fit = borel.infer(borel.model(function() sample("x", dist.laplace(1, 2)) end), { draws = 4000, out = out() })
+fit = borel.infer(borel.model(function() sample("x", dist.two_sided(1, 2)) end), { draws = 4000, out = out() })
 expect(fit, "x", 1, 2 * math.sqrt(2))
 
 -- ---- fits -----------------------------------------------------------------------------------------------------------------
