@@ -10,17 +10,17 @@ trap 'rm -rf "$work"' EXIT
 runs() {
   local seed
   for ((seed = $4; seed <= $5; seed++)); do
-    "$BOREL" run bench/nuts/run.lua --quiet --seed "$seed" --out "$work/run" -- "examples/$1.lua" "$2" "$3"
+    "$BOREL" run bench/nuts/run.lua --quiet --seed "$seed" --out "$work/run" -- "examples/posteriordb/$1.lua" "$2" "$3"
     rm -rf "$work/run"
   done
 }
 
 for kernel in "variance 0.80" "fisher 0.80" "fisher 0.85" "fisher 0.88" "fisher 0.90"; do
   read -r metric target <<<"$kernel"
-  for example in eight_schools wells kidiq ark; do
+  for example in eight_schools-eight_schools_noncentered wells_data-wells_dae_inter_model kidiq-kidscore_interaction arK-arK; do
     runs $example "$metric" "$target" 1 6 |
       awk -v name="ess_per_1000_gradients_${metric}_${target}_$example" '{ sum += $3 } END { printf "FIGURE %s %.1f\n", name, sum / NR }'
   done
-  runs eight_schools "$metric" "$target" 101 160 |
+  runs eight_schools-eight_schools_noncentered "$metric" "$target" 101 160 |
     awk -v name="reliable_of_60_${metric}_$target" '{ n += $2 } END { printf "FIGURE %s %d\n", name, n }'
 done

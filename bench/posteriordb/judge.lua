@@ -35,12 +35,12 @@ for _, want in ipairs(read_csv(reference_path)) do
 end
 
 local pass, why
-if name == "eight_schools_centered" then
+if name == "eight_schools-eight_schools_centered" then
   pass, why = not fit.reliable, fit.reliable and "reported as reliable" or "reported unreliable"
 else
   pass = worst_mean < LIMIT and worst_sd < LIMIT and least_ess >= ESS and fit.reliable
   why = fit.reliable and "reliable" or "reported unreliable"
 end
-print(("%-4s %-24s seed %s  |z| mean %.2f  sd %.2f  (%s)  ESS %.0f  %d divergences  %s"):format(pass and "ok" or "FAIL", name, seed,
+print(("%-4s %-48s seed %s  |z| mean %.2f  sd %.2f  (%s)  ESS %.0f  %d divergences  %s"):format(pass and "ok" or "FAIL", name, seed,
   worst_mean, worst_sd, at, least_ess, fit.divergences, why))
 os.exit(pass and 0 or 1)

@@ -209,38 +209,57 @@ static borel_status restore(chain *c) {
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* Draws u ~ U(-2, 2) and z uniformly until the density, and the gradient where there is one, is finite. */
+/* A log-density beyond this is rounded to more than 0.02: differences of energies are then noise, and no kernel
+ * finds its way from there. */
+static const double coarse = 1e14;
+
+/* Moves to try number `attempt`: u ~ U(-2, 2), z uniform; REJECT when density or gradient is not finite. */
+static borel_status try_start(chain *c, uint64_t attempt, double *u, int64_t *z, borel_error *error) {
+  const borel_layout *layout = c->task->source->layout;
+  unsigned want = BOREL_LOGDENSITY | (layout->D && c->target.ops.gradient ? BOREL_GRADIENT : 0);
+  borel_rng *rng = open_rng(c, "init", attempt);
+  for (size_t i = 0; i < layout->D; i++) u[i] = 4 * rng->ops->uniform(rng) - 2;
+  for (size_t s = 0; s < layout->site_count; s++)
+    for (size_t i = 0; layout->sites[s].block == BOREL_SITE_Z && i < layout->sites[s].size; i++)
+      z[layout->sites[s].offset + i] =
+          layout->sites[s].lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)layout->sites[s].count);
+  borel_point_set(c->point, u, z);
+  borel_status status = borel_point_evaluate(&c->target.target, &c->point->view, want, error);
+  for (size_t i = 0; !status && (want & BOREL_GRADIENT) && i < layout->D; i++)
+    if (!isfinite(c->point->view.gradient[i])) status = BOREL_REJECT;
+  return status;
+}
+
+/* Tries starts until one has a density that is finite and not coarse; when all are coarse, the best is taken. */
 static borel_status find_start(chain *c) {
   const borel_source *source = c->task->source;
-  const borel_layout *layout = source->layout;
-  double *u = calloc(layout->D + 1, sizeof *u);
-  int64_t *z = calloc(layout->K + 1, sizeof *z);
-  unsigned want = BOREL_LOGDENSITY | (layout->D && c->target.ops.gradient ? BOREL_GRADIENT : 0);
-  borel_status status =
-      u && z ? BOREL_REJECT : borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  double *u = calloc(source->layout->D + 1, sizeof *u);
+  int64_t *z = calloc(source->layout->K + 1, sizeof *z);
+  borel_status status = u && z ? BOREL_OK : borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
   borel_error last = {0};
-  for (uint64_t attempt = 0; attempt < BOREL_INIT_TRIES && (status == BOREL_REJECT || status == BOREL_DOMAIN);
-       attempt++) {
-    borel_rng *rng = open_rng(c, "init", attempt);
-    for (size_t i = 0; i < layout->D; i++) u[i] = 4 * rng->ops->uniform(rng) - 2;
-    for (size_t s = 0; s < layout->site_count; s++)
-      for (size_t i = 0; layout->sites[s].block == BOREL_SITE_Z && i < layout->sites[s].size; i++)
-        z[layout->sites[s].offset + i] =
-            layout->sites[s].lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)layout->sites[s].count);
-    borel_point_set(c->point, u, z);
-    status = borel_point_evaluate(&c->target.target, &c->point->view, want, &last);
-    for (size_t i = 0; !status && (want & BOREL_GRADIENT) && i < layout->D; i++)
-      if (!isfinite(c->point->view.gradient[i])) status = BOREL_REJECT;
+  double highest = -INFINITY;
+  uint64_t attempt = 0, best = 0;
+  int found = 0;
+  for (; status == BOREL_OK && !found && attempt < BOREL_INIT_TRIES; attempt++) {
+    borel_status tried = try_start(c, attempt, u, z, &last);
+    if (tried == BOREL_OK) {
+      double logdensity = c->point->view.logdensity;
+      found = fabs(logdensity) < coarse;
+      if (logdensity > highest) highest = logdensity, best = attempt;
+    } else if (tried != BOREL_REJECT && tried != BOREL_DOMAIN) {
+      *c->error = last;
+      status = tried;
+    }
   }
-  if (status == BOREL_REJECT || status == BOREL_DOMAIN) {
+  if (status == BOREL_OK && !found && highest > -INFINITY) {
+    status = try_start(c, best, u, z, &last);
+  } else if (status == BOREL_OK && !found) {
     char terms[600] = "";
     if (source->explain) source->explain(source, u, z, terms, sizeof terms);
     status = borel_fail(
         c->error, BOREL_ARG,
         "no start found in %d tries: the log-density is not finite for u ~ U(-2, 2)%s%s (last try)",
         BOREL_INIT_TRIES, terms[0] ? "; " : "", terms);
-  } else if (status) {
-    *c->error = last;
   }
   free(u);
   free(z);

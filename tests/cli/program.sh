@@ -35,14 +35,14 @@ expect "second run" 0 "runs/eight_schools-002" "$BOREL" run "$examples/eight_sch
 expect "existing directory" 1 "runs/eight_schools-001" "$BOREL" run "$examples/eight_schools.lua" --out runs/eight_schools-001
 expect summary 0 "4 chains of 1000 draws" "$BOREL" summary runs/eight_schools-001
 expect "summary of nothing" 1 "no-such-run" "$BOREL" summary no-such-run
-expect unreliable 3 "unreliable" "$BOREL" run "$examples/eight_schools_centered.lua" --strict
+expect unreliable 3 "unreliable" "$BOREL" run "$examples/posteriordb/eight_schools-eight_schools_centered.lua" --strict
 "$BOREL" run "$examples/eight_schools.lua" --json --quiet >run.json 2>/dev/null
 json run.json "d.fits[1].reliable and #d.fits[1].parameters == 18 and #d.fits[1].problems == 0"
 "$BOREL" summary runs/eight_schools-001 --json >summary.json
 json summary.json "d.draws == 1000 and d.parameters[1].name == 'mu'"
 
 expect check 0 "ok: 10 continuous and 0 discrete unknowns" "$BOREL" check "$examples/eight_schools.lua"
-expect "check of a loop" 0 "195 terms re-rolled" "$BOREL" check "$examples/ark.lua"
+expect "check of a loop" 0 "195 terms re-rolled" "$BOREL" check "$examples/posteriordb/arK-arK.lua"
 "$BOREL" check "$examples/eight_schools.lua" --json >check.json
 json check.json "table.concat(d.checks[1].sites, ' ') == 'mu tau z'"
 expect "emitted C" 0 "void borel_gradient" "$BOREL" compile --emit-c "$examples/eight_schools.lua"

@@ -7,5 +7,5 @@ local kidiq = borel.model(function(data)
   observe("kid_score", dist.normal(beta[1] + beta[2] * hs + beta[3] * iq + beta[4] * hs * iq, sigma), data.kid_score)
 end)
 
-local fit = borel.infer(kidiq, { data = borel.read "kidiq.json" })
+local fit = borel.infer(kidiq, { data = borel.read "data/kidiq.json" })
 print(fit:summary())

@@ -5,5 +5,5 @@ local blr = borel.model(function(data)
   observe("y", dist.normal(borel.matmul(data.X, beta), sigma), data.y)
 end)
 
-local fit = borel.infer(blr, { data = borel.read "sblrc.json" })
+local fit = borel.infer(blr, { data = borel.read "data/sblrc.json" })
 print(fit:summary())

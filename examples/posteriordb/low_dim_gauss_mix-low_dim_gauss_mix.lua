@@ -9,5 +9,5 @@ local mixture = borel.model(function(data)
   factor("y", borel.log_sum_exp(first, second))
 end)
 
-local fit = borel.infer(mixture, { data = borel.read "gauss_mix.json" })
+local fit = borel.infer(mixture, { data = borel.read "data/low_dim_gauss_mix.json" })
 print(fit:summary())

@@ -13,5 +13,5 @@ local wells = borel.model(function(data)
   observe("switched", dist.bernoulli_logit(eta), data.switched)
 end)
 
-local fit = borel.infer(wells, { data = borel.read "wells.json" })
+local fit = borel.infer(wells, { data = borel.read "data/wells_data.json" })
 print(fit:summary())

@@ -12,5 +12,5 @@ local ark = borel.model(function(data)
   end
 end)
 
-local fit = borel.infer(ark, { data = borel.read "ark.json" })
+local fit = borel.infer(ark, { data = borel.read "data/arK.json" })
 print(fit:summary())
