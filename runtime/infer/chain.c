@@ -209,8 +209,8 @@ static borel_status restore(chain *c) {
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* A log-density beyond this is rounded to more than 0.02: differences of energies are then noise, and no kernel
- * finds its way from there. */
+/* A log-density beyond this is rounded to more than 0.02: differences of energies are then noise, and no
+ * kernel finds its way from there. */
 static const double coarse = 1e14;
 
 /* Moves to try number `attempt`: u ~ U(-2, 2), z uniform; REJECT when density or gradient is not finite. */
@@ -230,7 +230,8 @@ static borel_status try_start(chain *c, uint64_t attempt, double *u, int64_t *z,
   return status;
 }
 
-/* Tries starts until one has a density that is finite and not coarse; when all are coarse, the best is taken. */
+/* Tries starts until one has a density that is finite and not coarse; when all are coarse, the best is taken.
+ */
 static borel_status find_start(chain *c) {
   const borel_source *source = c->task->source;
   double *u = calloc(source->layout->D + 1, sizeof *u);
