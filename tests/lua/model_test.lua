@@ -139,14 +139,6 @@ dist.define {
 fit = borel.infer(borel.model(function() sample("x", dist.two_sided(1, 2)) end), { draws = 4000, out = out() })
 expect(fit, "x", 1, 2 * math.sqrt(2))
 
--- A density that is astronomically small at half of the starts of U(-2, 2): those are passed over. The bulk is N(0, 0.1).
-fit = borel.infer(borel.model(function()
-  local x = sample("x", dist.normal(0, 0.1))
-  factor(-borel.exp(40 * (x * x - 0.5)))
-end), { draws = 1000, chains = 8, out = out() })
-expect(fit, "x", 0, 0.1)
-assert(fit.divergences == 0 and fit.reliable)
-
 -- ---- fits -----------------------------------------------------------------------------------------------------------------
 
 fit = borel.open(fits.native.directory)
