@@ -6,10 +6,11 @@
 
 /* ---- selections ------------------------------------------------------------------------------ */
 
-/* Of each axis a run of elements; axes that were indexed by a number go. */
+/* Of each axis a run of elements, or the ones listed; axes that were indexed by a number go. */
 typedef struct {
   borel_shape from, to;
   int64_t first[BOREL_MAX_RANK], count[BOREL_MAX_RANK]; /* 0-based */
+  const int64_t *listed[BOREL_MAX_RANK]; /* 1-based, in the array that the user gave; or NULL */
 } selection;
 
 /* Checks a 1-based index against an axis and returns it 0-based. */
@@ -21,6 +22,11 @@ static int64_t check_index(lua_State *L, int index, int axis, int64_t extent) {
     borel_lua_fail(L, "index %lld is out of range: axis %d has %lld element%s", (long long)i, axis + 1,
                    (long long)extent, extent == 1 ? "" : "s");
   return i - 1;
+}
+
+static _Noreturn void no_mask_index(lua_State *L) {
+  borel_lua_fail(L,
+                 "indices must be whole numbers, not a mask: choose elements with borel.where(mask, a, b)");
 }
 
 static selection whole_of(const borel_shape *shape) {
@@ -41,6 +47,26 @@ static void take_run(lua_State *L, selection *s, int axis, int64_t first, int64_
   s->count[axis] = last - first + 1;
 }
 
+static void check_list(lua_State *L, const borel_array *idx, int axis, int64_t extent) {
+  if (idx->dtype == BOREL_BOOL) no_mask_index(L);
+  if (idx->dtype != BOREL_I64)
+    borel_lua_fail(L, "indices must be whole numbers (i64), got an %s array", borel_dtype_name(idx->dtype));
+  for (int64_t i = 0, n = borel_shape_size(&idx->shape); i < n; i++) {
+    int64_t at = ((const int64_t *)idx->data)[i];
+    if (at < 1 || at > extent)
+      borel_lua_fail(L, "index %lld (at place %lld) is out of range: axis %d has %lld elements",
+                     (long long)at, (long long)i + 1, axis + 1, (long long)extent);
+  }
+}
+
+static void take_list(lua_State *L, selection *s, int axis, const borel_array *idx) {
+  if (idx->shape.rank != 1)
+    borel_lua_fail(L, "the indices of one axis must be a vector, these have %d axes", idx->shape.rank);
+  check_list(L, idx, axis, s->from.extent[axis]);
+  s->listed[axis] = idx->data;
+  s->count[axis] = idx->shape.extent[0];
+}
+
 /* Flat 0-based indices of the selected elements, in order: calls visit for each. */
 #define EACH_SELECTED(s, flat)                                                                               \
   for (walk w_ = walk_start(s); w_.more; walk_next(&w_))                                                     \
@@ -52,6 +78,11 @@ typedef struct {
   int more;
 } walk;
 
+/* The place on an axis of its at-th selected element. */
+static int64_t place(const selection *s, int axis, int64_t at) {
+  return s->listed[axis] ? s->listed[axis][at] - 1 : s->first[axis] + at;
+}
+
 static int64_t taken(const selection *s, int axis) { return s->count[axis] < 0 ? 1 : s->count[axis]; }
 
 static walk walk_start(const selection *s) {
@@ -60,17 +91,17 @@ static walk walk_start(const selection *s) {
   for (int i = s->from.rank - 1; i >= 0; i--) {
     w.stride[i] = run;
     run *= s->from.extent[i];
-    w.flat += s->first[i] * w.stride[i];
+    w.flat += place(s, i, 0) * w.stride[i];
   }
   return w;
 }
 
 static void walk_next(walk *w) {
   for (int i = w->s->from.rank - 1; i >= 0; i--) {
-    w->flat += w->stride[i];
-    if (++w->at[i] < taken(w->s, i)) return;
-    w->flat -= w->at[i] * w->stride[i];
-    w->at[i] = 0;
+    int64_t before = place(w->s, i, w->at[i]), last = ++w->at[i] == taken(w->s, i);
+    if (last) w->at[i] = 0;
+    w->flat += (place(w->s, i, w->at[i]) - before) * w->stride[i];
+    if (!last) return;
   }
   w->more = 0;
 }
@@ -138,7 +169,7 @@ static void push_selection(lua_State *L, int x, selection *s) {
   push_gather(L, graph, x, constant_indices(L, graph, indices));
 }
 
-/* x[{i, ":", {a, b}}] */
+/* x[{i, ":", {a, b}, indices}] */
 static void select_axes(lua_State *L, int x, int key) {
   borel_shape shape = borel_lua_shape(L, x);
   selection s = whole_of(&shape);
@@ -156,6 +187,9 @@ static void select_axes(lua_State *L, int x, int key) {
       take_run(L, &s, axis, check_index(L, -2, axis, shape.extent[axis]),
                check_index(L, -1, axis, shape.extent[axis]));
       lua_pop(L, 3);
+    } else if (borel_lua_testarray(L, -1)) {
+      take_list(L, &s, axis, borel_lua_checkarray(L, -1));
+      lua_pop(L, 1); /* `key` holds it */
     } else {
       take_one(&s, axis, check_index(L, -1, axis, shape.extent[axis]));
       lua_pop(L, 1);
@@ -166,30 +200,20 @@ static void select_axes(lua_State *L, int x, int key) {
 
 /* ---- gathers --------------------------------------------------------------------------------- */
 
-static _Noreturn void no_mask_index(lua_State *L) {
-  borel_lua_fail(L,
-                 "indices must be whole numbers, not a mask: choose elements with borel.where(mask, a, b)");
-}
-
 /* x[idx] for an array idx of whole numbers: rows of x, in the shape of idx. */
 static void gather_rows(lua_State *L, int x, const borel_array *idx) {
   borel_shape shape = borel_lua_shape(L, x), to = idx->shape;
-  if (idx->dtype == BOREL_BOOL) no_mask_index(L);
-  if (idx->dtype != BOREL_I64)
-    borel_lua_fail(L, "indices must be whole numbers (i64), got an %s array", borel_dtype_name(idx->dtype));
   if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
+  check_list(L, idx, 0, shape.extent[0]);
   if (to.rank + shape.rank - 1 > BOREL_MAX_RANK)
     borel_lua_fail(L, "the result would have more than %d axes", BOREL_MAX_RANK);
-  int64_t row = 1, count = borel_shape_size(&idx->shape), rows = shape.extent[0];
+  int64_t row = 1, count = borel_shape_size(&idx->shape);
   for (int i = 1; i < shape.rank; i++) row *= to.extent[to.rank++] = shape.extent[i];
   borel_array *flat = new_indices(L, &to);
   int64_t *out = flat->data;
   for (int64_t i = 0; i < count; i++) {
-    int64_t at = ((const int64_t *)idx->data)[i];
-    if (at < 1 || at > rows)
-      borel_lua_fail(L, "index %lld (at place %lld) is out of range: axis 1 has %lld elements", (long long)at,
-                     (long long)i + 1, (long long)rows);
-    for (int64_t k = 0; k < row; k++) *out++ = (at - 1) * row + k;
+    int64_t at = ((const int64_t *)idx->data)[i] - 1;
+    for (int64_t k = 0; k < row; k++) *out++ = at * row + k;
   }
   if (borel_lua_isnode(L, x)) {
     borel_graph *graph = borel_lua_need_graph(L);
@@ -205,20 +229,33 @@ static void gather_rows(lua_State *L, int x, const borel_array *idx) {
   borel_lua_account(L);
 }
 
-/* x[z] for a symbolic whole number z: known only when the model runs. */
+/* x[z] for symbolic whole numbers z, known only when the model runs: rows of x, in the shape of z. */
 static void gather_symbolic(lua_State *L, int x, int key) {
   borel_error error = {0};
   borel_graph *graph = borel_lua_need_graph(L);
-  borel_shape shape = borel_lua_shape(L, x);
-  if (shape.rank != 1)
-    borel_lua_fail(L, "a symbolic index needs an array of one axis, this one has %d", shape.rank);
+  borel_shape shape = borel_lua_shape(L, x), row = {shape.rank - 1, {0}};
+  if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
   if (borel_lua_is_mask(L, key)) no_mask_index(L);
-  borel_node indices = borel_lua_tonode(L, key, graph);
-  if (borel_graph_at(graph, indices)->dtype == BOREL_F64)
+  borel_node z = borel_lua_tonode(L, key, graph);
+  if (borel_graph_at(graph, z)->dtype == BOREL_F64)
     borel_lua_fail(L, "an index must be a whole number, this value is real");
-  borel_node args[2] = {indices, borel_graph_integer(graph, 1)};
-  push_gather(L, graph, x,
-              borel_lua_checknode(L, borel_graph_op(graph, BOREL_OP_ISUB, args, 2, 0, NULL, &error), &error));
+  borel_shape column = borel_graph_at(graph, z)->shape;
+  if (column.rank + row.rank > BOREL_MAX_RANK)
+    borel_lua_fail(L, "the result would have more than %d axes", BOREL_MAX_RANK);
+  z = borel_graph_op(graph, BOREL_OP_ISUB, (borel_node[]){z, borel_graph_integer(graph, 1)}, 2, 0, NULL,
+                     &error);
+  if (row.rank > 0) { /* the flat places of row z: z * size + 0 .. size - 1 */
+    for (int i = 0; i < row.rank; i++) row.extent[i] = shape.extent[i + 1], column.extent[column.rank++] = 1;
+    int64_t size = borel_shape_size(&row);
+    borel_array *within = new_indices(L, &row);
+    for (int64_t i = 0; i < size; i++) ((int64_t *)within->data)[i] = i;
+    z = borel_graph_op(graph, BOREL_OP_RESHAPE, &z, 1, 0, &column, &error);
+    z = borel_graph_op(graph, BOREL_OP_IMUL, (borel_node[]){z, borel_graph_integer(graph, size)}, 2, 0, NULL,
+                       &error);
+    z = borel_graph_op(graph, BOREL_OP_IADD, (borel_node[]){z, constant_indices(L, graph, within)}, 2, 0,
+                       NULL, &error);
+  }
+  push_gather(L, graph, x, borel_lua_checknode(L, z, &error));
 }
 
 /* ---- x[key] ---------------------------------------------------------------------------------- */
