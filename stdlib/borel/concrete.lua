@@ -55,7 +55,9 @@ function Scorer:take_turn(dist, support, drawn)
   local k = self.turn < CYCLE and self.turn or self.turn - CYCLE + self.discrete
   local shape, value = dist:shape(), support.lowest + k % count
   if #shape == 0 then return value end
-  return core.zeros(shape) + value
+  local values = {}
+  for i = 1, shapes.size(shape) do values[i] = value end
+  return core.array(values, "i64"):reshape(shape)
 end
 
 function Scorer:sample(address, dist)

@@ -420,21 +420,21 @@ end
 -- ---- lists of indices along an axis, symbolic rows ------------------------------------------------------------------
 
 do
-  local x = borel.range(1, 12):reshape { 3, 4 }
+  local wide = borel.range(1, 12):reshape { 3, 4 }
   local function flat(a) return table.concat(a:reshape { a.size }:totable(), " ") end
-  assert(flat(x[{ ":", borel.array { 4, 1 } }]) == "4 1 8 5 12 9")
-  assert(flat(x[{ borel.array { 3, 1 }, borel.array { 4, 2 } }]) == "12 10 4 2")
-  assert(flat(x[{ borel.array { 3, 3, 1 }, { 2, 3 } }]) == "10 11 10 11 2 3")
-  local ok, message = pcall(function() return x[{ ":", borel.array { 5 } }] end)
+  assert(flat(wide[{ ":", borel.array { 4, 1 } }]) == "4 1 8 5 12 9")
+  assert(flat(wide[{ borel.array { 3, 1 }, borel.array { 4, 2 } }]) == "12 10 4 2")
+  assert(flat(wide[{ borel.array { 3, 3, 1 }, { 2, 3 } }]) == "10 11 10 11 2 3")
+  local ok, message = pcall(function() return wide[{ ":", borel.array { 5 } }] end)
   assert(not ok and message:find "index 5 %(at place 1%) is out of range: axis 2 has 4 elements", message)
 
   -- Rows chosen by an unknown: the trace check compares each of its values with the plain run.
   local rows = borel.array { { 0.2, 0.8 }, { 0.5, 0.5 }, { 0.9, 0.1 } }
-  local m = borel.model(function()
+  local chosen = borel.model(function()
     local z = borel.sample("z", borel.dist.categorical { 0.2, 0.3, 0.5 })
     local w = borel.sample("w", borel.dist.categorical { 0.5, 0.25, 0.25 }:iid(2))
     borel.observe("y", borel.dist.categorical(rows[z]), 2)
-    borel.factor(borel.sum(rows[w]:log()))
+    borel.factor(borel.sum(borel.log(rows[w])))
   end)
-  assert(borel.check(m).K == 3)
+  assert(borel.check(chosen).K == 3)
 end
