@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "graph/internal.h"
+#include "graph/special_functions.h"
 
 /* ---- spelling -------------------------------------------------------------------------------- */
 
@@ -265,6 +266,26 @@ static void emit_specials(const uint8_t *used, borel_text *out) {
     if (wanted[s]) borel_text_printf(out, "%s\n", specials[s].text);
 }
 
+/* Prototypes of libborel's functions that the operations use. */
+static void emit_prototypes(const uint8_t *used, borel_text *out) {
+  static const struct {
+    const char *name, *arguments;
+  } functions[] = {
+#define FUNCTION(name, ...) {#name, #__VA_ARGS__},
+      BOREL_SPECIAL_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+  };
+  for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
+    for (int op = 0; op < BOREL_OP_COUNT; op++) {
+      const char *text = borel_op_get((borel_op)op)->expression;
+      const char *at = used[op] && text ? strstr(text, functions[f].name) : NULL;
+      if (!at || at[strlen(functions[f].name)] != '(') continue;
+      borel_text_printf(out, "double %s(%s) __attribute__((const));\n", functions[f].name,
+                        functions[f].arguments);
+      break;
+    }
+}
+
 /* How functions take part in vector loops: those of libm through libmvec, ours through a clone that the
  * compiler makes of them, which costs less of its time than the same text in every loop. */
 static const char attributes[] =
@@ -303,6 +324,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
                          "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
   emit_specials(used, out);
+  emit_prototypes(used, out);
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (!used[op] || info->kind != BOREL_CLASS_ELEMENTWISE) continue;

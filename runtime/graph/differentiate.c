@@ -9,6 +9,7 @@
 /* ---- elementwise rules, from ops.def --------------------------------------------------------- */
 
 #define NONE BOREL_NO_NODE
+#define REFUSED BOREL_REFUSED
 #define K(x) borel_graph_scalar(G, x)
 #define M(p, q) borel_graph_adjoint_product(G, p, q)
 #define U(OP, p) borel_graph_op(G, BOREL_OP_##OP, (borel_node[]){p}, 1, 0, NULL, NULL)
@@ -233,15 +234,16 @@ borel_status borel_graph_gradient(borel_graph *G, borel_node y, const borel_node
       status = scan_adjoints(G, i, parts[i], got, error);
     } else if (node.op != BOREL_OP_INPUT && node.arg_count) {
       borel_vjp v = {G, i, adjoint[i], args, node.arg_count, got, error};
-      if (node.op == BOREL_OP_TRIGAMMA)
-        status = borel_fail(error, BOREL_ARG,
-                            "trigamma has no derivative here: third derivatives of lgamma are not offered");
-      else
-        rules[node.op](&v);
+      rules[node.op](&v);
     }
     int elementwise = borel_op_get(node.op)->kind == BOREL_CLASS_ELEMENTWISE || node.op == BOREL_OP_BROADCAST;
     for (uint32_t k = 0; k < node.arg_count && !status; k++) {
       if (got[k] == BOREL_NO_NODE || !active[args[k]]) continue;
+      if (got[k] == BOREL_REFUSED) {
+        status = borel_fail(error, BOREL_ARG, "%s: its derivative with respect to argument %u is not offered",
+                            borel_op_get(node.op)->name, k + 1);
+        break;
+      }
       borel_shape to = borel_graph_at(G, args[k])->shape;
       borel_node x = elementwise ? fit(G, got[k], node.shape, to, error) : got[k];
       add_to(G, &adjoint[args[k]], x);

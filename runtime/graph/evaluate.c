@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "graph/internal.h"
+#include "graph/special_functions.h"
 
 /* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
 #pragma GCC optimize("no-trapping-math")

@@ -12,7 +12,9 @@ typedef borel_status (*borel_shape_rule)(borel_node_info *info, const borel_node
 typedef void (*borel_eval_rule)(const borel_node_info *, const borel_operand *args, size_t count, void *out);
 
 /* What a derivative rule sees: the node y, its arguments, the adjoint g (of y's shape or a scalar that
- * stands for it); it fills adjoint[i], or leaves BOREL_NO_NODE. */
+ * stands for it); it fills adjoint[i], leaves BOREL_NO_NODE for a derivative that is 0, or puts BOREL_REFUSED
+ * for one that is not offered. */
+#define BOREL_REFUSED (BOREL_NO_NODE - 1)
 typedef struct {
   borel_graph *graph;
   borel_node y, g;

@@ -96,6 +96,16 @@ SPECIAL(
     })
 
 SPECIAL(
+    borel_log1m_exp, static inline double borel_log1m_exp(double x) {
+      return x > -0.6931471805599453 ? borel_ln(-expm1(x)) : borel_ln1p(-borel_exp(x));
+    })
+
+SPECIAL(
+    borel_log_diff_exp, static inline double borel_log_diff_exp(double a, double b) {
+      return b == -__builtin_inf() ? a : a + borel_log1m_exp(b - a);
+    })
+
+SPECIAL(
     borel_lgamma, static inline double borel_lgamma(double x) {
       if (x != x) return x;
       if (x <= 0.0 && x == floor(x)) return __builtin_inf();
