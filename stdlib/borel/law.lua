@@ -12,7 +12,7 @@
 --     draw = function(choice, mu, b) ... end,
 --   }
 --
--- params       names, or { name =, check = "positive" | "probability", rank = 0 }
+-- params       names, or { name =, check = one of `checks` below, rank = 0 }
 -- event        function(parameters...) -> shape of one value; absent: a number
 -- support      one of borel.support, or a function(parameters...) that returns one
 -- logdensity   elementwise, normalised; of an event: one number
@@ -20,6 +20,7 @@
 --              (laws with an event or with parameters of rank > 0)
 -- check        function(parameters...): raises an error when they do not fit together
 -- draw         function(choice, parameters...) -> one value; absent: the law cannot be drawn from
+-- logcdf, logccdf   log P(X <= x) and log P(X > x) for numbers x of the support, elementwise; one of them is enough
 local core = require "borel.core"
 local handler = require "borel.handler"
 local shapes = require "borel.shape"
@@ -304,11 +305,34 @@ end
 -- ---- definitions -----------------------------------------------------------------------------------------------
 
 -- Checks of a parameter that is known now; symbolic ones show up as a term that is not finite.
+local function both(a, b) return core.logical_and(a, b) end
 local checks = {
-  positive = { test = function(x) return core.gt(x, 0) end, text = "positive" },
-  nonnegative = { test = function(x) return core.ge(x, 0) end, text = "at least 0" },
-  probability = { test = function(x) return core.logical_and(core.ge(x, 0), core.le(x, 1)) end, text = "between 0 and 1" },
+  finite = { test = function(x) return both(core.gt(x, -math.huge), core.lt(x, math.huge)) end, text = "finite" },
+  positive = { test = function(x) return both(core.gt(x, 0), core.lt(x, math.huge)) end, text = "positive and finite" },
+  nonnegative = { test = function(x) return both(core.ge(x, 0), core.lt(x, math.huge)) end, text = "at least 0 and finite" },
+  probability = { test = function(x) return both(core.ge(x, 0), core.le(x, 1)) end, text = "between 0 and 1" },
+  fraction = { test = function(x) return both(core.gt(x, 0), core.lt(x, 1)) end, text = "between 0 and 1, not 0 or 1" },
+  count = { test = function(x) return both(core.ge(x, 0), core.eq(x, core.floor(x))) end, text = "a whole number of at least 0" },
+  increasing = {
+    test = function(x)
+      local n = x.shape[#x.shape]
+      local rows, increases = x:reshape({ x.size // n, n }):totable(), true
+      for _, row in ipairs(rows) do
+        for i = 2, n do increases = increases and row[i] > row[i - 1] end
+      end
+      return increases
+    end,
+    text = "increasing",
+  },
 }
+
+-- The first element that a rule refuses, as text: "-1", or "-1 at place 3".
+local function first_refused(value, mask)
+  if type(value) == "number" or not core.is_array(mask) or mask.size ~= value.size then return tostring(value) end
+  for i, inside in ipairs(shapes.flat(mask)) do
+    if inside == false or inside == 0 then return ("%s at place %d"):format(tostring(shapes.flat(value)[i]), i) end
+  end
+end
 
 local function check_param(self, param, value)
   local where_text = ("%s: %s"):format(self.name, param.name)
@@ -324,8 +348,9 @@ local function check_param(self, param, value)
   if not core.is_symbolic(value) then
     if handler.checks() and shapes.first_nan(value) then core.error(where_text .. " is NaN") end
     local rule = handler.checks() and checks[param.check]
-    if rule and not shapes.all_true(rule.test(value)) then
-      core.error(("%s is %s, must be %s"):format(where_text, tostring(value), rule.text))
+    local mask = not rule or rule.test(value)
+    if not shapes.all_true(mask) then
+      core.error(("%s is %s, must be %s"):format(where_text, first_refused(value, mask), rule.text))
     end
   end
   return value
@@ -342,7 +367,7 @@ local function check_definition(definition)
   if type(definition.support) ~= "table" and type(definition.support) ~= "function" then
     core.error(("dist.define '%s': 'support' must be one of borel.support, or a function that returns one"):format(definition.name))
   end
-  for _, field in ipairs { "draw", "event", "check" } do
+  for _, field in ipairs { "draw", "event", "check", "logcdf", "logccdf" } do
     if definition[field] ~= nil and type(definition[field]) ~= "function" then
       core.error(("dist.define '%s': '%s' must be a function, got a %s"):format(definition.name, field, type(definition[field])))
     end
@@ -350,17 +375,15 @@ local function check_definition(definition)
   if laws[definition.name] then core.error(("dist.define: there is a distribution '%s' already"):format(definition.name)) end
 end
 
---- Defines a law and returns its constructor; the head of this file says what a definition holds.
-function law.define(definition)
-  check_definition(definition)
+--- The function that makes distributions of a law, which then has no name in `dist`.
+function law.constructor(definition)
   local names = {}
   for i, param in ipairs(definition.params) do
     if type(param) == "string" then definition.params[i] = { name = param } end
     names[i] = definition.params[i].name
   end
   definition.usage = definition.name .. "(" .. table.concat(names, ", ") .. ")"
-  laws[definition.name] = definition
-  local function construct(...)
+  return function(...)
     local count, args = select("#", ...), { ... }
     if count > #definition.params then
       core.error(("%s takes %d parameters, got %d: %s"):format(definition.name, #definition.params, count, definition.usage))
@@ -371,8 +394,14 @@ function law.define(definition)
     self:shape()
     return self
   end
-  constructors[definition.name] = construct
-  return construct
+end
+
+--- Defines a law and returns its constructor; the head of this file says what a definition holds.
+function law.define(definition)
+  check_definition(definition)
+  laws[definition.name] = definition
+  constructors[definition.name] = law.constructor(definition)
+  return constructors[definition.name]
 end
 
 --- Constructors by name.

@@ -6,6 +6,7 @@
 --   constrain(u) -> x, log_jacobian   log_jacobian is elementwise or a number; nil for the identity
 --   unconstrain(x) -> u
 --   contains(x) -> mask               one for each value; nil when every number is inside
+--   low, high                         bounds of the values, where there are any
 --   batched                           these three cope with leading axes themselves
 --   discrete, lowest, count           for integers (then there is no map)
 local core = require "borel.core"
@@ -18,18 +19,43 @@ support.real = {
   unconstrain = function(x) return x end,
 }
 
---- x = exp(u)
-support.positive = {
-  name = "positive",
-  constrain = function(u) return core.exp(u), u end,
-  unconstrain = function(x) return core.log(x) end,
-  contains = function(x) return core.ge(x, 0) end,
-}
+local function positive(contains)
+  return {
+    name = "positive", low = 0,
+    constrain = function(u) return core.exp(u), u end,
+    unconstrain = function(x) return core.log(x) end,
+    contains = contains,
+  }
+end
+
+--- x = exp(u). A law has the first where its density has a limit at 0, the second where that is 0.
+support.positive = positive(function(x) return core.ge(x, 0) end)
+support.above_zero = positive(function(x) return core.gt(x, 0) end)
+
+--- x = low + exp(u); the bound may be symbolic.
+function support.lower(low)
+  return {
+    name = "lower", low = low,
+    constrain = function(u) return low + core.exp(u), u end,
+    unconstrain = function(x) return core.log(x - low) end,
+    contains = function(x) return core.ge(x, low) end,
+  }
+end
+
+--- x = high - exp(u); the bound may be symbolic.
+function support.upper(high)
+  return {
+    name = "upper", high = high,
+    constrain = function(u) return high - core.exp(u), u end,
+    unconstrain = function(x) return core.log(high - x) end,
+    contains = function(x) return core.le(x, high) end,
+  }
+end
 
 --- x = low + (high - low) / (1 + exp(-u)); the bounds may be symbolic.
 function support.interval(low, high)
   return {
-    name = "interval",
+    name = "interval", low = low, high = high,
     constrain = function(u)
       local width = high - low
       return low + width * core.inv_logit(u), core.log(width) - core.log1p_exp(u) - core.log1p_exp(-u)
