@@ -61,6 +61,7 @@ int luaopen_borel_core(lua_State *L) {
   borel_lua_open_node(L);
   borel_lua_open_index(L);
   borel_lua_open_ops(L);
+  borel_lua_open_linear(L);
   borel_lua_open_scan(L);
   borel_lua_open_json(L);
   lua_pushvalue(L, 1);

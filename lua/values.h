@@ -127,6 +127,7 @@ void borel_lua_open_array(lua_State *L);
 void borel_lua_open_node(lua_State *L);
 void borel_lua_open_index(lua_State *L);
 void borel_lua_open_ops(lua_State *L);
+void borel_lua_open_linear(lua_State *L);
 void borel_lua_open_scan(lua_State *L);
 void borel_lua_open_json(lua_State *L);
 

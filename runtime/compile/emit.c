@@ -325,6 +325,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
                          "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
   emit_specials(used, out);
   emit_prototypes(used, out);
+  borel_emit_linear_prelude(used, out);
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (!used[op] || info->kind != BOREL_CLASS_ELEMENTWISE) continue;

@@ -19,6 +19,8 @@ void borel_emit_value(const borel_program *, int32_t k, borel_node i, borel_text
 /* "b[7][0] = s12;" when somebody reads the scalar from memory. */
 void borel_emit_store(const borel_program *, borel_node, borel_text *);
 void borel_emit_loop(const borel_program *, int32_t k, borel_text *);
+/* Declares the routines that operations in `used` call. */
+void borel_emit_linear_prelude(const uint8_t *used, borel_text *);
 
 #define STRUCTURED(NAME, lua) void borel_emit_##NAME(const borel_program *, borel_node, borel_text *);
 #include "graph/ops.def"

@@ -30,6 +30,20 @@ static borel_node pick(const borel_graph *G, uint64_t *state) {
   return (borel_node)(size - 1 - uniform_below(state, size < 12 ? size : 12)); /* rather a recent one */
 }
 
+/* Linear algebra needs a square matrix: x x' of a matrix x, which fits on the right side too. */
+static borel_node grow_linear(borel_graph *G, borel_op op, borel_node x, int64_t attr) {
+  borel_error error;
+  if (borel_graph_at(G, x)->shape.rank != 2) return BOREL_NO_NODE;
+  borel_node square = borel_graph_op(G, BOREL_OP_MATMUL, (borel_node[]){x, x}, 2, 2, NULL, &error);
+  borel_node lu = borel_graph_op(G, BOREL_OP_LU, &square, 1, 0, NULL, &error);
+  borel_node args[] = {square, op == BOREL_OP_SOLVE_TRIANGULAR ? x : lu, x};
+  if (op == BOREL_OP_DET_SIGN) args[0] = lu;
+  size_t count = op == BOREL_OP_SOLVE                                            ? 3
+                 : op == BOREL_OP_SOLVE_TRIANGULAR || op == BOREL_OP_LOG_ABS_DET ? 2
+                                                                                 : 1;
+  return borel_graph_op(G, op, args, count, attr > 0, NULL, &error);
+}
+
 /* One more node out of what there is, or BOREL_NO_NODE when these do not fit together. */
 static borel_node grow(borel_graph *G, uint64_t *state) {
   borel_op op =
@@ -42,6 +56,13 @@ static borel_node grow(borel_graph *G, uint64_t *state) {
   borel_error error;
   switch (op) {
   case BOREL_OP_SCAN: return BOREL_NO_NODE;
+  case BOREL_OP_CHOLESKY:
+  case BOREL_OP_SOLVE_TRIANGULAR:
+  case BOREL_OP_LU:
+  case BOREL_OP_SOLVE:
+  case BOREL_OP_LOG_ABS_DET:
+  case BOREL_OP_DET_SIGN:
+  case BOREL_OP_EIGH: return grow_linear(G, op, args[0], attr);
   case BOREL_OP_RESHAPE: {
     borel_shape flat = {1, {borel_shape_size(&borel_graph_at(G, args[0])->shape)}};
     return borel_graph_op(G, op, args, 1, 0, attr ? stated : &flat, &error);

@@ -153,6 +153,61 @@ static borel_node scan(borel_graph *G, int variant) {
   return op(G, BOREL_OP_STACK, parts, 3, 0, SHAPE0);
 }
 
+/* ---- linear algebra: graph_linear_test.c has its values ---- */
+
+static borel_node plus_diagonal(borel_graph *G, borel_node x, double first, double step) {
+  borel_shape shape = borel_graph_at(G, x)->shape;
+  double values[17 * 17] = {0};
+  for (int64_t i = 0, n = shape.extent[0]; i < n; i++) values[i * n + i] = first + step * (double)i;
+  borel_node flat = doubles(G, borel_shape_size(&shape), values);
+  return apply2(G, BOREL_OP_ADD, x, op(G, BOREL_OP_RESHAPE, &flat, 1, 0, shape));
+}
+static const int64_t SIDES[] = {1, 2, 5, 17}; /* above 16 by LAPACK */
+
+static borel_node cholesky(borel_graph *G, int variant) {
+  if (variant >= 4) return BOREL_NO_NODE;
+  borel_node x = input(G, SHAPE2(SIDES[variant], SIDES[variant]));
+  borel_node square = op(G, BOREL_OP_MATMUL, (borel_node[]){x, x}, 2, 2, SHAPE0);
+  return apply1(G, BOREL_OP_CHOLESKY, plus_diagonal(G, square, 2, 0));
+}
+
+/* The upper triangle, which is not read, depends on the input too. */
+static borel_node solve_triangular(borel_graph *G, int variant) {
+  if (variant >= 12) return BOREL_NO_NODE;
+  int64_t n = SIDES[1 + variant / 4], transposed = variant & 1;
+  borel_node L = plus_diagonal(G, input(G, SHAPE2(n, n)), n > 5 ? 9 : 4, 0),
+             b = input(G, variant & 2 ? SHAPE2(n, 3) : SHAPE1(n));
+  return op(G, BOREL_OP_SOLVE_TRIANGULAR, (borel_node[]){L, b}, 2, transposed, SHAPE0);
+}
+
+static borel_node solve(borel_graph *G, int variant) {
+  if (variant >= 12) return BOREL_NO_NODE;
+  int64_t n = SIDES[1 + variant / 4], transposed = variant & 1;
+  borel_node A = plus_diagonal(G, input(G, SHAPE2(n, n)), 0.5, 0),
+             b = input(G, variant & 2 ? SHAPE2(n, 3) : SHAPE1(n));
+  return op(G, BOREL_OP_SOLVE, (borel_node[]){A, apply1(G, BOREL_OP_LU, A), b}, 3, transposed, SHAPE0);
+}
+
+static borel_node log_abs_det(borel_graph *G, int variant) {
+  if (variant >= 4) return BOREL_NO_NODE;
+  borel_node A = input(G, SHAPE2(SIDES[variant], SIDES[variant]));
+  return apply2(G, BOREL_OP_LOG_ABS_DET, A, apply1(G, BOREL_OP_LU, A));
+}
+
+static borel_node det_sign(borel_graph *G, int variant) {
+  if (variant >= 4) return BOREL_NO_NODE;
+  borel_node A = input(G, SHAPE2(SIDES[variant], SIDES[variant]));
+  return apply2(G, BOREL_OP_MUL, A, apply1(G, BOREL_OP_DET_SIGN, apply1(G, BOREL_OP_LU, A)));
+}
+
+/* Eigenvalues well apart, and small: differences lose the digits of the largest. */
+static borel_node eigh(borel_graph *G, int variant) {
+  if (variant >= 4) return BOREL_NO_NODE;
+  borel_node A = input(G, SHAPE2(SIDES[variant], SIDES[variant]));
+  borel_node eighth = apply2(G, BOREL_OP_MUL, A, borel_graph_scalar(G, 0.125));
+  return apply1(G, BOREL_OP_EIGH, plus_diagonal(G, eighth, 0, 0.75));
+}
+
 static const struct {
   borel_op op;
   maker make;
@@ -161,7 +216,10 @@ static const struct {
              {BOREL_OP_SUM, sum},         {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
              {BOREL_OP_MAXIMUM, maximum}, {BOREL_OP_CUMSUM, cumsum},
              {BOREL_OP_STACK, stack},     {BOREL_OP_MATMUL, matmul},
-             {BOREL_OP_SCAN, scan}};
+             {BOREL_OP_SCAN, scan},       {BOREL_OP_CHOLESKY, cholesky},
+             {BOREL_OP_LU, log_abs_det},  {BOREL_OP_SOLVE_TRIANGULAR, solve_triangular},
+             {BOREL_OP_SOLVE, solve},     {BOREL_OP_LOG_ABS_DET, log_abs_det},
+             {BOREL_OP_EIGH, eigh},       {BOREL_OP_DET_SIGN, det_sign}};
 enum { CASES = sizeof cases / sizeof *cases, VARIANTS = 20 };
 
 Test(arrays, every_operation_has_a_case) {
