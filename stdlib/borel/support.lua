@@ -12,6 +12,7 @@
 local core = require "borel.core"
 
 local support = {}
+package.loaded["borel.support"] = support -- for the files at the end, which add to it
 
 support.real = {
   name = "real",
@@ -89,5 +90,8 @@ support.ordered = {
 
 --- Whole numbers lowest .. lowest + count - 1.
 function support.integers(lowest, count) return { name = "integers", discrete = true, lowest = lowest, count = count } end
+
+require "borel.support_vector"
+require "borel.support_matrix"
 
 return support
