@@ -48,6 +48,9 @@ static borel_status gradient(borel_target *target, uint32_t id, const double *u,
 /* Sites tile u[D] and z[K] in order, and each discrete one has a support. */
 static borel_status check_layout(const borel_layout *shape, const char *name, borel_error *error) {
   if (!shape) return borel_fail(error, BOREL_ARG, "density %s has no layout", name);
+  if (shape->size < sizeof *shape)
+    return borel_fail(error, BOREL_ARG, "density %s: its layout claims %u bytes, not sizeof(borel_layout)",
+                      name, (unsigned)shape->size);
   if (shape->id != 0) return borel_fail(error, BOREL_ARG, "density %s: its layout must have id 0", name);
   size_t next[2] = {0, 0};
   for (size_t i = 0; i < shape->site_count; i++) {

@@ -73,6 +73,13 @@ static borel_status check_plugin(const borel_plugin *plugin, size_t size, borel_
   if (plugin->size < sizeof *plugin || plugin->size > MAX_TABLE || size < sizeof *plugin)
     return borel_fail(error, BOREL_ARG, "its entry claims %u bytes and has %zu, but ABI %u has %zu",
                       (unsigned)plugin->size, size, BOREL_ABI, sizeof *plugin);
+  if (plugin->param_size != sizeof(borel_param) || plugin->field_size != sizeof(borel_field))
+    return borel_fail(
+        error, BOREL_ARG,
+        "its entry says that borel_param has %u bytes and borel_field %u, but ABI %u has %zu and "
+        "%zu; begin the entry with BOREL_PLUGIN_HEAD",
+        (unsigned)plugin->param_size, (unsigned)plugin->field_size, BOREL_ABI, sizeof(borel_param),
+        sizeof(borel_field));
   if (!plugin->id || !plugin->version || !plugin->licence)
     return borel_fail(error, BOREL_ARG, "its entry has no %s (NULL)",
                       !plugin->id        ? "id"

@@ -47,7 +47,9 @@ typedef struct {
 
 borel_model *borel_model_new(borel_graph *graph) {
   borel_model *model = calloc(1, sizeof *model);
-  if (model) model->graph = graph;
+  if (!model) return NULL;
+  model->graph = graph;
+  model->layout.size = sizeof model->layout;
   return model;
 }
 
@@ -90,8 +92,12 @@ borel_status borel_model_site(borel_model *model, const char *name, borel_node i
   if (!room(&model->sites, n, sizeof *model->sites) || !room(&model->inputs, n, sizeof *model->inputs))
     return no_memory(error);
   size_t size = (size_t)borel_shape_size(&borel_graph_at(model->graph, input)->shape);
-  borel_site site = {strdup(name), block,  block == BOREL_SITE_U ? model->layout.D : model->layout.K,
-                     size,         lowest, count};
+  borel_site site = {.name = strdup(name),
+                     .block = block,
+                     .offset = block == BOREL_SITE_U ? model->layout.D : model->layout.K,
+                     .size = size,
+                     .lowest = lowest,
+                     .count = count};
   if (!site.name) return no_memory(error);
   model->sites[n] = site;
   model->inputs[n] = input;

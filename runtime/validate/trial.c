@@ -41,16 +41,25 @@ static double signed_pair(const double *u, const int64_t *z, double *gradient) {
   return 0.4 * (double)z[0] - 0.3 * (double)(z[1] * z[1]) + 0.5 * (double)(z[0] * z[1]);
 }
 
-static const borel_site coins_sites[] = {{"x", BOREL_SITE_Z, 0, 1, 0, 2}, {"y", BOREL_SITE_Z, 1, 1, 0, 2}};
-static const borel_site impossible_sites[] = {{"x", BOREL_SITE_Z, 0, 1, 0, 4},
-                                              {"y", BOREL_SITE_Z, 1, 1, 0, 2}};
-static const borel_site path_site[] = {{"path", BOREL_SITE_Z, 0, 3, 0, 2}};
-static const borel_site dependent_sites[] = {{"x", BOREL_SITE_Z, 0, 1, 0, 2},
-                                             {"y", BOREL_SITE_Z, 1, 1, 0, 4}};
-static const borel_site signed_site[] = {{"s", BOREL_SITE_Z, 0, 2, -2, 4}};
-static const borel_site u1[] = {{"u", BOREL_SITE_U, 0, 1, 0, 0}}, u2[] = {{"u", BOREL_SITE_U, 0, 2, 0, 0}},
-                        u3[] = {{"u", BOREL_SITE_U, 0, 3, 0, 0}};
-static const borel_site mixed_sites[] = {{"u", BOREL_SITE_U, 0, 1, 0, 0}, {"m", BOREL_SITE_Z, 0, 2, 1, 3}};
+static const borel_site coins_sites[] = {
+    {.name = "x", .block = BOREL_SITE_Z, .offset = 0, .size = 1, .lowest = 0, .count = 2},
+    {.name = "y", .block = BOREL_SITE_Z, .offset = 1, .size = 1, .lowest = 0, .count = 2}};
+static const borel_site impossible_sites[] = {
+    {.name = "x", .block = BOREL_SITE_Z, .offset = 0, .size = 1, .lowest = 0, .count = 4},
+    {.name = "y", .block = BOREL_SITE_Z, .offset = 1, .size = 1, .lowest = 0, .count = 2}};
+static const borel_site path_site[] = {
+    {.name = "path", .block = BOREL_SITE_Z, .offset = 0, .size = 3, .lowest = 0, .count = 2}};
+static const borel_site dependent_sites[] = {
+    {.name = "x", .block = BOREL_SITE_Z, .offset = 0, .size = 1, .lowest = 0, .count = 2},
+    {.name = "y", .block = BOREL_SITE_Z, .offset = 1, .size = 1, .lowest = 0, .count = 4}};
+static const borel_site signed_site[] = {
+    {.name = "s", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = -2, .count = 4}};
+static const borel_site u1[] = {{.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 1}},
+                        u2[] = {{.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 2}},
+                        u3[] = {{.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 3}};
+static const borel_site mixed_sites[] = {
+    {.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 1},
+    {.name = "m", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = 1, .count = 3}};
 
 /* ---- bounded in u ---------------------------------------------------------------------------- */
 
@@ -302,7 +311,10 @@ static const borel_target_ops ops = {
 
 borel_trial_target borel_trial_open(const borel_trial *trial) {
   borel_trial_target opened = {.target = {&ops}, .trial = trial};
-  opened.layout =
-      (borel_layout){.D = trial->D, .K = trial->K, .site_count = trial->site_count, .sites = trial->sites};
+  opened.layout = (borel_layout){.size = sizeof(borel_layout),
+                                 .D = trial->D,
+                                 .K = trial->K,
+                                 .site_count = trial->site_count,
+                                 .sites = trial->sites};
   return opened;
 }

@@ -411,7 +411,7 @@ static const borel_target_ops counted_ops = {
 
 Test(point, remembers_until_it_moves) {
   borel_error error = {0};
-  borel_layout layout = {.D = 1};
+  borel_layout layout = {.size = sizeof(borel_layout), .D = 1};
   borel_host_point *point, *copy;
   counting target = {{&counted_ops}, 0};
   const uint32_t both = BOREL_LOGDENSITY | BOREL_GRADIENT;
@@ -440,7 +440,7 @@ Test(point, remembers_until_it_moves) {
 
 Test(point, tells_outside_the_support_from_not_a_number) {
   borel_error error = {0};
-  borel_layout layout = {.D = 1};
+  borel_layout layout = {.size = sizeof(borel_layout), .D = 1};
   borel_host_point *point;
   counting target = {{&counted_ops}, 0};
   cr_assert(borel_point_create(&layout, &point, &error) == BOREL_OK);
@@ -457,8 +457,10 @@ Test(point, tells_outside_the_support_from_not_a_number) {
 
 Test(point, starts_discrete_coordinates_at_their_lowest_value) {
   borel_error error = {0};
-  borel_site sites[] = {{"a", BOREL_SITE_Z, 0, 2, -3, 7}, {"b", BOREL_SITE_Z, 2, 1, 5, 2}};
-  borel_layout layout = {.K = 3, .site_count = 2, .sites = sites};
+  borel_site sites[] = {
+      {.name = "a", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = -3, .count = 7},
+      {.name = "b", .block = BOREL_SITE_Z, .offset = 2, .size = 1, .lowest = 5, .count = 2}};
+  borel_layout layout = {.size = sizeof(borel_layout), .K = 3, .site_count = 2, .sites = sites};
   borel_host_point *point;
   cr_assert(borel_point_create(&layout, &point, &error) == BOREL_OK);
   cr_expect(point->z[0] == -3 && point->z[1] == -3 && point->z[2] == 5);

@@ -48,7 +48,7 @@ typedef struct {
 
 static chain chain_on(borel_target *target, size_t D, const borel_arg *args, size_t count) {
   chain c = {.target = target, .seed = 1};
-  borel_layout layout = {.D = D};
+  borel_layout layout = {.size = sizeof(borel_layout), .D = D};
   cr_assert(borel_kernel_create(find("kernel", "nuts"), (borel_args){args, count}, &c.kernel, &c.error) ==
                 BOREL_OK,
             "%s", c.error.message);

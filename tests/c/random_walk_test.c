@@ -16,8 +16,11 @@ enum { ACCEPT, STEP_SIZE, MOVED, NANS, INFOS };
 
 /* ---- a target: u ~ N(z, 1) for z in -1 .. 2 with mass exp(z / 2), inside |u| < 3 ------------- */
 
-static const borel_site sites[] = {{"u", BOREL_SITE_U, 0, 2, 0, 0}, {"z", BOREL_SITE_Z, 0, 2, -1, 4}};
-static const borel_layout shape = {.D = 2, .K = 2, .site_count = 2, .sites = sites};
+static const borel_site sites[] = {
+    {.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 2},
+    {.name = "z", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = -1, .count = 4}};
+static const borel_layout shape = {
+    .size = sizeof(borel_layout), .D = 2, .K = 2, .site_count = 2, .sites = sites};
 
 typedef struct {
   borel_target target;
@@ -222,7 +225,7 @@ Test(random_walk, moves_one_coordinate_of_z) {
 }
 
 Test(random_walk, has_nothing_to_move_without_z) {
-  static const borel_layout continuous = {.D = 2};
+  static const borel_layout continuous = {.size = sizeof(borel_layout), .D = 2};
   borel_arg args[] = {TEXT("move", "z")};
   chain c = chain_of(args, 1, 0);
   borel_host_point *point;

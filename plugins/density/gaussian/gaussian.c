@@ -41,7 +41,8 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
   self->constant = -0.91893853320467274178 * (double)sd->count; /* -log(2 pi) / 2 each */
   for (size_t i = 0; i < sd->count; i++) self->constant -= log(sd->reals[i]);
   self->site = (borel_site){.name = "x", .block = BOREL_SITE_U, .offset = 0, .size = sd->count};
-  self->layout = (borel_layout){.id = 0, .D = sd->count, .site_count = 1, .sites = &self->site};
+  self->layout = (borel_layout){
+      .size = sizeof(borel_layout), .id = 0, .D = sd->count, .site_count = 1, .sites = &self->site};
   *instance = self;
   return BOREL_OK;
 }
@@ -96,11 +97,6 @@ static const borel_component component = {
 static const borel_component *const components[] = {&component};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {
-    .abi = BOREL_ABI,
-    .size = sizeof(borel_plugin),
-    .id = "org.borel.gaussian",
-    .version = "0.1.0",
-    .licence = "MIT",
-    .component_count = 1,
-    .components = components,
+    BOREL_PLUGIN_HEAD, .id = "org.borel.gaussian", .version = "0.1.0",
+    .licence = "MIT",  .component_count = 1,       .components = components,
 };

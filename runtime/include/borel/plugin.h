@@ -7,8 +7,15 @@
  * borel_context, borel_point, borel_target -> borel_rng -> borel_host.
  *
  * Rules that hold everywhere
- *  - Every ops table starts with its own `size` and grows at the tail only. A slot beyond `size`, or
- *    NULL, is absent.
+ *  - Every ops table, and every struct that is passed by pointer, starts with its own `size` and grows at
+ *    the tail only. A slot beyond `size`, or NULL, is absent: BOREL_HAS tells.
+ *  - What lies in arrays or inside another struct (borel_value, borel_site, borel_claims) never grows; its
+ *    reserved places are zero. borel_param and borel_field may grow: a plugin states the sizes that it was
+ *    built with. borel_error and borel_unif never change.
+ *  - An object (borel_target, borel_rng) is a pointer to its ops table, then what the header shows, then what
+ *    its maker alone knows.
+ *  - Numbers of a fixed set (status, element types) are uint32_t, whatever a compiler makes of an enum. A
+ *    number that this header does not list comes from a newer one.
  *  - Functions return a borel_status; on anything but OK and REJECT they fill `error` (never NULL).
  *  - No longjmp, abort, exception or output crosses this boundary.
  *  - [main thread]: called by the thread that created the instance, one at a time.
@@ -28,9 +35,20 @@ extern "C" {
 
 #define BOREL_ABI 0u /* of this header; a plugin built for another one is refused by name */
 
+/* Does `table`, a pointer to a `type` that begins with its size, have this slot? */
+#define BOREL_HAS(type, table, slot)                                                                         \
+  ((table)->size >= offsetof(type, slot) + sizeof(((type *)0)->slot) && (table)->slot)
+
+#if defined(__GNUC__)
+#define BOREL_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define BOREL_PRINTF(text, first)
+#endif
+
 /* ---- status and errors ----------------------------------------------------------------------- */
 
-typedef enum {
+typedef uint32_t borel_status;
+enum {
   BOREL_OK = 0,
   BOREL_REJECT = 1,    /* outside the support: a normal event, log-density -inf; `error` stays empty */
   BOREL_DOMAIN = 2,    /* a NaN where a number must be; `error` names the term */
@@ -38,7 +56,7 @@ typedef enum {
   BOREL_IO = 4,        /* file, disk, compiler */
   BOREL_CANCELLED = 5, /* the user asked to stop */
   BOREL_INTERNAL = 6   /* a broken promise: always a defect */
-} borel_status;
+};
 
 typedef struct {
   borel_status code;
@@ -47,7 +65,8 @@ typedef struct {
 
 /* ---- element types and declared fields ------------------------------------------------------- */
 
-typedef enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 } borel_dtype;
+typedef uint32_t borel_dtype;
+enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 };
 
 /* An extent of a field: a constant > 0, or one of these symbols, resolved when a chain is made. */
 #define BOREL_DIM_D (-1)                /* unconstrained dimensions of the point */
@@ -66,7 +85,8 @@ typedef struct {
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-typedef enum { BOREL_REAL, BOREL_INT, BOREL_FLAG, BOREL_CHOICE, BOREL_REALS } borel_param_type;
+typedef uint32_t borel_param_type;
+enum { BOREL_REAL = 0, BOREL_INT = 1, BOREL_FLAG = 2, BOREL_CHOICE = 3, BOREL_REALS = 4 };
 
 /* One parameter of a component. REAL and INT use number, min and max (inclusive); FLAG uses number
  * (0 or 1); CHOICE lists its words in `choices`, separated by '|', the first is the default; REALS is
@@ -76,7 +96,7 @@ typedef struct {
   borel_param_type type;
   double number, min, max;
   const char *choices;
-  int required;
+  int32_t required;
   const char *unit, *doc;
 } borel_param;
 
@@ -85,22 +105,26 @@ typedef struct {
   double number;       /* REAL, INT, FLAG; CHOICE: index of the word */
   const double *reals; /* REALS: [count], lives as long as the instance */
   size_t count;
+  const void *reserved[2]; /* for types to come: texts, other components */
 } borel_value;
 
 /* ---- layouts and points ---------------------------------------------------------------------- */
 
-typedef enum { BOREL_SITE_U = 0, BOREL_SITE_Z = 1 } borel_site_block;
+typedef uint32_t borel_site_block;
+enum { BOREL_SITE_U = 0, BOREL_SITE_Z = 1 };
 
 typedef struct {
   const char *name;       /* as the model spells it */
   borel_site_block block; /* continuous (in u) or discrete (in z) */
   size_t offset, size;    /* place in u[D] or z[K] */
   int64_t lowest, count;  /* discrete: values lowest .. lowest + count - 1 for each coordinate */
+  const void *reserved[2];
 } borel_site;
 
 /* What a point of one shape looks like. Targets intern layouts as they appear: two points have the
  * same id exactly when they have the same sites. */
 typedef struct {
+  uint32_t size;
   uint32_t id;
   size_t D, K;
   size_t site_count;
@@ -195,6 +219,7 @@ struct borel_rng {
   const borel_rng_ops *ops;
   borel_error *error; /* filled at the first failure; never NULL */
   borel_status status;
+  uint32_t reserved;
 };
 
 /* ---- the phase of a run ---------------------------------------------------------------------- */
@@ -205,9 +230,10 @@ typedef struct {
   uint32_t size;
   uint64_t iteration; /* 0-based, over warm-up and draws */
   uint64_t warmup, total;
-  int warming;    /* iteration < warmup */
-  int slow;       /* inside a slow window */
-  int window_end; /* the last iteration of a slow window */
+  int32_t warming;    /* 0 or 1: iteration < warmup */
+  int32_t slow;       /* 0 or 1: inside a slow window */
+  int32_t window_end; /* 0 or 1: the last iteration of a slow window */
+  uint32_t reserved;
   uint64_t lanes; /* N of the fields */
 } borel_phase;
 
@@ -230,13 +256,14 @@ typedef struct {
   void (*variance)(const double *count, const double *squares, size_t D, double *out); /* n - 1 */
 } borel_welford;
 
-typedef enum { BOREL_LOG_DEBUG, BOREL_LOG_INFO, BOREL_LOG_WARN } borel_log_level;
+typedef uint32_t borel_log_level;
+enum { BOREL_LOG_DEBUG = 0, BOREL_LOG_INFO = 1, BOREL_LOG_WARN = 2 };
 
 typedef struct borel_host {
   uint32_t size;
   /* Fills `error` (printf-like) and returns its code. [any thread] */
-  borel_status (*fail)(borel_error *error, borel_status code, const char *format, ...);
-  void (*log)(borel_log_level, const char *format, ...); /* [any thread] */
+  borel_status (*fail)(borel_error *error, borel_status code, const char *format, ...) BOREL_PRINTF(3, 4);
+  void (*log)(borel_log_level, const char *format, ...) BOREL_PRINTF(2, 3); /* [any thread] */
   /* Memory for create/destroy only, zeroed; NULL when there is none. */
   void *(*allocate)(size_t count, size_t size);
   void (*release)(void *);
@@ -255,12 +282,13 @@ typedef struct borel_host {
 
 /* ---- components ------------------------------------------------------------------------------ */
 
-typedef enum {
+typedef uint32_t borel_preserves;
+enum {
   BOREL_PRESERVES_MEASURE = 1,    /* exactly the target */
   BOREL_PRESERVES_SCALE = 2,      /* the target up to its normalising constant */
   BOREL_PRESERVES_ASYMPTOTIC = 3, /* only in a limit */
   BOREL_PRESERVES_ORDER = 4       /* up to an error of order step^order */
-} borel_preserves;
+};
 
 #define BOREL_REVERSIBLE 1u   /* detailed balance */
 #define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
@@ -278,6 +306,7 @@ typedef struct {
   uint32_t flags;  /* BOREL_REVERSIBLE | ... */
   uint32_t checks; /* BOREL_CHECK_... */
   const char *note;
+  const void *reserved[2];
 } borel_claims;
 
 typedef struct {
@@ -290,8 +319,9 @@ typedef struct {
 } borel_component;
 
 typedef struct {
-  uint32_t abi;  /* BOREL_ABI */
-  uint32_t size; /* sizeof(borel_plugin) */
+  uint32_t abi;                    /* BOREL_ABI */
+  uint32_t size;                   /* sizeof(borel_plugin) */
+  uint32_t param_size, field_size; /* sizeof(borel_param), sizeof(borel_field) */
   const char *id, *version, *licence;
   size_t component_count;
   const borel_component *const *components;
@@ -302,6 +332,9 @@ typedef struct {
 #else
 #define BOREL_EXPORT
 #endif
+/* How a borel_plugin begins, in this order: BOREL_PLUGIN_HEAD, .id = ... */
+#define BOREL_PLUGIN_HEAD                                                                                    \
+  BOREL_ABI, (uint32_t)sizeof(borel_plugin), (uint32_t)sizeof(borel_param), (uint32_t)sizeof(borel_field)
 /* Define this in exactly one file of a plugin: BOREL_EXPORT const borel_plugin borel_plugin_entry = {...}; */
 extern BOREL_EXPORT const borel_plugin borel_plugin_entry;
 
@@ -341,7 +374,7 @@ typedef struct {
                         const double *info, void *const *tuning, borel_error *);
   /* Optional: one transition of each of the N lanes. [chain thread] */
   borel_status (*step_batch)(const void *self, const borel_context *, borel_target *, size_t n,
-                             borel_point *points, double *info, borel_error *);
+                             borel_point *const *points, double *info, borel_error *);
 } borel_kernel_ops;
 
 /* ---- kind density/0 -------------------------------------------------------------------------- */

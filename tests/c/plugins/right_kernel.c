@@ -182,8 +182,7 @@ KERNEL(idle, NULL, BOREL_PRESERVES_ASYMPTOTIC, BOREL_REVERSIBLE | BOREL_ERGODIC 
 
 static const borel_component *const components[] = {&mala, &hmc, &scan, &idle};
 
-BOREL_EXPORT const borel_plugin borel_plugin_entry = {.abi = BOREL_ABI,
-                                                      .size = sizeof(borel_plugin),
+BOREL_EXPORT const borel_plugin borel_plugin_entry = {BOREL_PLUGIN_HEAD,
                                                       .id = "test",
                                                       .version = "0",
                                                       .licence = "MIT",

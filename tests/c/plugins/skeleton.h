@@ -39,6 +39,8 @@ static const borel_kernel_ops skeleton_ops = {.size = sizeof skeleton_ops,
   static const borel_component *const components[] = {&component};                                           \
   BOREL_EXPORT const borel_plugin borel_plugin_entry = {.abi = its_abi,                                      \
                                                         .size = sizeof(borel_plugin),                        \
+                                                        .param_size = sizeof(borel_param),                   \
+                                                        .field_size = sizeof(borel_field),                   \
                                                         .id = "test",                                        \
                                                         .version = "0",                                      \
                                                         .licence = "MIT",                                    \

@@ -152,8 +152,7 @@ static const borel_component *const components[] = {
     &wander_kernel,  &crash_kernel,  &hidden_kernel,   &tuning_kernel, &scratch_kernel,
     &swallow_kernel, &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel};
 
-BOREL_EXPORT const borel_plugin borel_plugin_entry = {.abi = BOREL_ABI,
-                                                      .size = sizeof(borel_plugin),
+BOREL_EXPORT const borel_plugin borel_plugin_entry = {BOREL_PLUGIN_HEAD,
                                                       .id = "test",
                                                       .version = "0",
                                                       .licence = "MIT",
