@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/hash.h"
@@ -24,22 +23,6 @@ static int registry_gc(lua_State *L) {
   return 0;
 }
 
-/* The plugins that came with this program: beside an installed one, else in the build tree. */
-static const char *builtin_folder(char *path, size_t size) {
-  ssize_t n = readlink("/proc/self/exe", path, size - 32);
-  if (n > 0) {
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash) {
-      strcpy(slash, "/../lib/borel/plugins");
-      if (access(path, R_OK) == 0) return path;
-      strcpy(slash, "/plugins");
-      if (access(path, R_OK) == 0) return path;
-    }
-  }
-  return BOREL_PLUGIN_DIR;
-}
-
 borel_registry *borel_lua_registry(lua_State *L) {
   borel_registry **box;
   if (lua_getfield(L, LUA_REGISTRYINDEX, REGISTRY) == LUA_TUSERDATA) {
@@ -49,15 +32,15 @@ borel_registry *borel_lua_registry(lua_State *L) {
   }
   lua_pop(L, 1);
   borel_error error = {0};
-  char path[4096];
+  char path[BOREL_PLACE_SIZE];
+  borel_lua_place(BOREL_PLUGINS, path);
   box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_newtable(L);
   lua_pushcfunction(L, registry_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  if (borel_registry_create(builtin_folder(path, sizeof path), getenv("BOREL_PLUGIN_PATH"), box, &error))
-    borel_lua_error(L, &error);
+  if (borel_registry_create(path, getenv("BOREL_PLUGIN_PATH"), box, &error)) borel_lua_error(L, &error);
   lua_setfield(L, LUA_REGISTRYINDEX, REGISTRY);
   return *box;
 }

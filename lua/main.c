@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -13,20 +12,12 @@
 #include "engine.h"
 #include "values.h"
 
-/* The standard library: BOREL_STDLIB, beside an installed program, else the source tree. */
-static const char *stdlib_folder(char *path, size_t size) {
+/* The standard library: the variable BOREL_STDLIB, else Borel's own. */
+static const char *stdlib_folder(char path[BOREL_PLACE_SIZE]) {
   const char *chosen = getenv("BOREL_STDLIB");
   if (chosen && *chosen) return chosen;
-  ssize_t n = readlink("/proc/self/exe", path, size - 40);
-  if (n > 0) {
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash) {
-      strcpy(slash, "/../share/borel/stdlib");
-      if (access(path, R_OK) == 0) return path;
-    }
-  }
-  return BOREL_STDLIB_DIR;
+  borel_lua_place(BOREL_STDLIB, path);
+  return path;
 }
 
 static int open_core(lua_State *L) {
@@ -36,6 +27,7 @@ static int open_core(lua_State *L) {
   borel_lua_open_run(L);
   borel_lua_open_choice(L);
   borel_lua_open_system(L);
+  borel_lua_open_place(L);
   return 1;
 }
 
@@ -71,13 +63,13 @@ static int on_error(lua_State *L) {
 }
 
 static int start(lua_State *L) {
-  char path[4096];
+  char path[BOREL_PLACE_SIZE];
   luaL_openlibs(L);
   luaL_requiref(L, "borel.core", open_core, 0);
   lua_pop(L, 1);
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "searchers");
-  lua_pushstring(L, stdlib_folder(path, sizeof path));
+  lua_pushstring(L, stdlib_folder(path));
   lua_pushcclosure(L, search, 1);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   lua_settop(L, 2);

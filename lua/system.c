@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What the standard library asks of the system: clocks, terminals, files, the nearest name. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,11 +89,39 @@ static int current_folder(lua_State *L) {
   return 1;
 }
 
+/* core.create_folder(path): fine when it is there */
+static int create_folder(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat st;
+  if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))) return 0;
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return lua_error(L);
+}
+
+/* core.create_file(path, text, executable): refuses a path that exists. */
+static int create_file(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, lua_toboolean(L, 3) ? 0777 : 0666);
+  FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+  int written = file && fwrite(text, 1, length, file) == length;
+  if (file && fclose(file) == 0 && written) return 0;
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return lua_error(L);
+}
+
 void borel_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {{"clock", clock_now}, {"terminal_width", terminal_width},
-                                       {"nearest", nearest}, {"file_info", file_info},
-                                       {"hash", hash_text},  {"compile_count", compile_count},
-                                       {"chdir", chdir_to},  {"current_folder", current_folder},
+  static const luaL_Reg functions[] = {{"clock", clock_now},
+                                       {"terminal_width", terminal_width},
+                                       {"nearest", nearest},
+                                       {"file_info", file_info},
+                                       {"hash", hash_text},
+                                       {"compile_count", compile_count},
+                                       {"chdir", chdir_to},
+                                       {"current_folder", current_folder},
+                                       {"create_file", create_file},
+                                       {"create_folder", create_folder},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushstring(L, borel_version());

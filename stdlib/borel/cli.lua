@@ -15,6 +15,9 @@ usage: borel COMMAND [ARGUMENTS]
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
   validate [NAME | PLUGIN.so]        test the claims of a kernel (of every kernel, without a name)
   plugins [info NAME]                what is installed; parameters and claims of a component
+  plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
+                                     a kernel or density of your own that builds and passes its tests, to start from
+  plugins headers                    the folder of borel/plugin.h
 
 options of run (they take the place of what the script gives to borel.infer):
   --data FILE.json    --chains N    --draws N     --warmup N    --seed N      --threads N
@@ -300,8 +303,33 @@ local function find_components(name)
   return found
 end
 
+-- Is the program that runs now the one that a shell would find?
+local function on_the_path()
+  local program = core.place "program"
+  for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
+    local _, _, real = core.file_info(folder .. "/borel")
+    if real then return real == program end
+  end
+  return false
+end
+
+local function new_plugin(args)
+  local given, rest = parse(args, 3, { language = "text", dir = "text" })
+  if #rest < 2 then misuse "borel plugins new KIND NAME: a kind (kernel or density) and a name are needed" end
+  if #rest > 2 then misuse("unexpected argument '" .. rest[3] .. "'") end
+  local dir, paths = require("borel.skeleton").write(rest[1], rest[2], given.language, given.dir)
+  for _, path in ipairs(paths) do print("wrote " .. path) end
+  print(("next: %s%s/build.sh"):format(on_the_path() and "" or ("BOREL=" .. core.place "program" .. " "), dir))
+  return 0
+end
+
 function commands.plugins(args)
+  if args[2] == "new" then return new_plugin(args) end
   local given, rest = parse(args, 2, flags_of "json")
+  if rest[1] == "headers" and not rest[2] then
+    print(core.place "headers")
+    return 0
+  end
   local failed = 0
   local list
   if rest[1] == "info" then

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Builds NAME.so and tests what it claims. BOREL is the program when it is not on the PATH, CC the compiler.
+set -e
+cd "$(dirname "$0")"
+borel=${BOREL:-borel}
+${CC:-cc} -O2 -Wall -Wextra -ffp-contract=off -fvisibility=hidden -shared -fPIC \
+  -I"$("$borel" plugins headers)" NAME.c -o NAME.so -lm
+"$borel" validate ./NAME.so
