@@ -234,15 +234,19 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 #undef FIELD
 }
 
-/* core.validate(name or path): rows {claim =, method =, evidence =, verdict = "holds" | "fails" | "not
- * tested"}. */
+/* core.validate("kernel" | "density", name or path): rows {claim =, method =, evidence =, verdict = "holds" |
+ * "fails" | "not tested"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
-  lua_settop(L, 1);
-  const borel_component *component = find(L, "kernel", luaL_checkstring(L, 1), &error);
+  lua_settop(L, 2);
+  static const char *const kinds[] = {"kernel", "density", NULL};
+  int density = luaL_checkoption(L, 1, NULL, kinds);
+  const borel_component *component = find(L, kinds[density], luaL_checkstring(L, 2), &error);
   if (!component) return borel_lua_error(L, &error);
   borel_validate_report report;
-  if (borel_validate_kernel(component, (borel_args){0}, &report, &error)) return borel_lua_error(L, &error);
+  borel_status (*check)(const borel_component *, borel_args, borel_validate_report *, borel_error *) =
+      density ? borel_validate_density : borel_validate_kernel;
+  if (check(component, (borel_args){0}, &report, &error)) return borel_lua_error(L, &error);
   lua_createtable(L, (int)report.count, 0);
   for (size_t i = 0; i < report.count; i++) {
     const borel_validate_row *row = &report.rows[i];

@@ -48,6 +48,9 @@ void borel_examine_orbits(const borel_examination *);
 /* E6: detailed balance at pairs of points, for what no other check has judged. */
 void borel_examine_pairs(const borel_examination *);
 
+/* Rules of kind density: layout, statuses, gradient, determinism, threads. */
+void borel_examine_density(const borel_examination *);
+
 /* Runs a part in a child process; its end by a signal becomes a row that fails. */
 borel_status borel_examine_apart(const borel_examination *, void (*part)(const borel_examination *),
                                  borel_error *);

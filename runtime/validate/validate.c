@@ -5,6 +5,7 @@
 #include "host/instance.h"
 #include "validate/examination.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,14 +13,6 @@
 const char *borel_verdict_name(borel_verdict verdict) {
   static const char *const names[] = {"not tested", "holds", "fails"};
   return names[verdict];
-}
-
-/* Can instances be made at all, with what was given? Else the caller has an error, not a report. */
-static borel_status try_to_create(const borel_component *component, borel_args params, borel_error *error) {
-  borel_kernel *kernel;
-  borel_status status = borel_kernel_create(component, params, &kernel, error);
-  borel_kernel_destroy(kernel);
-  return status;
 }
 
 static void untested(const borel_examination *e, const char *claim, const char *why) {
@@ -52,7 +45,7 @@ static void complete(const borel_examination *e) {
   if (claims->flags & BOREL_FIXED_LAYOUT) untested(e, BOREL_CLAIM_LAYOUT, "it took no step on any trial");
 }
 
-static borel_status examine(const borel_examination *e, borel_error *error) {
+static borel_status examine_kernel(const borel_examination *e, borel_error *error) {
   const borel_claims *claims = &e->component->claims;
   int exact = claims->preserves == BOREL_PRESERVES_MEASURE || claims->preserves == BOREL_PRESERVES_SCALE;
   borel_status status = borel_examine_apart(e, borel_examine_rules, error);
@@ -65,11 +58,14 @@ static borel_status examine(const borel_examination *e, borel_error *error) {
   return status;
 }
 
-borel_status borel_validate_kernel(const borel_component *component, borel_args params,
-                                   borel_validate_report *report, borel_error *error) {
-  *report = (borel_validate_report){0};
-  borel_status status = try_to_create(component, params, error);
-  if (status != BOREL_OK) return status;
+static borel_status examine_density(const borel_examination *e, borel_error *error) {
+  return borel_examine_apart(e, borel_examine_density, error);
+}
+
+static borel_status validate(const borel_component *component, borel_args params,
+                             borel_status (*examine)(const borel_examination *, borel_error *),
+                             borel_validate_report *report, borel_error *error) {
+  borel_status status = BOREL_OK;
   borel_configuration *configurations = calloc(BOREL_MAX_CONFIGURATIONS, sizeof *configurations);
   borel_findings *findings =
       mmap(NULL, sizeof *findings, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -93,6 +89,42 @@ end:
   free(configurations);
   if (findings != MAP_FAILED) munmap(findings, sizeof *findings);
   return status;
+}
+
+/* Instances are made here too before anything is examined: else the caller has an error, not a report. */
+borel_status borel_validate_kernel(const borel_component *component, borel_args params,
+                                   borel_validate_report *report, borel_error *error) {
+  borel_kernel *kernel;
+  *report = (borel_validate_report){0};
+  borel_status status = borel_kernel_create(component, params, &kernel, error);
+  borel_kernel_destroy(kernel);
+  return status == BOREL_OK ? validate(component, params, examine_kernel, report, error) : status;
+}
+
+static double within(const borel_param *p, double x) { return fmin(fmax(x, p->min), p->max); }
+
+borel_status borel_validate_density(const borel_component *component, borel_args params,
+                                    borel_validate_report *report, borel_error *error) {
+  borel_arg all[BOREL_CONFIGURATION_ARGS];
+  double lists[BOREL_CONFIGURATION_ARGS][3];
+  size_t n = 0;
+  *report = (borel_validate_report){0};
+  for (; n < params.count && n < BOREL_CONFIGURATION_ARGS; n++) all[n] = params.items[n];
+  for (const borel_param *p = component->params; p && p->name && n < BOREL_CONFIGURATION_ARGS; p++) {
+    int open = p->required != 0;
+    for (size_t i = 0; i < params.count; i++) open = open && strcmp(params.items[i].name, p->name) != 0;
+    if (!open) continue;
+    for (int i = 0; i < 3; i++) lists[n][i] = within(p, 1 + 0.5 * i);
+    all[n] = p->type == BOREL_REALS
+                 ? (borel_arg){.name = p->name, .kind = BOREL_ARG_REALS, .reals = lists[n], .count = 3}
+                 : (borel_arg){.name = p->name, .kind = BOREL_ARG_NUMBER, .number = ceil(within(p, 1))};
+    n++;
+  }
+  borel_density *density;
+  borel_status status = borel_density_create(component, (borel_args){all, n}, &density, error);
+  borel_density_destroy(density);
+  return status == BOREL_OK ? validate(component, (borel_args){all, n}, examine_density, report, error)
+                            : status;
 }
 
 void borel_validate_report_free(borel_validate_report *report) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of what a kernel claims, through its public ops only: docs/validity.md describes the methods.
+ * Tests of what components claim, through their public ops only: docs/validity.md describes the methods.
  *
  *   borel_validate_report report;
  *   if (borel_validate_kernel(component, (borel_args){0}, &report, &error) == BOREL_OK)
@@ -38,6 +38,10 @@ typedef struct {
  * is empty then. [main thread] */
 borel_status borel_validate_kernel(const borel_component *, borel_args params, borel_validate_report *,
                                    borel_error *);
+/* The same for a density: the rules of its kind, at points u ~ U(-2, 2). Required parameters that `params`
+ * leaves open are 1, lists 1, 1.5, 2, as near as their ranges allow. */
+borel_status borel_validate_density(const borel_component *, borel_args params, borel_validate_report *,
+                                    borel_error *);
 void borel_validate_report_free(borel_validate_report *);
 
 /* How many rows fail. */

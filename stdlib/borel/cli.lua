@@ -13,7 +13,7 @@ usage: borel COMMAND [ARGUMENTS]
   summary RUN                        the table of a run directory, finished or not
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
-  validate [NAME | PLUGIN.so]        test the claims of a kernel (of every kernel, without a name)
+  validate [NAME | PLUGIN.so]        test what a kernel or a density claims (all of them, without a name)
   plugins [info NAME]                what is installed; parameters and claims of a component
   plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
                                      a kernel or density of your own that builds and passes its tests, to start from
@@ -363,26 +363,20 @@ function commands.validate(args)
   local given, rest = parse(args, 2, flags_of "json")
   local list
   if rest[1] then
-    list = find_components(one(rest, "the name of a kernel"))
+    list = find_components(one(rest, "the name of a component"))
   else
     list = core.components()
   end
-  local reports, holds, tested = {}, true, 0
+  local reports, holds = {}, true
   for _, c in ipairs(list) do
-    if c.kind:match "^kernel/" then
-      tested = tested + 1
-      local rows = core.validate(c.name)
-      reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
-      if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
-      for _, row in ipairs(rows) do
-        holds = holds and row.verdict ~= "fails"
-        if not given.json then print(("  %-10s  %-28s %s: %s"):format(row.verdict, row.claim, row.method, row.evidence)) end
-      end
-    elseif rest[1] and not given.json then
-      print(("%s %s: only kernels can be validated"):format(c.kind, c.name))
+    local rows = core.validate(c.kind:match "^[^/]+", c.name)
+    reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
+    if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
+    for _, row in ipairs(rows) do
+      holds = holds and row.verdict ~= "fails"
+      if not given.json then print(("  %-10s  %-28s %s: %s"):format(row.verdict, row.claim, row.method, row.evidence)) end
     end
   end
-  if rest[1] and tested == 0 then error(("%s has no kernel to validate"):format(rest[1]), 0) end
   if given.json then print_json { components = core.json_list(reports), holds = holds } end
   return holds and 0 or 1
 end

@@ -14,7 +14,8 @@ cp "$BOREL_SOURCE_DIR"/examples/eight_schools.* .
 "$P/bin/borel" run eight_schools.lua --draws 100 --warmup 100 --quiet --progress >out 2>&1 && fail "an unknown option passes"
 "$P/bin/borel" run eight_schools.lua --draws 100 --warmup 100 --quiet >out 2>&1 || fail "run: $(cat out)"
 grep -q '^mu ' out || fail "run prints no summary: $(cat out)"
-"$P/bin/borel" plugins info nuts | grep -qF "$P/lib/borel/plugins/kernel/nuts.so" || fail "nuts is not the installed one"
+"$P/bin/borel" plugins info nuts >out
+grep -qF "$P/lib/borel/plugins/kernel/nuts.so" out || fail "nuts is not the installed one: $(cat out)"
 [[ $("$P/bin/borel" plugins headers) == "$P/include" ]] || fail "headers: $("$P/bin/borel" plugins headers)"
 
 # ---- a plugin by find_package ----
@@ -33,7 +34,8 @@ export PKG_CONFIG_PATH=$P/lib/pkgconfig
 borel plugins new density banana >out
 mkdir -p mine/density
 eval "cc -shared -fPIC $(pkg-config --cflags borel) banana/banana.c -o mine/density/banana.so" 2>out || fail "pkg-config: $(cat out)"
-BOREL_PLUGIN_PATH=mine borel plugins | grep -q '^density.*banana' || fail "BOREL_PLUGIN_PATH: $(BOREL_PLUGIN_PATH=mine borel plugins)"
+BOREL_PLUGIN_PATH=mine borel plugins >out
+grep -q '^density.*banana' out || fail "BOREL_PLUGIN_PATH: $(cat out)"
 
 # ---- a program that embeds it ----
 mkdir host
