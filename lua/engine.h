@@ -20,9 +20,9 @@ void borel_lua_open_system(lua_State *L); /* system.c */
 void borel_lua_open_place(lua_State *L);  /* place.c: the folders of Borel's own files */
 
 enum { BOREL_PLACE_SIZE = 4160 };
-typedef enum { BOREL_STDLIB, BOREL_PLUGINS, BOREL_HEADERS } borel_place;
+typedef enum { BOREL_STDLIB, BOREL_PLUGINS, BOREL_HEADERS } borel_lua_folder;
 /* The folder of one part, installed or in the build tree. */
-void borel_lua_place(borel_place, char path[BOREL_PLACE_SIZE]);
+void borel_lua_place(borel_lua_folder, char path[BOREL_PLACE_SIZE]);
 
 /* The source behind a model or density userdata at `index`; raises when it is something else. */
 const borel_source *borel_lua_source(lua_State *L, int index);

@@ -16,7 +16,7 @@ static const struct {
     [BOREL_HEADERS] = {BOREL_FROM_BIN_HEADERS, BOREL_HEADER_DIR},
 };
 
-void borel_lua_place(borel_place place, char path[BOREL_PLACE_SIZE]) {
+void borel_lua_place(borel_lua_folder place, char path[BOREL_PLACE_SIZE]) {
   char program[PATH_MAX], real[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = 0;
@@ -40,7 +40,7 @@ static int place_of(lua_State *L) {
   char path[BOREL_PLACE_SIZE];
   int place = luaL_checkoption(L, 1, NULL, names);
   if (place != PROGRAM)
-    borel_lua_place((borel_place)place, path);
+    borel_lua_place((borel_lua_folder)place, path);
   else if (!realpath("/proc/self/exe", path))
     return luaL_error(L, "the path of the program is not known");
   lua_pushstring(L, path);

@@ -14,9 +14,12 @@ void borel_claims_text(const borel_claims *claims, borel_text *out) {
   if (claims->flags & BOREL_REVERSIBLE) borel_text_printf(out, "; reversible");
   if (claims->flags & BOREL_ERGODIC) borel_text_printf(out, "; ergodic");
   if (claims->flags & BOREL_FIXED_LAYOUT) borel_text_printf(out, "; keeps the layout");
-  if (claims->checks)
-    borel_text_printf(out, "; checks: %s%s%s", claims->checks & BOREL_CHECK_MATRIX ? "matrix" : "",
-                      claims->checks == (BOREL_CHECK_MATRIX | BOREL_CHECK_ORBIT) ? ", " : "",
-                      claims->checks & BOREL_CHECK_ORBIT ? "orbit" : "");
+  static const char *const checks[] = {"matrix", "orbit", "isokinetic", "ellipse"};
+  const char *before = "; checks: ";
+  for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+    if (claims->checks >> i & 1) {
+      borel_text_printf(out, "%s%s", before, checks[i]);
+      before = ", ";
+    }
   if (claims->note && *claims->note) borel_text_printf(out, ". Note: %s", claims->note);
 }

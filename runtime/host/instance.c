@@ -50,6 +50,7 @@ borel_status borel_kernel_create(const borel_component *component, borel_args ar
   status = kernel->table.create(borel_host_table(), kernel->values, &kernel->self, error);
   status = created(component, status, environment, error);
   if (status != BOREL_OK) goto fail;
+  if (kernel->table.fields) kernel->table.tuning = kernel->table.fields(kernel->self);
   *out = kernel;
   return BOREL_OK;
 

@@ -2,6 +2,7 @@
 #include "host/services.h"
 
 #include "core/error.h"
+#include "host/hamiltonian.h"
 #include "host/point.h"
 
 #include <math.h>
@@ -110,6 +111,7 @@ const borel_host *borel_host_table(void) {
       .know = borel_point_know,
       .dual_averaging = &dual_averaging,
       .welford = &welford,
+      .hamiltonian = &borel_hamiltonian_table,
   };
   return &table;
 }

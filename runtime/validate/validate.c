@@ -51,7 +51,7 @@ static borel_status examine_kernel(const borel_examination *e, borel_error *erro
   borel_status status = borel_examine_apart(e, borel_examine_rules, error);
   if (status == BOREL_OK && exact && claims->checks & BOREL_CHECK_MATRIX)
     status = borel_examine_apart(e, borel_examine_matrix, error);
-  if (status == BOREL_OK && exact && claims->checks & BOREL_CHECK_ORBIT)
+  if (status == BOREL_OK && exact && claims->checks & ~BOREL_CHECK_MATRIX)
     status = borel_examine_apart(e, borel_examine_orbits, error);
   if (status == BOREL_OK && exact) status = borel_examine_apart(e, borel_examine_pairs, error);
   complete(e);

@@ -192,7 +192,7 @@ Test(validate, notices_info_that_is_never_said) {
 }
 
 Test(validate, notices_a_check_that_is_not_possible) {
-  expect_noticed("wrong-silent", "preserves the target", "orbit", "needs tuning fields step_size");
+  expect_noticed("wrong-silent", "preserves the target", "orbit", "needs tuning fields scale");
   expect_noticed("wrong-odds", "preserves the target", "matrix", "bernoulli: p is 1.2");
 }
 

@@ -2,15 +2,15 @@
  *
  * nuts: the No-U-Turn sampler with multinomial selection.
  *
- * A step draws a momentum p ~ N(0, M), M = diag(1 / inverse_mass), and grows a leapfrog trajectory by
- * doubling in random directions until it turns back on itself. Points z = (u, p) carry the weight exp(-H(z)),
- * H = -logdensity(u) + p' inverse_mass p / 2. A sub-tree offers one of its points with multinomial
+ * A step draws a momentum p ~ N(0, I) in the coordinates y of the metric (borel_metric), and grows a leapfrog
+ * trajectory by doubling in random directions until it turns back on itself. Points z = (u, p) carry the
+ * weight exp(-H(z)), H = -logdensity(u) + p' p / 2. A sub-tree offers one of its points with multinomial
  * probability; the trajectory moves to the offer of a new half with probability min(1, W_new / W_old), which
  * favours far points.
  *
  * References: Hoffman and Gelman 2014 (JMLR 15:1593); Betancourt 2017 (arXiv:1701.02434), appendix A.3 for
  * the selection, A.4.2 for the turning criterion on the sum of momenta rho. Across each seam the criterion is
- * also tested with the first momentum beyond it, as in Stan since 2.21. Metric `fisher`: nuts-rs (Seyboldt).
+ * also tested with the first momentum beyond it, as in Stan since 2.21.
  *
  * Reversible: the states of a finished trajectory reach it with the same probability, as each test depends on
  * the tree alone, never on where in it the step began; and for z in the old half O and z' in the new half N
@@ -22,19 +22,17 @@
 #include <borel/plugin.h>
 
 #include <math.h>
-#include <string.h>
 
 #ifndef BOREL_MUTANT
 #define BOREL_MUTANT 0
 #endif
 
-enum { MAX_DEPTH = 20, STATES_PER_LEVEL = 3, SPARE_STATES = 4 };
+enum { MAX_DEPTH = 20, STATES_PER_LEVEL = 3, SPARE_STATES = 4, ROWS = 4 /* arrays [D] of a state */ };
 enum { MAX_STATES = STATES_PER_LEVEL * MAX_DEPTH + SPARE_STATES };
 
 /* ---- parameters and fields ------------------------------------------------------------------- */
 
 enum { PARAM_MAX_DEPTH, PARAM_TARGET_ACCEPT, PARAM_METRIC, PARAM_STEP_SIZE, PARAM_MAX_ENERGY_ERROR };
-enum { METRIC_FISHER, METRIC_VARIANCE };
 
 static const borel_param params[] = {
     {.name = "max_depth",
@@ -52,8 +50,10 @@ static const borel_param params[] = {
      .doc = "mean acceptance that the warm-up tunes the step size to"},
     {.name = "metric",
      .type = BOREL_CHOICE,
-     .choices = "fisher|variance",
-     .doc = "fisher: sqrt(var of draws / var of gradients), renewed at each draw; variance: Stan's windows"},
+     .choices = BOREL_METRIC_WORDS,
+     .doc =
+         "how the scale of the coordinates is learnt: fisher and low_rank from draws and gradients, variance "
+         "and dense from draws"},
     {.name = "step_size",
      .type = BOREL_REAL,
      .number = 0,
@@ -68,18 +68,6 @@ static const borel_param params[] = {
      .doc = "largest range of energies on a trajectory; beyond it the trajectory diverges"},
     {0}};
 
-enum { TUNE_STEP_SIZE, TUNE_INVERSE_MASS, TUNE_AVERAGING, TUNE_FORE, TUNE_BACK, TUNE_COUNTS, TUNE_WINDOW };
-
-static const borel_field tuning_fields[] = {
-    {"step_size", BOREL_F64, {0}, "leapfrog step"},
-    {"inverse_mass", BOREL_F64, {BOREL_DIM_D}, "diagonal of the inverse mass matrix: about the variances"},
-    {"averaging", BOREL_F64, {6}, "dual averaging of the step size"},
-    {"foreground", BOREL_F64, {4, BOREL_DIM_D}, "Welford: mean and squares of draws, then of gradients"},
-    {"background", BOREL_F64, {4, BOREL_DIM_D}, "the same for the next window"},
-    {"counts", BOREL_F64, {4}, "draws, gradients in the foreground, then in the background"},
-    {"window", BOREL_F64, {0}, "fisher: length of the current window; 0 while the first metric is in use"},
-    {0}};
-
 enum { STATE_DISPLACEMENT };
 static const borel_field state_fields[] = {
     {"displacement", BOREL_I64, {0}, "leapfrog steps from the last draw to this one, with sign"}, {0}};
@@ -88,9 +76,9 @@ enum { SCRATCH_STATES, SCRATCH_SPARE, SCRATCH_RHO };
 static const borel_field scratch_fields[] = {
     {"states",
      BOREL_F64,
-     {BOREL_DIM_PARAM(PARAM_MAX_DEPTH), 3 * STATES_PER_LEVEL, BOREL_DIM_D},
-     "u, p, gradient"},
-    {"spare", BOREL_F64, {3 * SPARE_STATES + 1, BOREL_DIM_D}, "more states, and rho of the trajectory"},
+     {BOREL_DIM_PARAM(PARAM_MAX_DEPTH), ROWS *STATES_PER_LEVEL, BOREL_DIM_D},
+     "u, gradient, momentum, force"},
+    {"spare", BOREL_F64, {ROWS * SPARE_STATES + 1, BOREL_DIM_D}, "more states, and rho of the trajectory"},
     {"rho", BOREL_F64, {BOREL_DIM_PARAM(PARAM_MAX_DEPTH), BOREL_DIM_D}, "sums of momenta of sub-trees"},
     {0}};
 
@@ -119,18 +107,13 @@ static const borel_field info_fields[] = {
     {0}};
 
 typedef struct {
-  int max_depth, metric;
-  double target_accept, step_size, max_energy_error;
+  int max_depth;
+  double max_energy_error;
+  borel_hamiltonian_options options;
+  borel_field tuning[BOREL_HAMILTONIAN_FIELDS];
 } nuts;
 
 /* ---- trajectories ---------------------------------------------------------------------------- */
-
-/* A phase-space point in scratch memory. */
-typedef struct {
-  double *u, *p, *gradient; /* [D] */
-  double logdensity, energy;
-  int64_t index; /* leapfrog steps from the start */
-} state;
 
 /* A stretch of the orbit, in the order in which it was built. Each of its three states is counted once in
  * `holders`, so that states move between trees by number and are never copied. */
@@ -143,15 +126,15 @@ typedef struct {
 
 /* One step's view of target and scratch. */
 typedef struct {
+  const borel_hamiltonian *dynamics;
   borel_target *target;
+  const borel_point *point;
   borel_rng *rng;
-  uint32_t layout;
-  const int64_t *z;
   size_t D;
-  const double *inverse_mass; /* [D] */
-  double *rho;                /* [max_depth, D], row i for the tree at stack[i] */
-  double *rho_top;            /* [D] */
-  state states[MAX_STATES];
+  borel_metric metric;
+  double *rho;     /* [max_depth, D], row i for the tree at stack[i] */
+  double *rho_top; /* [D] */
+  borel_place states[MAX_STATES];
   int holders[MAX_STATES], vacant[MAX_STATES],
       vacant_count; /* last freed, first reused: it is in the cache */
   tree stack[MAX_DEPTH + 1];
@@ -163,21 +146,22 @@ typedef struct {
 } work;
 
 static void work_open(work *w, const nuts *self, const borel_context *context, borel_target *target,
-                      const borel_point *point, const double *inverse_mass) {
+                      const borel_point *point) {
   size_t D = point->D;
   double *levels = context->scratch[SCRATCH_STATES], *spare = context->scratch[SCRATCH_SPARE];
   int count = STATES_PER_LEVEL * self->max_depth + SPARE_STATES;
   w->target = target;
   w->rng = context->rng;
-  w->layout = point->layout;
-  w->z = point->z;
+  w->point = point;
   w->D = D;
-  w->inverse_mass = inverse_mass;
+  w->dynamics = context->host->hamiltonian;
+  w->dynamics->metric(self->options.metric, D, context->tuning, &w->metric);
   w->rho = context->scratch[SCRATCH_RHO];
-  w->rho_top = spare + 3 * SPARE_STATES * D;
+  w->rho_top = spare + ROWS * SPARE_STATES * D;
   for (int i = 0; i < count; i++) {
-    double *at = i < SPARE_STATES ? spare + 3 * D * (size_t)i : levels + 3 * D * (size_t)(i - SPARE_STATES);
-    w->states[i] = (state){.u = at, .p = at + D, .gradient = at + 2 * D};
+    double *at =
+        i < SPARE_STATES ? spare + ROWS * D * (size_t)i : levels + ROWS * D * (size_t)(i - SPARE_STATES);
+    w->states[i] = (borel_place){.u = at, .gradient = at + D, .momentum = at + 2 * D, .force = at + 3 * D};
     w->holders[i] = 0;
     w->vacant[i] = count - 1 - i;
   }
@@ -200,68 +184,20 @@ typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
 #define PAIR(x) (*(const pair *)(x))
 #define TOTAL(sum) ((sum[0][0] + sum[0][1]) + (sum[1][0] + sum[1][1]))
 
-/* p += kick * gradient; returns p' inverse_mass p / 2. */
-static double kick_and_energy(double *p, const double *gradient, const double *inverse_mass, double kick,
-                              size_t D) {
-  pair sum[2] = {0};
-  size_t i = 0;
-  for (; i + 4 <= D; i += 4)
-#pragma GCC unroll 2
-    for (size_t j = 0; j < 2; j++) {
-      size_t at = i + 2 * j;
-      pair kicked = PAIR(p + at) + kick * PAIR(gradient + at);
-      *(pair *)(p + at) = kicked;
-      sum[j] += PAIR(inverse_mass + at) * kicked * kicked;
-    }
-  for (; i < D; i++) {
-    p[i] += kick * gradient[i];
-    sum[0][0] += inverse_mass[i] * p[i] * p[i];
-  }
-  return 0.5 * TOTAL(sum);
-}
-
-static void kick_and_drift(const state *from, state *to, const double *inverse_mass, double step, size_t D) {
-  const double *u = from->u, *p = from->p, *gradient = from->gradient;
-  double *new_u = to->u, *new_p = to->p;
-#if BOREL_MUTANT == 5 /* a whole momentum step before the drift: not symmetric in time */
-  double kick = step;
-#else
-  double kick = 0.5 * step;
-#endif
-  size_t i = 0;
-  for (; i + 2 <= D; i += 2) {
-    pair kicked = PAIR(p + i) + kick * PAIR(gradient + i);
-    *(pair *)(new_p + i) = kicked;
-    *(pair *)(new_u + i) = PAIR(u + i) + step * (PAIR(inverse_mass + i) * kicked);
-  }
-  for (; i < D; i++) {
-    new_p[i] = p[i] + kick * gradient[i];
-    new_u[i] = u[i] + step * (inverse_mass[i] * new_p[i]);
-  }
-}
-
-/* One leapfrog step. The energy is +inf where the target is zero or not a number. */
 static borel_status leapfrog(work *w, int from, int to, double step, borel_error *error) {
-  const state *a = &w->states[from];
-  state *b = &w->states[to];
-  kick_and_drift(a, b, w->inverse_mass, step, w->D);
-  b->index = a->index + (step > 0 ? 1 : -1);
-  b->logdensity = -INFINITY;
+#if BOREL_MUTANT == 5 /* a whole momentum step before the drift: not symmetric in time */
+  borel_place *start = &w->states[from], pushed = *start;
+  pushed.momentum = w->states[to].momentum;
+  for (size_t i = 0; i < w->D; i++) pushed.momentum[i] = start->momentum[i] + 0.5 * step * start->force[i];
   borel_status status =
-      w->target->ops->gradient(w->target, w->layout, b->u, w->z, &b->logdensity, b->gradient, error);
+      w->dynamics->leapfrog(w->target, w->point, &w->metric, &pushed, step, &w->states[to], error);
+#else
+  borel_status status =
+      w->dynamics->leapfrog(w->target, w->point, &w->metric, &w->states[from], step, &w->states[to], error);
+#endif
   w->leapfrogs++;
-  if (status == BOREL_OK && b->logdensity > -INFINITY) {
-    b->energy = kick_and_energy(b->p, b->gradient, w->inverse_mass, 0.5 * step, w->D) - b->logdensity;
-    if (isfinite(b->energy)) return BOREL_OK;
-    w->nans++;
-  } else if (status == BOREL_DOMAIN || (status == BOREL_OK && isnan(b->logdensity))) {
-    w->nans++;
-    error->code = BOREL_OK;
-    error->message[0] = 0;
-    status = BOREL_OK;
-  }
-  b->energy = INFINITY;
-  return status == BOREL_REJECT ? BOREL_OK : status;
+  w->nans += w->states[to].nan;
+  return status;
 }
 
 /* log(exp(a) + exp(b)), to an absolute 1e-16. */
@@ -270,24 +206,23 @@ static double log_add(double a, double b) {
   return low == -INFINITY ? high : high + log(1 + exp(low - high));
 }
 
-/* Do the velocities at both ends still point along rho = x + y? */
+/* Do the momenta at both ends still point along rho = x + y? */
 static int advances(const work *w, const double *x, const double *y, const double *first,
                     const double *last) {
-  const double *inverse_mass = w->inverse_mass;
   pair sum_first[2] = {0}, sum_last[2] = {0};
   size_t i = 0, D = w->D;
   for (; i + 4 <= D; i += 4)
 #pragma GCC unroll 2
     for (size_t j = 0; j < 2; j++) {
       size_t at = i + 2 * j;
-      pair scaled = PAIR(inverse_mass + at) * (PAIR(x + at) + PAIR(y + at));
-      sum_first[j] += scaled * PAIR(first + at);
-      sum_last[j] += scaled * PAIR(last + at);
+      pair rho = PAIR(x + at) + PAIR(y + at);
+      sum_first[j] += rho * PAIR(first + at);
+      sum_last[j] += rho * PAIR(last + at);
     }
   for (; i < D; i++) {
-    double scaled = inverse_mass[i] * (x[i] + y[i]);
-    sum_first[0][0] += scaled * first[i];
-    sum_last[0][0] += scaled * last[i];
+    double rho = x[i] + y[i];
+    sum_first[0][0] += rho * first[i];
+    sum_last[0][0] += rho * last[i];
   }
 #if BOREL_MUTANT == 3 /* tests the end that has just been reached, and not the other */
   return TOTAL(sum_last) > 0;
@@ -299,8 +234,8 @@ static int advances(const work *w, const double *x, const double *y, const doubl
 /* Does the union of two neighbours of one size turn back: as a whole, or either half with the first point
  * beyond the seam? For single points the three tests are one. */
 static int turns(const work *w, const tree *a, const tree *b) {
-  const double *first = w->states[a->first].p, *before = w->states[a->last].p;
-  const double *beyond = w->states[b->first].p, *last = w->states[b->last].p;
+  const double *first = w->states[a->first].momentum, *before = w->states[a->last].momentum;
+  const double *beyond = w->states[b->first].momentum, *last = w->states[b->last].momentum;
   if (!advances(w, a->rho, b->rho, first, last)) return 1;
   if (a->depth == 0) return 0;
 #if BOREL_MUTANT == 13 /* looks across the seam from one side only */
@@ -371,7 +306,7 @@ static borel_status extend(work *w, int from, int depth, double step, int *whole
 #else
     double log_weight = change;
 #endif
-    w->stack[height++] = (tree){leaf, leaf, leaf, 0, log_weight, w->states[leaf].p};
+    w->stack[height++] = (tree){leaf, leaf, leaf, 0, log_weight, w->states[leaf].momentum};
     if (diverges(w, w->states[leaf].energy)) {
       w->diverging = 1;
       return BOREL_OK;
@@ -385,59 +320,28 @@ static borel_status extend(work *w, int from, int depth, double step, int *whole
 
 /* ---- one transition -------------------------------------------------------------------------- */
 
-/* Fills a new state with u, gradient and log-density of the point. */
-static borel_status load(const borel_context *context, work *w, borel_point *point, int *loaded,
-                         borel_error *error) {
-  borel_status status = context->host->evaluate(w->target, point, BOREL_LOGDENSITY | BOREL_GRADIENT, error);
-  if (status != BOREL_OK && status != BOREL_REJECT) return status;
-  if (!isfinite(point->logdensity))
-    return context->host->fail(error, BOREL_DOMAIN, "nuts: the log-density is %g at the current point",
-                               point->logdensity);
-  *loaded = take(w);
-  state *s = &w->states[*loaded];
-  if (w->D) {
-    memcpy(s->u, point->u, w->D * sizeof *s->u);
-    memcpy(s->gradient, point->gradient, w->D * sizeof *s->gradient);
-  }
-  s->logdensity = point->logdensity;
-  s->index = 0;
-  return BOREL_OK;
-}
-
-/* A new momentum for state s, and its energy. */
-static void refresh(work *w, state *s) {
-  w->rng->ops->fill_normal(w->rng, s->p, 1, w->D);
-  double kinetic = 0;
-  for (size_t i = 0; i < w->D; i++) {
-#if BOREL_MUTANT == 10 /* momentum of the inverse metric */
-    s->p[i] *= sqrt(w->inverse_mass[i]);
-#else
-    s->p[i] /= sqrt(w->inverse_mass[i]);
-#endif
-    kinetic += w->inverse_mass[i] * s->p[i] * s->p[i];
-  }
-  s->energy = 0.5 * kinetic - s->logdensity;
-}
-
 static borel_status step(const void *instance, const borel_context *context, borel_target *target,
                          borel_point *point, double *info, borel_error *error) {
   const nuts *self = instance;
   const borel_host *host = context->host;
   borel_rng *rng = context->rng;
-  double step_size = *(const double *)context->tuning[TUNE_STEP_SIZE];
+  double step_size = *(const double *)context->tuning[0];
   work w;
-  work_open(&w, self, context, target, point, context->tuning[TUNE_INVERSE_MASS]);
-  int start;
-  borel_status status = load(context, &w, point, &start, error);
+  work_open(&w, self, context, target, point);
+  int start = take(&w);
+  borel_status status = w.dynamics->load(target, point, &w.metric, &w.states[start], error);
   if (status != BOREL_OK) return status;
-  refresh(&w, &w.states[start]);
+  w.dynamics->refresh(rng, &w.metric, &w.states[start]);
+#if BOREL_MUTANT == 10 /* momentum in other units than the metric's */
+  for (size_t i = 0; i < w.D; i++) w.states[start].momentum[i] *= w.metric.scale[i];
+#endif
   w.start_energy = w.lowest = w.highest = w.states[start].energy;
   w.holders[start] = 3;
 
 #if BOREL_MUTANT == 7 /* the point where the step began weighs nothing */
-  tree path = {start, start, start, 0, -INFINITY, w.states[start].p};
+  tree path = {start, start, start, 0, -INFINITY, w.states[start].momentum};
 #else
-  tree path = {start, start, start, 0, 0, w.states[start].p};
+  tree path = {start, start, start, 0, 0, w.states[start].momentum};
 #endif
   int heading = 1; /* path.last is its end in this direction of time */
   for (int turning = 0; !turning && path.depth < self->max_depth;) {
@@ -476,7 +380,7 @@ static borel_status step(const void *instance, const borel_context *context, bor
     join(&w, &path, half, log_weight, w.rho_top, switched);
   }
 
-  const state *chosen = &w.states[path.offer];
+  const borel_place *chosen = &w.states[path.offer];
   *(int64_t *)context->state[STATE_DISPLACEMENT] = chosen->index;
   if (chosen->index != 0) {
     host->move_u(point, chosen->u);
@@ -499,174 +403,27 @@ static borel_status step(const void *instance, const borel_context *context, bor
 
 /* ---- warm-up --------------------------------------------------------------------------------- */
 
-static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
-
-/* Doubles or halves a step size until one leapfrog step from the point crosses an acceptance of 0.8 (Hoffman
- * and Gelman 2014, algorithm 4, with Stan's threshold). */
-static borel_status find_step_size(const nuts *self, const borel_context *context, borel_target *target,
-                                   borel_point *point, const double *inverse_mass, double *step_size,
-                                   borel_error *error) {
-  const double threshold = log(0.8), smallest = 1e-12, largest = 1e7;
-  work w;
-  work_open(&w, self, context, target, point, inverse_mass);
-  int start;
-  borel_status status = load(context, &w, point, &start, error);
-  if (status != BOREL_OK) return status;
-  int there = take(&w);
-  for (int grow = -1; *step_size > smallest && *step_size < largest;) {
-    refresh(&w, &w.states[start]);
-    status = leapfrog(&w, start, there, *step_size, error);
-    if (status != BOREL_OK) return status;
-    int accepted = w.states[start].energy - w.states[there].energy > threshold;
-    if (grow < 0) grow = accepted;
-    if (accepted != grow) return BOREL_OK;
-    *step_size *= grow ? 2 : 0.5;
-  }
-  context->host->log(BOREL_LOG_WARN, *step_size >= largest
-                                         ? "nuts: any step size is accepted: is the density proper?"
-                                         : "nuts: no step size is accepted: is the density continuous?");
-  *step_size = clamp(*step_size, smallest, largest);
-  return BOREL_OK;
-}
-
-/* The four Welford rows of one window. */
-typedef struct {
-  double *counts, *rows; /* [2], [4, D] */
-  size_t D;
-} estimate;
-
-static estimate estimate_of(void *const *tuning, int field, size_t D) {
-  double *counts = tuning[TUNE_COUNTS];
-  return (estimate){field == TUNE_FORE ? counts : counts + 2, tuning[field], D};
-}
-
-static void estimate_reset(const borel_welford *welford, estimate e) {
-  welford->reset(&e.counts[0], e.rows, e.rows + e.D, e.D);
-  welford->reset(&e.counts[1], e.rows + 2 * e.D, e.rows + 3 * e.D, e.D);
-}
-
-static void estimate_add(const borel_welford *welford, estimate e, const borel_point *point) {
-  welford->add(&e.counts[0], e.rows, e.rows + e.D, e.D, point->u);
-  welford->add(&e.counts[1], e.rows + 2 * e.D, e.rows + 3 * e.D, e.D, point->gradient);
-}
-
 static borel_status warm(const void *instance, const borel_context *context, borel_target *target,
                          borel_point *point, void *const *tuning, borel_error *error) {
   const nuts *self = instance;
-  const borel_host *host = context->host;
-  double *inverse_mass = tuning[TUNE_INVERSE_MASS], *step_size = tuning[TUNE_STEP_SIZE];
-  borel_status status = host->evaluate(target, point, BOREL_LOGDENSITY | BOREL_GRADIENT, error);
-  if (status != BOREL_OK && status != BOREL_REJECT) return status;
-  if (!isfinite(point->logdensity))
-    return host->fail(error, BOREL_DOMAIN, "nuts: the log-density is %g at the start", point->logdensity);
-  estimate fore = estimate_of(tuning, TUNE_FORE, point->D), back = estimate_of(tuning, TUNE_BACK, point->D);
-  estimate_reset(host->welford, fore);
-  estimate_reset(host->welford, back);
-  *(double *)tuning[TUNE_WINDOW] = 0;
-  for (size_t i = 0; i < point->D; i++) {
-    double slope = fabs(point->gradient[i]);
-    int usable = self->metric == METRIC_FISHER && slope > 0 && isfinite(slope);
-    inverse_mass[i] = usable ? clamp(1 / slope, 1e-20, 1e20) : 1;
-  }
-  if (self->metric == METRIC_FISHER) {
-    estimate_add(host->welford, fore, point);
-    estimate_add(host->welford, back, point);
-  }
-  *step_size = self->step_size > 0 ? self->step_size : 1;
-  if (self->step_size == 0) {
-    status = find_step_size(self, context, target, point, inverse_mass, step_size, error);
-    if (status != BOREL_OK) return status;
-  }
-  host->dual_averaging->restart(tuning[TUNE_AVERAGING], *step_size);
-  return BOREL_OK;
-}
-
-/* A new first step size for a new metric. */
-static borel_status restart(const nuts *self, const borel_context *context, borel_target *target,
-                            borel_point *point, void *const *tuning, borel_error *error) {
-  double *step_size = tuning[TUNE_STEP_SIZE];
-  borel_status status =
-      find_step_size(self, context, target, point, tuning[TUNE_INVERSE_MASS], step_size, error);
-  if (status == BOREL_OK) context->host->dual_averaging->restart(tuning[TUNE_AVERAGING], *step_size);
-  return status;
-}
-
-/* Stan: at the end of each slow window the variances of its draws, drawn a little towards 1e-3. */
-static borel_status adapt_variance(const nuts *self, const borel_context *context, borel_target *target,
-                                   borel_point *point, void *const *tuning, borel_error *error) {
-  const borel_welford *welford = context->host->welford;
-  double *inverse_mass = tuning[TUNE_INVERSE_MASS];
-  estimate fore = estimate_of(tuning, TUNE_FORE, point->D);
-  if (context->phase->slow) welford->add(&fore.counts[0], fore.rows, fore.rows + fore.D, fore.D, point->u);
-  if (!context->phase->window_end || fore.counts[0] < 2) return BOREL_OK;
-  double n = fore.counts[0];
-  welford->variance(&fore.counts[0], fore.rows + fore.D, fore.D, inverse_mass);
-  for (size_t i = 0; i < fore.D; i++)
-    inverse_mass[i] = clamp(n / (n + 5) * inverse_mass[i] + 1e-3 * 5 / (n + 5), 1e-20, 1e20);
-  estimate_reset(welford, fore);
-  return restart(self, context, target, point, tuning, error);
-}
-
-#define EARLY 0.3 /* share of the warm-up in which the fisher metric is rough */
-
-/* nuts-rs: inverse_mass = sqrt(var of draws / var of gradients), after each draw, from a window that overlaps
- * the one before: windows of 10 in the first 30 % of the warm-up, then 80, growing by half; none in the last
- * 15 %. */
-static borel_status adapt_fisher(const nuts *self, const borel_context *context, borel_target *target,
-                                 borel_point *point, const double *info, void *const *tuning,
-                                 borel_error *error) {
-  const borel_phase *phase = context->phase;
-  const borel_welford *welford = context->host->welford;
-  double *window = tuning[TUNE_WINDOW], *inverse_mass = tuning[TUNE_INVERSE_MASS];
-  double iteration = (double)phase->iteration, end = 0.85 * (double)phase->warmup;
-  if (iteration >= end) return BOREL_OK;
-
-  /* A draw that stayed says nothing new; one next to a divergence says it about an odd place. */
-  int64_t displacement = *(const int64_t *)context->state[STATE_DISPLACEMENT];
-  int64_t least = info[INFO_DIVERGING] != 0 ? 5 : 1;
-  if (displacement < least && displacement > -least) return BOREL_OK;
-  borel_status status = context->host->evaluate(target, point, BOREL_LOGDENSITY | BOREL_GRADIENT, error);
-  if (status != BOREL_OK) return status;
-  estimate fore = estimate_of(tuning, TUNE_FORE, point->D), back = estimate_of(tuning, TUNE_BACK, point->D);
-  estimate_add(welford, fore, point);
-  estimate_add(welford, back, point);
-
-  int early = iteration < EARLY * (double)phase->warmup;
-  double length = early ? 10 : *window > 80 ? *window : 80;
-  if (back.counts[0] >= length && iteration + length < end) {
-    memcpy(fore.counts, back.counts, 2 * sizeof *fore.counts);
-    if (fore.D) memcpy(fore.rows, back.rows, 4 * fore.D * sizeof *fore.rows);
-    estimate_reset(welford, back);
-    *window = early ? length : 1.5 * length;
-  }
-  if (fore.counts[0] < 4) return BOREL_OK;
-  double n = fore.counts[0];
-  for (size_t i = 0; i < fore.D; i++) {
-    double draws = fore.rows[fore.D + i] / (n - 1), gradients = fore.rows[3 * fore.D + i] / (n - 1);
-    double ratio = sqrt(draws / gradients);
-    if (ratio > 0 && isfinite(ratio)) inverse_mass[i] = clamp(ratio, 1e-20, 1e20);
-  }
-  if (*window > 0) return BOREL_OK;
-  *window = 10; /* the first metric from draws: its scale may be far from that of the first guess */
-  return restart(self, context, target, point, tuning, error);
+  return context->host->hamiltonian->start(&self->options, context, target, point, tuning,
+                                           context->scratch[SCRATCH_SPARE], error);
 }
 
 static borel_status adapt(const void *instance, const borel_context *context, borel_target *target,
                           borel_point *point, const double *info, void *const *tuning, borel_error *error) {
   const nuts *self = instance;
-  const borel_phase *phase = context->phase;
-  const borel_dual_averaging *averaging = context->host->dual_averaging;
-  double *step_size = tuning[TUNE_STEP_SIZE];
-  /* nuts-rs: once the metric has settled, gains of energy count like losses; the step comes out smaller. */
-  int late = self->metric == METRIC_FISHER && (double)phase->iteration >= EARLY * (double)phase->warmup;
-  *step_size = averaging->update(tuning[TUNE_AVERAGING], info[late ? INFO_SYMMETRIC : INFO_ACCEPT],
-                                 self->target_accept);
-  borel_status status = self->metric == METRIC_FISHER
-                            ? adapt_fisher(self, context, target, point, info, tuning, error)
-                            : adapt_variance(self, context, target, point, tuning, error);
-  if (phase->iteration + 1 == phase->warmup) *step_size = averaging->finish(tuning[TUNE_AVERAGING]);
-  return status;
+  /* A draw that stayed says nothing new; one next to a divergence says it about an odd place. */
+  int64_t displacement = *(const int64_t *)context->state[STATE_DISPLACEMENT];
+  int64_t least = info[INFO_DIVERGING] != 0 ? 5 : 1;
+  borel_hamiltonian_news news = {.accept = info[INFO_ACCEPT],
+                                 .symmetric = info[INFO_SYMMETRIC],
+                                 .informative = displacement >= least || displacement <= -least};
+  return context->host->hamiltonian->adapt(&self->options, context, target, point, &news, tuning,
+                                           context->scratch[SCRATCH_SPARE], error);
 }
+
+static const borel_field *tuning_fields(const void *instance) { return ((const nuts *)instance)->tuning; }
 
 /* ---- the component --------------------------------------------------------------------------- */
 
@@ -675,10 +432,11 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
   nuts *self = host->allocate(1, sizeof *self);
   if (!self) return host->fail(error, BOREL_INTERNAL, "nuts: no memory");
   self->max_depth = (int)values[PARAM_MAX_DEPTH].number;
-  self->target_accept = values[PARAM_TARGET_ACCEPT].number;
-  self->metric = (int)values[PARAM_METRIC].number;
-  self->step_size = values[PARAM_STEP_SIZE].number;
   self->max_energy_error = values[PARAM_MAX_ENERGY_ERROR].number;
+  self->options = (borel_hamiltonian_options){.metric = (borel_metric_kind)values[PARAM_METRIC].number,
+                                              .step_size = values[PARAM_STEP_SIZE].number,
+                                              .target_accept = values[PARAM_TARGET_ACCEPT].number};
+  host->hamiltonian->fields(self->options.metric, self->tuning);
   *instance = self;
   return BOREL_OK;
 }
@@ -687,7 +445,6 @@ static void destroy(const borel_host *host, void *instance) { host->release(inst
 
 static const borel_kernel_ops ops = {
     .size = sizeof ops,
-    .tuning = tuning_fields,
     .state = state_fields,
     .scratch = scratch_fields,
     .info = info_fields,
@@ -696,6 +453,7 @@ static const borel_kernel_ops ops = {
     .warm = warm,
     .step = step,
     .adapt = adapt,
+    .fields = tuning_fields,
 };
 
 static const borel_component component = {

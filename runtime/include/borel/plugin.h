@@ -45,6 +45,9 @@ extern "C" {
 #define BOREL_PRINTF(text, first)
 #endif
 
+typedef struct borel_host borel_host;
+typedef struct borel_context borel_context;
+
 /* ---- status and errors ----------------------------------------------------------------------- */
 
 typedef uint32_t borel_status;
@@ -256,10 +259,90 @@ typedef struct {
   void (*variance)(const double *count, const double *squares, size_t D, double *out); /* n - 1 */
 } borel_welford;
 
+/* ---- host services: gradients ---------------------------------------------------------------- */
+
+/* Kernels that follow gradients move in coordinates y of unit scale, u = L y, L = diag(scale) B. B is I; or
+ * lower triangular, `root`; or I + V' (diag(stretch) - I) V, where the rows of V, `directions`, are
+ * orthonormal. A momentum in y is standard normal: for u the inverse mass matrix is L L'. */
+typedef struct {
+  size_t D, rank;
+  const double *scale;      /* [D] */
+  const double *root;       /* [D, D], or NULL */
+  const double *directions; /* [rank, D], or NULL */
+  const double *stretch;    /* [rank] */
+} borel_metric;
+
+/* How the metric is found; the value of a CHOICE parameter with these words. */
+typedef uint32_t borel_metric_kind;
+enum {
+  BOREL_METRIC_FISHER = 0,   /* scale^2 = sd of draws / sd of gradients */
+  BOREL_METRIC_VARIANCE = 1, /* scale^2 = variance of draws */
+  BOREL_METRIC_DENSE = 2,    /* L L' = covariance of draws */
+  BOREL_METRIC_LOW_RANK =
+      3 /* fisher, and the directions in which draws and gradients are far from unit scale */
+};
+#define BOREL_METRIC_WORDS "fisher|variance|dense|low_rank"
+
+/* A place on a trajectory. The arrays [D] are the kernel's, as a rule in scratch. */
+typedef struct {
+  double *u, *gradient;     /* gradient of the log-density with respect to u */
+  double *momentum, *force; /* with respect to y: force = L' gradient */
+  double logdensity;        /* -inf where the target is zero or not a number */
+  double energy;            /* momentum' momentum / 2 - logdensity; +inf there */
+  int64_t index;            /* leapfrog steps from the start, with sign */
+  int nan;                  /* 1 where the target is not a number */
+} borel_place;
+
+typedef struct {
+  borel_metric_kind metric;
+  double step_size;     /* the first one; 0: found by doubling or halving */
+  double target_accept; /* mean acceptance that the warm-up tunes the step size to */
+} borel_hamiltonian_options;
+
+/* What a step of the warm-up tells. */
+typedef struct {
+  double accept;    /* its acceptance statistic */
+  double symmetric; /* the same with gains of energy counted like losses, or `accept` once more */
+  int informative;  /* 0: the draw says nothing new about the metric */
+} borel_hamiltonian_news;
+
+/* Hamiltonian dynamics and their warm-up. What is adapted lives in tuning fields of the kernel: `fields`
+ * names them, the kernel puts them together at some place of its list (borel_kernel_ops.fields), and `tuned`
+ * below is that place. The first is step_size, a scalar. Statuses and errors as in borel_host.evaluate. */
+#define BOREL_HAMILTONIAN_FIELDS 16 /* at most, with the end of the list */
+typedef struct {
+  uint32_t size;
+  void (*fields)(borel_metric_kind, borel_field out[BOREL_HAMILTONIAN_FIELDS]); /* ends with a NULL name */
+  void (*metric)(borel_metric_kind, size_t D, const void *const *tuned, borel_metric *out);
+  /* out = u + step L y; out may be u. */
+  void (*push)(const borel_metric *, double step, const double *y, const double *u, double *out);
+  /* force = L' gradient */
+  void (*pull)(const borel_metric *, const double *gradient, double *force);
+  /* The place of the point, but for momentum and energy. DOMAIN when its log-density is not finite. */
+  borel_status (*load)(borel_target *, borel_point *, const borel_metric *, borel_place *, borel_error *);
+  /* D standard normals for the momentum; the energy with them. */
+  void (*refresh)(borel_rng *, const borel_metric *, borel_place *);
+  /* u, logdensity, gradient and force where a drift from `from->u` by step L velocity leads; the energy
+   * without momentum. OK, too, where the target is zero or not a number: then the energy is +inf. z and
+   * layout are those of the point. */
+  borel_status (*drift)(borel_target *, const borel_point *, const borel_metric *, const borel_place *from,
+                        const double *velocity, double step, borel_place *to, borel_error *);
+  /* One leapfrog step: half a kick, a drift, half a kick. `to` may be `from`. */
+  borel_status (*leapfrog)(borel_target *, const borel_point *, const borel_metric *, const borel_place *from,
+                           double step, borel_place *to, borel_error *);
+  /* In warm: the first metric, the first step size. room [8, D] is scratch. */
+  borel_status (*start)(const borel_hamiltonian_options *, const borel_context *, borel_target *,
+                        borel_point *, void *const *tuned, double *room, borel_error *);
+  /* In adapt, once for each step: renews metric and step size. room [8, D] is scratch. */
+  borel_status (*adapt)(const borel_hamiltonian_options *, const borel_context *, borel_target *,
+                        borel_point *, const borel_hamiltonian_news *, void *const *tuned, double *room,
+                        borel_error *);
+} borel_hamiltonian;
+
 typedef uint32_t borel_log_level;
 enum { BOREL_LOG_DEBUG = 0, BOREL_LOG_INFO = 1, BOREL_LOG_WARN = 2 };
 
-typedef struct borel_host {
+struct borel_host {
   uint32_t size;
   /* Fills `error` (printf-like) and returns its code. [any thread] */
   borel_status (*fail)(borel_error *error, borel_status code, const char *format, ...) BOREL_PRINTF(3, 4);
@@ -278,7 +361,8 @@ typedef struct borel_host {
   void (*know)(borel_point *, double logdensity, const double *gradient);
   const borel_dual_averaging *dual_averaging;
   const borel_welford *welford;
-} borel_host;
+  const borel_hamiltonian *hamiltonian;
+};
 
 /* ---- components ------------------------------------------------------------------------------ */
 
@@ -294,11 +378,11 @@ enum {
 #define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
 #define BOREL_FIXED_LAYOUT 4u /* never changes the layout of a point */
 
-/* How the claim can be checked exactly (docs/validity.md names the methods). */
-#define BOREL_CHECK_MATRIX 1u /* E2, E3: transition matrix on a finite support, all choices enumerated */
-#define BOREL_CHECK_ORBIT                                                                                    \
-  2u /* a kernel on leapfrog orbits: its first draws are D standard normals n,                               \
-        p = n / sqrt(inverse_mass); tuning fields step_size and inverse_mass */
+/* How the claim can be checked exactly; docs/validity.md states each contract. */
+#define BOREL_CHECK_MATRIX 1u     /* transition matrix on a finite support, all choices enumerated */
+#define BOREL_CHECK_ORBIT 2u      /* moves along leapfrog orbits, from a momentum of D standard normals */
+#define BOREL_CHECK_ISOKINETIC 4u /* the same with momenta of fixed length */
+#define BOREL_CHECK_ELLIPSE 8u    /* moves along ellipses around a normal law */
 
 typedef struct {
   borel_preserves preserves;
@@ -342,7 +426,7 @@ extern BOREL_EXPORT const borel_plugin borel_plugin_entry;
 
 /* What a call may use. tuning, state and scratch point to the declared fields, in order of declaration;
  * tuning is const here: only warm and adapt receive a pointer that they may write through. */
-typedef struct {
+struct borel_context {
   uint32_t size;
   const borel_host *host;
   borel_rng *rng;
@@ -350,7 +434,9 @@ typedef struct {
   const void *const *tuning;
   void *const *state;
   void *const *scratch;
-} borel_context;
+  /* In warm, when the start comes with them: about the standard deviations of u, [D]; else NULL. */
+  const double *scale;
+};
 
 typedef struct {
   uint32_t size;
@@ -375,6 +461,9 @@ typedef struct {
   /* Optional: one transition of each of the N lanes. [chain thread] */
   borel_status (*step_batch)(const void *self, const borel_context *, borel_target *, size_t n,
                              borel_point *const *points, double *info, borel_error *);
+  /* Optional: tuning fields that depend on the parameters, in place of the list above. Lives as long as the
+   * instance. [main thread] */
+  const borel_field *(*fields)(const void *self);
 } borel_kernel_ops;
 
 /* ---- kind density/0 -------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ static borel_status mala_step(const void *self, const borel_context *context, bo
 static const borel_param hmc_params[] = {
     {.name = "steps", .type = BOREL_INT, .number = 10, .min = 1, .max = 100}, {0}};
 static const borel_field hmc_tuning[] = {
-    {"step_size", BOREL_F64, {0}, ""}, {"inverse_mass", BOREL_F64, {BOREL_DIM_D}, ""}, {0}};
+    {"step_size", BOREL_F64, {0}, ""}, {"scale", BOREL_F64, {BOREL_DIM_D}, ""}, {0}};
 static const borel_field hmc_scratch[] = {{"u", BOREL_F64, {BOREL_DIM_D}, "position"},
                                           {"gradient", BOREL_F64, {BOREL_DIM_D}, "there"},
                                           {"p", BOREL_F64, {BOREL_DIM_D}, "momentum"},
@@ -78,9 +78,9 @@ static borel_status hmc_warm(const void *self, const borel_context *context, bor
   return BOREL_OK;
 }
 
-static double kinetic(const double *p, const double *inverse_mass, size_t D) {
+static double kinetic(const double *p, size_t D) {
   double sum = 0;
-  for (size_t d = 0; d < D; d++) sum += 0.5 * inverse_mass[d] * p[d] * p[d];
+  for (size_t d = 0; d < D; d++) sum += 0.5 * p[d] * p[d];
   return sum;
 }
 
@@ -88,23 +88,22 @@ static borel_status hmc_step(const void *self, const borel_context *context, bor
                              borel_point *point, double *info, borel_error *error) {
   (void)info;
   double *u = context->scratch[0], *gradient = context->scratch[1], *p = context->scratch[2];
-  const double h = *(const double *)context->tuning[0], *inverse_mass = context->tuning[1];
+  const double h = *(const double *)context->tuning[0], *scale = context->tuning[1];
   size_t D = point->D;
   borel_status status = context->host->evaluate(target, point, BOREL_LOGDENSITY | BOREL_GRADIENT, error);
   if (status != BOREL_OK) return status;
   context->rng->ops->fill_normal(context->rng, p, 1, D);
-  for (size_t d = 0; d < D; d++) p[d] /= sqrt(inverse_mass[d]);
   memcpy(u, point->u, D * sizeof *u);
   memcpy(gradient, point->gradient, D * sizeof *gradient);
-  double before = kinetic(p, inverse_mass, D) - point->logdensity, logdensity = 0;
+  double before = kinetic(p, D) - point->logdensity, logdensity = 0;
   for (int i = 0; i < *(const int *)self; i++) {
-    for (size_t d = 0; d < D; d++) p[d] += 0.5 * h * gradient[d], u[d] += h * inverse_mass[d] * p[d];
+    for (size_t d = 0; d < D; d++) p[d] += 0.5 * h * scale[d] * gradient[d], u[d] += h * scale[d] * p[d];
     status = target->ops->gradient(target, point->layout, u, point->z, &logdensity, gradient, error);
     if (status == BOREL_REJECT || (status == BOREL_OK && logdensity == -INFINITY)) return BOREL_OK;
     if (status != BOREL_OK) return status;
-    for (size_t d = 0; d < D; d++) p[d] += 0.5 * h * gradient[d];
+    for (size_t d = 0; d < D; d++) p[d] += 0.5 * h * scale[d] * gradient[d];
   }
-  if (context->rng->ops->accept(context->rng, before - kinetic(p, inverse_mass, D) + logdensity)) {
+  if (context->rng->ops->accept(context->rng, before - kinetic(p, D) + logdensity)) {
     context->host->move_u(point, u);
     context->host->know(point, logdensity, gradient);
   }
