@@ -4,7 +4,14 @@
 #include "core/error.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* A step that shrinks the sphere of directions magnifies rounding errors as much, seen from its other end.
+ * Near the states that are judged none may do so more than MOST_STRAIN times: the cube of that, for three
+ * steps, times 1e-16 is below the tolerance. */
+#define MOST_STRAIN 15.0
+enum { NEAR = 8 };
 
 /* ---- metric ---------------------------------------------------------------------------------- */
 
@@ -95,7 +102,11 @@ static double dot(size_t D, const double *x, const double *y) {
 static double turn(size_t D, const double *force, double step, double *n) {
   double size = sqrt(dot(D, force, force)), angle = step * size / (double)(D - 1);
   if (size == 0) return 0;
-  double along = dot(D, force, n) / size, shrink = cosh(angle) + along * sinh(angle);
+  /* 1 + cosine, or 1 - cosine backward in time: from lengths, so that no digits are lost where it is small.
+   */
+  double sign = angle < 0 ? -1 : 1, with = 0;
+  for (size_t d = 0; d < D; d++) with += 0.5 * pow(n[d] + sign * force[d] / size, 2);
+  double along = dot(D, force, n) / size, shrink = exp(-fabs(angle)) + with * sinh(fabs(angle));
   for (size_t d = 0; d < D; d++)
     n[d] = (n[d] + force[d] / size * (sinh(angle) + along * (cosh(angle) - 1))) / shrink;
   return (double)(D - 1) * log(shrink);
@@ -121,13 +132,16 @@ static int advance(borel_orbit *o, int from, int to, double step, double *volume
   pull(o, gradient, force);
   memcpy(o->n[to], o->n[from], sizeof o->n[to]);
   memcpy(o->q[to], o->q[from], sizeof o->q[to]);
-  *volume += kick(o, force, step, o->n[to]);
+  double first = kick(o, force, step, o->n[to]);
   push(o, o->n[to], o->flow == BOREL_FLOW_ISOKINETIC ? step * sqrt((double)D) : step, o->q[to]);
   double logdensity = o->trial->density(o->q[to], NULL, gradient);
   if (!isfinite(logdensity)) return 0;
   pull(o, gradient, force);
-  *volume += kick(o, force, step, o->n[to]);
+  double second = kick(o, force, step, o->n[to]);
+  *volume += first + second;
   o->energy[to] = kinetic(o, to) - logdensity + *volume;
+  if (abs(to - BOREL_ORBIT_SIDE) <= NEAR && D > 1)
+    o->strain = fmax(o->strain, (fabs(first) + fabs(second)) / (double)(D - 1));
   return isfinite(o->energy[to]) && o->energy[to] <= o->energy[BOREL_ORBIT_SIDE] + BOREL_ORBIT_CUT;
 }
 
@@ -203,6 +217,7 @@ static int is_ambiguous(const borel_orbit *o) {
 }
 
 int borel_orbit_lay(borel_orbit *o) {
+  o->strain = 0;
   int middle = BOREL_ORBIT_SIDE;
   if (o->flow == BOREL_FLOW_ISOKINETIC) {
     double size = sqrt(dot(o->trial->D, o->n[middle], o->n[middle]));
@@ -215,6 +230,7 @@ int borel_orbit_lay(borel_orbit *o) {
     o->low = extend(o, -1);
     o->high = extend(o, 1);
   }
+  if (o->strain > log(MOST_STRAIN)) return 0;
   o->lowest = o->energy[middle];
   for (int i = o->low; i <= o->high; i++) o->lowest = fmin(o->lowest, o->energy[i]);
   return !is_ambiguous(o);

@@ -28,8 +28,8 @@ typedef struct {
   double q[BOREL_ORBIT_STATES][BOREL_TRIAL_MAX]; /* u */
   double n[BOREL_ORBIT_STATES][BOREL_TRIAL_MAX];
   double energy[BOREL_ORBIT_STATES]; /* -log of density of q times that of n times the volume of the flow */
-  double lowest;
-  int low, high; /* the states that exist; beyond is no density, or too little, or no room */
+  double lowest, strain; /* of energies; the most that a step shrinks or stretches directions, in logs */
+  int low, high;         /* the states that exist; beyond is no density, or too little, or no room */
 } borel_orbit;
 
 /* Energies above that of state 0 where an orbit is cut, far beyond all that a kernel accepts, because steps
@@ -39,7 +39,8 @@ typedef struct {
 /* Gives the rig a metric, number `n` of some, in those of the fields scale [D], root [D, D], rank, directions
  * and stretch, center [D] that it has, and the orbit the same. 0 after filling `rig->error`. */
 int borel_orbit_metric(borel_orbit *, borel_rig *rig, size_t n);
-/* All states from q and n of state 0. Returns 0 when two of them might be taken for one another. */
+/* All states from q and n of state 0. Returns 0 when two of them might be taken for one another, or
+ * when rounding grows too much along it. */
 int borel_orbit_lay(borel_orbit *);
 /* The state that is at q; -1: none. */
 int borel_orbit_state_at(const borel_orbit *, const double *q);

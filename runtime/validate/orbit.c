@@ -218,16 +218,16 @@ static void report(const borel_examination *e, const char *method, const tally *
   if (*t->wrong) {
     borel_examination_row(e, BOREL_FAILS, BOREL_CLAIM_PRESERVES, method, "%s", t->wrong);
     if (e->component->claims.flags & BOREL_REVERSIBLE)
-      borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_REVERSIBLE, "orbit",
+      borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_REVERSIBLE, method,
                             "the check ended at a failure");
     return;
   }
   borel_examination_row(
-      e, flows ? BOREL_HOLDS : BOREL_FAILS, BOREL_CLAIM_PRESERVES, "orbit",
+      e, flows ? BOREL_HOLDS : BOREL_FAILS, BOREL_CLAIM_PRESERVES, method,
       "max |w K - w| / w = %.1e%s%s, at %zu states of %zu orbits, %zu paths, tolerance %.0e", t->flow,
       flows ? "" : " on ", flows ? "" : t->flow_at, t->states, t->orbits, t->paths, TOLERANCE);
   if (e->component->claims.flags & BOREL_REVERSIBLE)
-    borel_examination_row(e, balanced ? BOREL_HOLDS : BOREL_FAILS, BOREL_CLAIM_REVERSIBLE, "orbit",
+    borel_examination_row(e, balanced ? BOREL_HOLDS : BOREL_FAILS, BOREL_CLAIM_REVERSIBLE, method,
                           "max |w_i K_ij - w_j K_ji| / w_j = %.1e%s%s, over %zu orbits, tolerance %.0e",
                           t->balance, balanced ? "" : " on ", balanced ? "" : t->balance_at, t->orbits,
                           TOLERANCE);
