@@ -309,11 +309,6 @@ static const borel_component mala_component = {
 static const borel_component *const components[] = {&hmc_component, &mala_component};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {
-    .abi = BOREL_ABI,
-    .size = sizeof(borel_plugin),
-    .id = "org.borel.hmc",
-    .version = "0.1.0",
-    .licence = "MIT",
-    .component_count = 2,
-    .components = components,
+    BOREL_PLUGIN_HEAD, .id = "org.borel.hmc", .version = "0.1.0",
+    .licence = "MIT",  .component_count = 2,  .components = components,
 };

@@ -469,11 +469,6 @@ static const borel_component unadjusted = {
 static const borel_component *const components[] = {&adjusted, &unadjusted};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {
-    .abi = BOREL_ABI,
-    .size = sizeof(borel_plugin),
-    .id = "org.borel.microcanonical",
-    .version = "0.1.0",
-    .licence = "MIT",
-    .component_count = 2,
-    .components = components,
+    BOREL_PLUGIN_HEAD,    .id = "org.borel.microcanonical", .version = "0.1.0", .licence = "MIT",
+    .component_count = 2, .components = components,
 };
