@@ -7,7 +7,15 @@ find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET QUIET jansson)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET QUIET openblas)
 pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET QUIET lapacke)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET QUIET libzip)
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET QUIET lua5.4)
+
+# libcsv comes without a pkg-config file.
+find_path(LIBCSV_INCLUDE_DIR csv.h REQUIRED)
+find_library(LIBCSV_LIBRARY csv REQUIRED)
+add_library(LibCSV::LibCSV UNKNOWN IMPORTED)
+set_target_properties(LibCSV::LibCSV PROPERTIES
+  IMPORTED_LOCATION "${LIBCSV_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${LIBCSV_INCLUDE_DIR}")
 
 # borel_optional(<PREFIX> <pkg-config module> <what it is for>): PkgConfig::<PREFIX> when found.
 macro(borel_optional prefix module purpose)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * JSON by jansson: lists of numbers become arrays, null becomes core.missing (NaN in a list of numbers). */
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "data/table.h"
 #include "values.h"
 
 enum { MOST_DEPTH = 200, FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
@@ -164,20 +162,15 @@ static int parse_json(lua_State *L) {
 
 /* core.read_json(path) */
 static int read_json(lua_State *L) {
+  borel_error error = {0};
   json_error_t trouble;
-  struct stat about;
+  uint8_t *bytes;
+  size_t size;
   const char *path = check_text(L, "read_json", "path", NULL);
   json_t **box = push_document(L);
-  FILE *file = fopen(path, "rb");
-  if (!file) borel_lua_fail(L, "cannot read '%s': %s", path, strerror(errno));
-  int code = fstat(fileno(file), &about) ? errno : S_ISDIR(about.st_mode) ? EISDIR : 0;
-  if (!code) {
-    errno = 0;
-    *box = json_loadf(file, FLAGS, &trouble);
-    if (ferror(file)) code = errno ? errno : EIO;
-  }
-  fclose(file);
-  if (code) borel_lua_fail(L, "cannot read '%s': %s", path, strerror(code));
+  if (borel_data_load(path, &bytes, &size, &error)) return borel_lua_error(L, &error);
+  *box = json_loadb((const char *)bytes, size, FLAGS, &trouble);
+  free(bytes);
   return push_parsed(L, box, path, &trouble);
 }
 

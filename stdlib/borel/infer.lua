@@ -6,7 +6,7 @@ local handler = require "borel.handler"
 local model = require "borel.model"
 local options = require "borel.options"
 local progress = require "borel.progress"
-local read = require "borel.read"
+local read = require("borel.read").read
 local session = require "borel.session"
 
 local infer = {}

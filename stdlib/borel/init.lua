@@ -3,16 +3,17 @@
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
 -- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, random_walk, kernel, density, check.
--- Data: read, array, missing.
+-- Data: read, encode, array, missing.
 local core = require "borel.core"
 local options = require "borel.options"
 
 local borel = {}
 for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
-for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "trace_begin",
-  "trace_end", "enumerate", "philox", "stream_key", "summarise", "ebfmi", "position", "error", "components",
-  "chdir", "current_folder", "file_info", "hash", "terminal_width", "nearest", "compile_count", "MAX_RANK" } do
+for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
+  "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
+  "ebfmi", "position", "error", "components", "chdir", "current_folder", "file_info", "hash",
+  "terminal_width", "nearest", "compile_count", "MAX_RANK" } do
   borel[name] = nil
 end
 
@@ -37,7 +38,8 @@ function borel.nuts(parameters) return infer.kernel("nuts", parameters) end
 --- Random-walk Metropolis; parameters as `borel plugins info random-walk` lists them.
 function borel.random_walk(parameters) return infer.kernel("random-walk", parameters) end
 
-borel.read = require "borel.read"
+local read = require "borel.read"
+borel.read, borel.encode = read.read, read.encode
 
 return setmetatable(borel, {
   __index = function(_, name)

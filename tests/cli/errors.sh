@@ -18,7 +18,7 @@ wrong() {
 wrong "absent data" "model.lua:1: .*nowhere.json.*No such file" <<<'borel.read "nowhere.json"'
 echo '{"y": [1, 2' >bad.json
 wrong "malformed data" "model.lua:1: .*bad.json:[0-9]+" <<<'borel.read "bad.json"'
-wrong "wrong kind of file" "only .json files" <<<'borel.read "model.lua"'
+wrong "wrong kind of file" "only .json, .csv" <<<'borel.read "model.lua"'
 wrong "wrong shape" "model.lua:3: observed 'y'.*\[8\].*\[7\]" <<'LUA'
 borel.infer(borel.model(function(data)
   local mu = sample("mu", dist.normal(0, 5):iid(7))
