@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzzing the reader of draw logs. libFuzzer calls LLVMFuzzerTestOneInput; with -DBOREL_FUZZ_MAIN the
- * program reads one file (or standard input), as AFL wants it.
- *
- * Input is read twice: as it is, and with all checksums repaired, because no fuzzer guesses those. */
+ * Fuzzing the reader of draw logs. Input is read twice: as it is, and with all checksums repaired, because no
+ * fuzzer guesses those. */
 #include "core/hash.h"
 #include "store/bytes.h"
 #include "store/log.h"
@@ -52,15 +50,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   free(copy);
   return 0;
 }
-
-#ifdef BOREL_FUZZ_MAIN
-#include <stdio.h>
-
-int main(int argc, char **argv) {
-  FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-  if (!file) return 1;
-  static uint8_t bytes[1 << 20];
-  size_t size = fread(bytes, 1, sizeof bytes, file);
-  return LLVMFuzzerTestOneInput(bytes, size);
-}
-#endif
