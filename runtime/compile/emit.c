@@ -107,30 +107,8 @@ static void emit_structured(const borel_program *p, int32_t k, borel_text *out) 
   }
 }
 
-static void emit_body(const borel_program *p, borel_text *out);
-
-/* Copies one value of the given shape between slots; an index (may be NULL) counts in such values. */
-static void emit_copy(const borel_program *p, const borel_shape *shape, borel_text *out, int to_slot,
-                      const char *to_index, int from_slot, const char *from_index) {
-  borel_text_printf(out, "    __builtin_memcpy((double *)b[%d]%s", to_slot, to_index ? " + " : "");
-  if (to_index) {
-    borel_text_printf(out, "%s * (", to_index);
-    borel_emit_size(p, shape, out);
-    borel_text_printf(out, ")");
-  }
-  borel_text_printf(out, ", (const double *)b[%d]%s", from_slot, from_index ? " + " : "");
-  if (from_index) {
-    borel_text_printf(out, "%s * (", from_index);
-    borel_emit_size(p, shape, out);
-    borel_text_printf(out, ")");
-  }
-  borel_text_printf(out, ", 8 * (");
-  borel_emit_size(p, shape, out);
-  borel_text_printf(out, "));\n");
-}
-
 /* Scalar inputs of a body are read from their slots into locals. */
-static void emit_inputs(const borel_program *p, borel_text *out) {
+void borel_emit_inputs(const borel_program *p, borel_text *out) {
   for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op != BOREL_OP_INPUT || p->slot_of[i] < 0 || node->shape.rank > 0) continue;
@@ -140,71 +118,7 @@ static void emit_inputs(const borel_program *p, borel_text *out) {
   }
 }
 
-static void emit_scan(const borel_program *p, int32_t k, borel_text *out) {
-  const borel_group *group = &p->groups[k];
-  borel_node node = group->nodes[0];
-  const borel_node *args = borel_graph_args(p->graph, node);
-  const borel_node_info *info = borel_graph_at(p->graph, node);
-  const borel_region *region = info->region;
-  const borel_program *body = group->body;
-  size_t nc = region->carries, ns = region->sequences, no = region->output_count;
-  for (size_t i = 0; i < nc; i++)
-    emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL,
-              p->slot_of[args[i]], NULL);
-  for (size_t i = nc + ns; i < info->arg_count; i++)
-    emit_copy(p, &borel_graph_at(p->graph, args[i])->shape, out, body->input_slot[i], NULL,
-              p->slot_of[args[i]], NULL);
-  char t[16];
-  borel_text_printf(out, "  {\n  const long long steps = ");
-  borel_emit_extent(p, info->attr, out);
-  snprintf(t, sizeof t, "t%d", p->number[node]);
-  borel_text_printf(out,
-                    ";\n  for (long long step = 0; step < steps; step++) {\n    const long long %s = %s;\n",
-                    t, region->reverse ? "steps - 1 - step" : "step");
-  for (size_t i = 0; i < ns; i++) {
-    borel_shape element = borel_graph_at(p->graph, args[nc + i])->shape;
-    memmove(element.extent, element.extent + 1, sizeof *element.extent * (size_t)--element.rank);
-    emit_copy(p, &element, out, body->input_slot[nc + i], NULL, p->slot_of[args[nc + i]], t);
-  }
-  emit_inputs(body, out);
-  emit_body(body, out);
-  for (size_t j = 1; j < group->count; j++) {
-    size_t which = (size_t)borel_graph_at(p->graph, group->nodes[j])->attr;
-    if (which < nc) continue;
-    borel_node from = region->outputs[which < no ? which : which - no];
-    int slot = which < no ? body->slot_of[from] : body->input_slot[which - no];
-    emit_copy(p, &borel_graph_at(body->graph, from)->shape, out, p->slot_of[group->nodes[j]], t, slot, NULL);
-  }
-  for (int pass = 0; pass < 2; pass++) { /* all new carries are set aside before any is overwritten */
-    borel_text_printf(out, "    double *aside%d = (double *)b[%d];\n", pass, group->carry_slot);
-    for (size_t i = 0; i < nc; i++) {
-      const borel_shape *shape = &borel_graph_at(body->graph, region->outputs[i])->shape;
-      borel_text_printf(out, "    __builtin_memcpy(");
-      if (pass == 0)
-        borel_text_printf(out, "aside0, (const double *)b[%d], 8 * (", body->slot_of[region->outputs[i]]);
-      else
-        borel_text_printf(out, "(double *)b[%d], aside1, 8 * (", body->input_slot[i]);
-      borel_emit_size(p, shape, out);
-      borel_text_printf(out, "));\n    aside%d += ", pass);
-      borel_emit_size(p, shape, out);
-      borel_text_printf(out, ";\n");
-    }
-  }
-  borel_text_printf(out, "  }\n  }\n");
-  for (size_t j = 1; j < group->count; j++) {
-    borel_node i = group->nodes[j];
-    const borel_node_info *part = borel_graph_at(p->graph, i);
-    if ((size_t)part->attr < nc)
-      emit_copy(p, &part->shape, out, p->slot_of[i], NULL, body->input_slot[part->attr], NULL);
-    if (part->shape.rank == 0) {
-      borel_text_printf(out, "  const %s s%d = ", borel_emit_type(part), p->number[i]);
-      borel_emit_pointer(p, i, 0, out);
-      borel_text_printf(out, "[0];\n");
-    }
-  }
-}
-
-static void emit_body(const borel_program *p, borel_text *out) {
+void borel_emit_body(const borel_program *p, borel_text *out) {
   for (borel_node i = 0; i < p->nodes; i++) { /* numbers that somebody reads from memory */
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (node->op != BOREL_OP_SCALAR || p->slot_of[i] < 0) continue;
@@ -218,7 +132,7 @@ static void emit_body(const borel_program *p, borel_text *out) {
     case BOREL_GROUP_SCALARS: emit_scalars(p, (int32_t)k, out); break;
     case BOREL_GROUP_LOOP: borel_emit_loop(p, (int32_t)k, out); break;
     case BOREL_GROUP_STRUCTURED: emit_structured(p, (int32_t)k, out); break;
-    case BOREL_GROUP_SCAN: emit_scan(p, (int32_t)k, out); break;
+    case BOREL_GROUP_REGION: borel_emit_region(p, (int32_t)k, out); break;
     }
 }
 
@@ -228,8 +142,8 @@ void borel_emit_program(const borel_program *p, const char *name, borel_text *ou
       "\nvoid %s(void *const *restrict b, const double *restrict c, const long long *restrict n) {\n"
       "  (void)c, (void)n;\n",
       name);
-  emit_inputs(p, out);
-  emit_body(p, out);
+  borel_emit_inputs(p, out);
+  borel_emit_body(p, out);
   borel_text_printf(out, "}\n");
 }
 
@@ -240,6 +154,7 @@ static void note_ops(const borel_program *p, uint8_t *used) {
     for (size_t j = 0; j < p->groups[k].count; j++)
       used[borel_graph_at(p->graph, p->groups[k].nodes[j])->op] = 1;
     if (p->groups[k].body) note_ops(p->groups[k].body, used);
+    if (p->groups[k].otherwise) note_ops(p->groups[k].otherwise, used);
   }
 }
 

@@ -18,6 +18,10 @@ const char *borel_emit_type(const borel_node_info *);
 void borel_emit_value(const borel_program *, int32_t k, borel_node i, borel_text *);
 /* "b[7][0] = s12;" when somebody reads the scalar from memory. */
 void borel_emit_store(const borel_program *, borel_node, borel_text *);
+/* Locals for the scalar inputs, and the groups, of a program. */
+void borel_emit_inputs(const borel_program *, borel_text *);
+void borel_emit_body(const borel_program *, borel_text *);
+void borel_emit_region(const borel_program *, int32_t k, borel_text *);
 void borel_emit_loop(const borel_program *, int32_t k, borel_text *);
 /* Declares the routines that operations in `used` call. */
 void borel_emit_linear_prelude(const uint8_t *used, borel_text *);

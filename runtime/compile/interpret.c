@@ -49,8 +49,6 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
   const borel_program *body = group->body;
   size_t nc = region->carries, ns = region->sequences, no = region->output_count;
   int64_t steps = borel_graph_at(p->graph, node)->attr;
-  for (size_t i = 0; i < region->captured; i++)
-    copy_in(body, w, nc + ns + i, place(p, w, args[nc + ns + i]), 0);
   for (size_t i = 0; i < nc; i++) copy_in(body, w, i, place(p, w, args[i]), 0);
   for (int64_t s = 0; s < steps; s++) {
     int64_t t = region->reverse ? steps - 1 - s : s;
@@ -83,13 +81,28 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
   }
 }
 
+static void cond(const borel_program *p, const borel_group *group, borel_workspace *w) {
+  borel_node node = group->nodes[0];
+  int64_t mask;
+  memcpy(&mask, place(p, w, borel_graph_args(p->graph, node)[0]), sizeof mask);
+  const borel_program *branch = mask ? group->body : group->otherwise;
+  run(branch, w);
+  for (size_t k = 1; k < group->count; k++) {
+    size_t which = (size_t)borel_graph_at(p->graph, group->nodes[k])->attr;
+    memcpy(place(p, w, group->nodes[k]), place(branch, w, branch->outputs[which]),
+           bytes_of(p, group->nodes[k]));
+  }
+}
+
 static void run(const borel_program *p, borel_workspace *w) {
   for (size_t k = 0; k < p->group_count; k++) {
     const borel_group *group = &p->groups[k];
-    if (group->kind == BOREL_GROUP_SCAN)
+    if (group->kind != BOREL_GROUP_REGION)
+      for (size_t j = 0; j < group->count; j++) compute(p, w, group->nodes[j]);
+    else if (borel_graph_at(p->graph, group->nodes[0])->op == BOREL_OP_SCAN)
       scan(p, group, w);
     else
-      for (size_t j = 0; j < group->count; j++) compute(p, w, group->nodes[j]);
+      cond(p, group, w);
   }
 }
 
@@ -101,8 +114,10 @@ static void settle(const borel_program *p, borel_workspace *w) {
       memcpy(w->slot[p->slot_of[i]],
              node->dtype == BOREL_I64 ? (const void *)&node->attr : (const void *)&node->value, 8);
   }
-  for (size_t k = 0; k < p->group_count; k++)
+  for (size_t k = 0; k < p->group_count; k++) {
     if (p->groups[k].body) settle(p->groups[k].body, w);
+    if (p->groups[k].otherwise) settle(p->groups[k].otherwise, w);
+  }
 }
 
 void borel_program_interpret(const borel_program *p, borel_workspace *w) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A program is a graph with chosen outputs, ordered into groups: fused elementwise loops (with the
  * reductions that end in them), straight lines of scalars, loop nests of structured operations, and
- * scans, which hold a program of their own. The interpreter and the emitter walk the same groups. */
+ * regions, which hold programs of their own. The interpreter and the emitter walk the same groups. */
 #ifndef BOREL_COMPILE_PROGRAM_H
 #define BOREL_COMPILE_PROGRAM_H
 
@@ -12,7 +12,7 @@ typedef enum {
   BOREL_GROUP_SCALARS,
   BOREL_GROUP_LOOP,
   BOREL_GROUP_STRUCTURED,
-  BOREL_GROUP_SCAN
+  BOREL_GROUP_REGION /* a region node, then its results */
 } borel_group_kind;
 
 typedef struct {
@@ -21,8 +21,8 @@ typedef struct {
   borel_shape shape; /* of the loop */
   borel_node *nodes; /* in topological order */
   size_t count;
-  struct borel_program *body; /* SCAN */
-  int32_t carry_slot;         /* SCAN: room to set all new carries aside */
+  struct borel_program *body, *otherwise; /* of a REGION */
+  int32_t carry_slot;                     /* of a scan: room to set all new carries aside */
 } borel_group;
 
 /* Where a node that needs memory lives. Slots of nested programs share the tables of the outermost. */

@@ -52,7 +52,7 @@ static int is_fused_sum(const borel_program *p, borel_node i) {
 
 static borel_group_kind kind_of(const borel_program *p, borel_node i) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  if (node->op == BOREL_OP_SCAN || node->op == BOREL_OP_PROJECT) return BOREL_GROUP_SCAN;
+  if (node->region || node->op == BOREL_OP_PROJECT) return BOREL_GROUP_REGION;
   if (is_fused_sum(p, i)) return BOREL_GROUP_LOOP;
   if (borel_op_get(node->op)->kind == BOREL_CLASS_STRUCTURED) return BOREL_GROUP_STRUCTURED;
   return is_scalar(node) ? BOREL_GROUP_SCALARS : BOREL_GROUP_LOOP;
@@ -125,8 +125,10 @@ static int note_constant(borel_tables *tables, const borel_node_info *node) {
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
+/* `bound` (NULL for the outermost program): for each input of the graph the slot of the program around it
+ * that it is read from, or -1 where it needs one of its own. */
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
-                           borel_tables *tables, int outermost, borel_error *error);
+                           borel_tables *tables, const int32_t *bound, borel_error *error);
 
 static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) {
   for (borel_node i = 0; i < p->nodes && !outermost; i++)
@@ -174,7 +176,7 @@ static int find_group(borel_program *p, borel_node i, uint32_t level) {
   borel_group *groups = realloc(p->groups, (p->group_count + 1) * sizeof *groups);
   if (!groups) return -1;
   p->groups = groups;
-  groups[p->group_count] = (borel_group){kind, level, *loop_shape(p, i), NULL, 0, NULL, -1};
+  groups[p->group_count] = (borel_group){kind, level, *loop_shape(p, i), NULL, 0, NULL, NULL, -1};
   return (int)p->group_count++;
 }
 
@@ -209,38 +211,40 @@ static int sort_groups(borel_program *p) {
 }
 
 /* A value must be in memory when somebody other than its own group reads it, or reads it at other places,
- * or it is an output. Scalars between groups travel in registers unless a loop nest or scan takes them. */
+ * or it is an output. Scalars between groups travel in registers unless a loop nest or region takes them. */
 static void mark_stored(borel_program *p, const uint8_t *needed) {
   for (size_t i = 0; i < p->output_count; i++) p->stored[p->outputs[i]] = 1;
   for (borel_node i = 0; i < p->nodes; i++) {
     if (!needed[i] || is_leaf(borel_graph_at(p->graph, i))) continue;
     const borel_node *args = borel_graph_args(p->graph, i);
     borel_group_kind kind = kind_of(p, i);
-    if (kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_SCAN) p->stored[i] = 1;
+    if (kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_REGION) p->stored[i] = 1;
     for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
       int scalar = is_scalar(borel_graph_at(p->graph, args[k]));
-      int whole = kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_SCAN || !reads_in_place(p, i, k);
+      int whole = kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_REGION || !reads_in_place(p, i, k);
       if (whole || (!scalar && p->group_of[args[k]] != p->group_of[i])) p->stored[args[k]] = 1;
     }
   }
 }
 
-static int plan_slots(borel_program *p, const uint8_t *needed, int outermost) {
+static int plan_slots(borel_program *p, const uint8_t *needed, const int32_t *bound) {
   for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
-    if (!needed[i] || node->op == BOREL_OP_SCAN) continue;
+    if (!needed[i] || node->region) continue;
     borel_slot slot = {BOREL_SLOT_WORK, (size_t)borel_shape_size(&node->shape), 0, NULL};
     if (node->op == BOREL_OP_ARRAY) {
       slot.role = BOREL_SLOT_CONSTANT;
       if (!(slot.array = malloc(sizeof *slot.array))) return 0;
       *slot.array = node->array; /* the graph may move its nodes */
-    } else if (node->op == BOREL_OP_INPUT && outermost) {
+    } else if (node->op == BOREL_OP_INPUT && !bound) {
       slot.role = BOREL_SLOT_INPUT;
       slot.input = (size_t)node->attr;
     } else if (node->op == BOREL_OP_SCALAR && !p->stored[i]) {
       continue;
     }
-    if ((p->slot_of[i] = push_slot(p->tables, slot)) < 0) {
+    if (node->op == BOREL_OP_INPUT && bound && bound[node->attr] >= 0)
+      p->slot_of[i] = bound[node->attr];
+    else if ((p->slot_of[i] = push_slot(p->tables, slot)) < 0) {
       free(slot.array);
       return 0;
     }
@@ -277,8 +281,31 @@ static int plan_tables(borel_program *p) {
   return 1;
 }
 
+/* The programs of a region. Captured values are read where they lie in the program around it. */
+static int plan_region(borel_program *p, borel_group *group, borel_error *error) {
+  borel_node node = group->nodes[0];
+  const borel_region *region = borel_graph_at(p->graph, node)->region;
+  const borel_node *args = borel_graph_args(p->graph, node);
+  size_t inputs = borel_graph_inputs(region->body),
+         first = borel_graph_at(p->graph, node)->arg_count - region->captured;
+  int32_t *bound = malloc((inputs + 1) * sizeof *bound);
+  if (!bound) return 0;
+  for (size_t i = 0; i < inputs; i++)
+    bound[i] = i < inputs - region->captured ? -1 : p->slot_of[args[first + i - (inputs - region->captured)]];
+  group->body = plan(region->body, region->outputs, region->output_count, p->tables, bound, error);
+  const borel_region *other = region->otherwise;
+  if (other)
+    group->otherwise = plan(other->body, other->outputs, other->output_count, p->tables, bound, error);
+  free(bound);
+  if (!group->body || (other && !group->otherwise)) return 0;
+  borel_slot aside = {BOREL_SLOT_WORK, 0, 0, NULL};
+  for (size_t i = 0; i < region->carries; i++)
+    aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
+  return region->carries == 0 || (group->carry_slot = push_slot(p->tables, aside)) >= 0;
+}
+
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
-                           borel_tables *tables, int outermost, borel_error *error) {
+                           borel_tables *tables, const int32_t *bound, borel_error *error) {
   size_t nodes = borel_graph_size(graph);
   borel_program *p = calloc(1, sizeof *p);
   uint8_t *needed = calloc(nodes + 1, 1);
@@ -295,7 +322,7 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
   if (!p->input_slot || !p->group_of || !p->slot_of || !p->number || !p->stored) goto fail;
   for (size_t i = 0; i <= nodes; i++) p->group_of[i] = p->slot_of[i] = p->number[i] = -1;
   for (size_t i = 0; i <= inputs; i++) p->input_slot[i] = -1;
-  mark_needed(p, outermost, needed);
+  mark_needed(p, !bound, needed);
 
   for (borel_node i = 0; i < nodes; i++) {
     const borel_node_info *node = borel_graph_at(graph, i);
@@ -326,17 +353,9 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
       group->nodes[group->count++] = i;
     }
   mark_stored(p, needed);
-  if (!plan_slots(p, needed, outermost) || !plan_tables(p)) goto fail;
+  if (!plan_slots(p, needed, bound) || !plan_tables(p)) goto fail;
   for (size_t k = 0; k < p->group_count; k++)
-    if (p->groups[k].kind == BOREL_GROUP_SCAN) {
-      const borel_region *region = borel_graph_at(graph, p->groups[k].nodes[0])->region;
-      p->groups[k].body = plan(region->body, region->outputs, region->output_count, tables, 0, error);
-      if (!p->groups[k].body) goto fail;
-      borel_slot aside = {BOREL_SLOT_WORK, 0, 0, NULL};
-      for (size_t i = 0; i < region->carries; i++)
-        aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
-      if ((p->groups[k].carry_slot = push_slot(tables, aside)) < 0) goto fail;
-    }
+    if (p->groups[k].kind == BOREL_GROUP_REGION && !plan_region(p, &p->groups[k], error)) goto fail;
   free(needed);
   free(level);
   return p;
@@ -368,20 +387,20 @@ borel_program *borel_program_new(const borel_graph *graph, const borel_node *out
     return NULL;
   }
   if (count) memcpy(copy, outputs, count * sizeof *copy);
-  borel_program *program = plan(graph, copy, count, tables, 1, error);
+  borel_program *program = plan(graph, copy, count, tables, NULL, error);
   if (program) return program;
   free_tables(tables);
   free(copy);
   return NULL;
 }
 
+static void free_nested(borel_program *p);
+
 static void free_parts(borel_program *p) {
   for (size_t k = 0; k < p->group_count; k++) {
     free(p->groups[k].nodes);
-    if (p->groups[k].body) {
-      free_parts(p->groups[k].body);
-      free(p->groups[k].body);
-    }
+    free_nested(p->groups[k].body);
+    free_nested(p->groups[k].otherwise);
   }
   free(p->groups);
   free(p->group_of);
@@ -389,6 +408,12 @@ static void free_parts(borel_program *p) {
   free(p->input_slot);
   free(p->number);
   free(p->stored);
+}
+
+/* Without the tables, which are the outermost program's. */
+static void free_nested(borel_program *p) {
+  if (p) free_parts(p);
+  free(p);
 }
 
 void borel_program_free(borel_program *p) {

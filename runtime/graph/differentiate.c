@@ -189,10 +189,6 @@ static void add_to(borel_graph *G, borel_node *sum, borel_node more) {
              : borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){*sum, more}, 2, 0, NULL, NULL);
 }
 
-/* Adjoints of a scan come from the adjoints of all its projections together. `parts` [outputs]. */
-static borel_status scan_adjoints(borel_graph *G, borel_node scan, const borel_node *parts,
-                                  borel_node *adjoint, borel_error *error);
-
 borel_status borel_graph_gradient(borel_graph *G, borel_node y, const borel_node *wrt, size_t count,
                                   borel_node *out, borel_error *error) {
   if (borel_graph_at(G, y)->shape.rank != 0)
@@ -200,7 +196,7 @@ borel_status borel_graph_gradient(borel_graph *G, borel_node y, const borel_node
   borel_status status = BOREL_OK;
   uint8_t *active = calloc((size_t)y + 1, 1);
   borel_node *adjoint = malloc(((size_t)y + 1) * sizeof *adjoint);
-  borel_node **parts = calloc((size_t)y + 1, sizeof *parts); /* of scans: adjoint of each projection */
+  borel_node **parts = calloc((size_t)y + 1, sizeof *parts); /* of regions: adjoint of each projection */
   if (!active || !adjoint || !parts) {
     status = borel_fail(error, BOREL_INTERNAL, "out of memory for a derivative");
     goto done;
@@ -225,16 +221,14 @@ borel_status borel_graph_gradient(borel_graph *G, borel_node y, const borel_node
     if (node.arg_count) memcpy(args, borel_graph_args(G, i), node.arg_count * sizeof *args);
     for (uint32_t k = 0; k < node.arg_count; k++) got[k] = BOREL_NO_NODE;
     if (node.op == BOREL_OP_PROJECT) {
-      const borel_region *region = borel_graph_at(G, args[0])->region;
-      size_t total = region->output_count + region->carries;
+      size_t total = borel_region_results(borel_graph_at(G, args[0]));
       if (!parts[args[0]] && (parts[args[0]] = malloc(total * sizeof **parts)))
         memset(parts[args[0]], 0xff, total * sizeof **parts);
       add_to(G, &parts[args[0]][node.attr], borel_graph_expand(G, adjoint[i], &node.shape, error));
-    } else if (node.op == BOREL_OP_SCAN) {
-      status = scan_adjoints(G, i, parts[i], got, error);
     } else if (node.op != BOREL_OP_INPUT && node.arg_count) {
-      borel_vjp v = {G, i, adjoint[i], args, node.arg_count, got, error};
+      borel_vjp v = {G, i, adjoint[i], args, node.arg_count, got, error, parts[i], active, BOREL_OK};
       rules[node.op](&v);
+      if (v.status) status = v.status;
     }
     int elementwise = borel_op_get(node.op)->kind == BOREL_CLASS_ELEMENTWISE || node.op == BOREL_OP_BROADCAST;
     for (uint32_t k = 0; k < node.arg_count && !status; k++) {
@@ -265,158 +259,3 @@ done:
   free(active);
   return status;
 }
-
-/* ---- scan ------------------------------------------------------------------------------------ */
-
-/* Copies the body's nodes into `to`; map[old] = new, inputs given in `inputs`. */
-static borel_status copy_body(borel_graph *to, const borel_graph *from, const borel_node *inputs,
-                              borel_node *map, borel_error *error) {
-  for (borel_node i = 0; i < borel_graph_size(from); i++) {
-    const borel_node_info *node = borel_graph_at(from, i);
-    borel_node args[64];
-    if (node->arg_count > 64 || node->region)
-      return borel_fail(error, BOREL_ARG, "scan: this body is too deep to differentiate");
-    for (uint32_t k = 0; k < node->arg_count; k++) args[k] = map[borel_graph_args(from, i)[k]];
-    switch (node->op) {
-    case BOREL_OP_INPUT: map[i] = inputs[node->attr]; break;
-    case BOREL_OP_SCALAR:
-      map[i] = node->dtype == BOREL_I64 ? borel_graph_integer(to, node->attr)
-                                        : borel_graph_scalar(to, node->value);
-      break;
-    case BOREL_OP_ARRAY: map[i] = borel_graph_array(to, &node->array); break;
-    default: map[i] = borel_graph_op(to, node->op, args, node->arg_count, node->attr, &node->shape, error);
-    }
-    if (map[i] == BOREL_NO_NODE) return BOREL_INTERNAL;
-  }
-  return BOREL_OK;
-}
-
-/* The gradient of <outputs, out_bar> of one step with respect to its inputs; `map` as from copy_body. */
-static borel_status step_gradient(borel_graph *body, const borel_region *fwd, const borel_node *map,
-                                  const borel_node *out_bar, const borel_node *inputs, borel_node *grads,
-                                  borel_error *error) {
-  borel_node total = borel_graph_scalar(body, 0);
-  for (size_t i = 0; i < fwd->output_count; i++) {
-    borel_node output = map[fwd->outputs[i]];
-    if (borel_graph_at(body, output)->dtype != BOREL_F64) continue;
-    borel_node product =
-        borel_graph_op(body, BOREL_OP_MULZ, (borel_node[]){out_bar[i], output}, 2, 0, NULL, error);
-    product = borel_graph_op(body, BOREL_OP_SUM, &product, 1, -1, NULL, error);
-    total = borel_graph_op(body, BOREL_OP_ADD, (borel_node[]){total, product}, 2, 0, NULL, error);
-  }
-  if (total == BOREL_NO_NODE) return BOREL_INTERNAL;
-  size_t count = fwd->carries + fwd->sequences + fwd->captured;
-  return borel_graph_gradient(body, total, inputs, count, grads, error);
-}
-
-/* The adjoint of a scan is a scan the other way. Its carries are the adjoint of the carry and a running sum
- * for each captured value; its sequences are the stored carries, the sequences, and the adjoints of the
- * stacked outputs. The step's adjoint is the gradient of <outputs, their adjoints>. */
-static borel_status scan_adjoints(borel_graph *G, borel_node scan, const borel_node *parts,
-                                  borel_node *adjoint, borel_error *error) {
-  const borel_region *fwd = borel_graph_at(G, scan)->region;
-  size_t nc = fwd->carries, ns = fwd->sequences, np = fwd->captured, no = fwd->output_count,
-         inputs = nc + ns + np;
-  borel_node args[64], body_in[64], grads[64], bwd_args[256];
-  if (inputs > 64 || no > 64) return borel_fail(error, BOREL_ARG, "scan: more than 64 inputs or outputs");
-  memcpy(args, borel_graph_args(G, scan), inputs * sizeof *args);
-  borel_region *bwd = calloc(1, sizeof *bwd);
-  borel_node *map = malloc(borel_graph_size(fwd->body) * sizeof *map);
-  if (!bwd || !map || !(bwd->body = borel_graph_new()) ||
-      !(bwd->outputs = calloc(inputs + 1, sizeof *bwd->outputs))) {
-    free(map);
-    borel_region_free(bwd);
-    return borel_fail(error, BOREL_INTERNAL, "out of memory for a derivative");
-  }
-  borel_graph *body = bwd->body;
-  bwd->carries = nc + np;
-  bwd->sequences = nc + ns + (no - nc);
-  for (size_t i = 0; i < nc; i++) bwd->sequences += parts[no + i] != BOREL_NO_NODE;
-  bwd->captured = np;
-  bwd->output_count = nc + np + ns;
-  bwd->reverse = !fwd->reverse;
-
-  size_t n = 0;
-  borel_node out_bar[64], captured_bar[64],
-      before_bar[64];               /* out_bar: of new carries, then stacked outputs */
-  for (size_t i = 0; i < nc; i++) { /* carries of the way back */
-    borel_shape shape = borel_graph_at(G, args[i])->shape;
-    borel_dtype dtype = borel_graph_at(G, args[i])->dtype;
-    out_bar[i] = borel_graph_input(body, BOREL_F64, &shape);
-    borel_node zero = borel_graph_expand(G, borel_graph_scalar(G, 0), &shape, error);
-    bwd_args[n++] = dtype != BOREL_F64 || parts[i] == BOREL_NO_NODE ? zero : parts[i];
-  }
-  for (size_t i = 0; i < np; i++) {
-    borel_shape shape = borel_graph_at(G, args[nc + ns + i])->shape;
-    captured_bar[i] = borel_graph_input(body, BOREL_F64, &shape);
-    bwd_args[n++] = borel_graph_expand(G, borel_graph_scalar(G, 0), &shape, error);
-  }
-  for (size_t i = 0; i < nc; i++) { /* sequences: carries before each step, then what the scan went through */
-    const borel_node_info *arg = borel_graph_at(G, args[i]);
-    body_in[i] = borel_graph_input(body, arg->dtype,
-                                   &(borel_shape){arg->shape.rank,
-                                                  {arg->shape.extent[0], arg->shape.extent[1],
-                                                   arg->shape.extent[2], arg->shape.extent[3]}});
-    bwd_args[n++] = borel_graph_project(G, scan, no + i);
-  }
-  for (size_t i = 0; i < ns; i++) {
-    borel_shape shape = borel_graph_at(G, args[nc + i])->shape, element = {shape.rank - 1, {0}};
-    memcpy(element.extent, shape.extent + 1, sizeof *shape.extent * (size_t)element.rank);
-    body_in[nc + i] = borel_graph_input(body, borel_graph_at(G, args[nc + i])->dtype, &element);
-    bwd_args[n++] = args[nc + i];
-  }
-  for (size_t i = nc; i < no; i++) {
-    borel_shape element = borel_graph_at(fwd->body, fwd->outputs[i])->shape;
-    out_bar[i] = borel_graph_input(body, BOREL_F64, &element);
-    borel_node stacked = borel_graph_project(G, scan, i);
-    borel_shape shape = borel_graph_at(G, stacked)->shape;
-    bwd_args[n++] =
-        parts[i] != BOREL_NO_NODE ? parts[i] : borel_graph_expand(G, borel_graph_scalar(G, 0), &shape, error);
-  }
-  for (size_t i = 0; i < nc; i++) { /* where somebody else used the stored carries */
-    before_bar[i] = BOREL_NO_NODE;
-    if (parts[no + i] == BOREL_NO_NODE) continue;
-    borel_shape shape = borel_graph_at(G, args[i])->shape;
-    before_bar[i] = borel_graph_input(body, BOREL_F64, &shape);
-    bwd_args[n++] = parts[no + i];
-  }
-  for (size_t i = 0; i < np; i++) {
-    borel_shape shape = borel_graph_at(G, args[nc + ns + i])->shape;
-    body_in[nc + ns + i] = borel_graph_input(body, borel_graph_at(G, args[nc + ns + i])->dtype, &shape);
-    bwd_args[n++] = args[nc + ns + i];
-  }
-  borel_status status = copy_body(body, fwd->body, body_in, map, error);
-  int masks = 0; /* zeros from masks may come in, or arise in the body and reach the next step */
-  for (size_t i = 0; i < no + nc; i++)
-    if (parts[i] != BOREL_NO_NODE) masks |= borel_graph_at(G, parts[i])->masked;
-  if (!status) status = step_gradient(body, fwd, map, out_bar, body_in, grads, error);
-  for (size_t i = 0; i < nc && !status; i++) masks |= borel_graph_at(body, grads[i])->masked;
-  if (!status && masks) {
-    for (size_t i = 0; i < no; i++) borel_graph_mask(body, out_bar[i]);
-    for (size_t i = 0; i < nc; i++)
-      if (before_bar[i] != BOREL_NO_NODE) borel_graph_mask(body, before_bar[i]);
-    status = step_gradient(body, fwd, map, out_bar, body_in, grads, error);
-  }
-  if (!status) {
-    for (size_t i = 0; i < nc; i++) {
-      bwd->outputs[i] = grads[i];
-      if (before_bar[i] != BOREL_NO_NODE) add_to(body, &bwd->outputs[i], before_bar[i]);
-    }
-    for (size_t i = 0; i < np; i++) {
-      bwd->outputs[nc + i] = captured_bar[i];
-      add_to(body, &bwd->outputs[nc + i], grads[nc + ns + i]);
-    }
-    for (size_t i = 0; i < ns; i++) bwd->outputs[nc + np + i] = grads[nc + i];
-    borel_node back = borel_graph_scan(G, bwd, bwd_args, n, error);
-    bwd = NULL;
-    if (back == BOREL_NO_NODE) status = BOREL_INTERNAL;
-    for (size_t i = 0; i < nc && !status; i++) adjoint[i] = borel_graph_project(G, back, i);
-    for (size_t i = 0; i < ns && !status; i++) adjoint[nc + i] = borel_graph_project(G, back, nc + np + i);
-    for (size_t i = 0; i < np && !status; i++) adjoint[nc + ns + i] = borel_graph_project(G, back, nc + i);
-  }
-  free(map);
-  borel_region_free(bwd);
-  return status;
-}
-
-RULE(SCAN) { (void)v; /* the sweep calls scan_adjoints */ }

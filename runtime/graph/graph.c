@@ -50,8 +50,9 @@ const borel_op_info *borel_op_get(borel_op op) { return &ops[op]; }
 borel_graph *borel_graph_new(void) { return calloc(1, sizeof(borel_graph)); }
 
 void borel_region_free(borel_region *region) {
-  if (!region) return;
+  if (!region || (region->holders > 0 && --region->holders > 0)) return;
   borel_graph_free(region->body);
+  borel_region_free(region->otherwise);
   free(region->outputs);
   free(region);
 }
@@ -73,6 +74,7 @@ int borel_graph_keep_region(borel_graph *graph, borel_region *region) {
   if (!regions) return 0;
   graph->regions = regions;
   regions[graph->region_count++] = region;
+  region->holders++;
   return 1;
 }
 
@@ -151,13 +153,11 @@ static int grow(borel_graph *graph, size_t args) {
 
 borel_node borel_graph_intern(borel_graph *graph, borel_node_info *node, const borel_node *args,
                               size_t count) {
-  borel_node copy[64];
   node->arg_count = (uint32_t)count;
-  if (count && args >= graph->args && args < graph->args + graph->arg_capacity && count <= 64) {
-    memcpy(copy, args, count * sizeof *args); /* `grow` may move the list that args lies in */
-    args = copy;
-  }
+  int inside = count && args >= graph->args && args < graph->args + graph->arg_capacity;
+  size_t at = inside ? (size_t)(args - graph->args) : 0;
   if (!grow(graph, count)) return BOREL_NO_NODE;
+  if (inside) args = graph->args + at; /* `grow` may have moved the list that args lies in */
   size_t slot = hash_node(node, args) & (graph->table_size - 1);
   for (; graph->table[slot]; slot = (slot + 1) & (graph->table_size - 1)) {
     borel_node found = graph->table[slot] - 1;

@@ -46,14 +46,18 @@ typedef uint32_t borel_node;
 
 typedef struct borel_graph borel_graph;
 
-/* A sub-graph with its own inputs. SCAN: the inputs are carries, then one element of each sequence, then
- * captured values; the outputs are the new carries, then what is stacked over the steps. */
-typedef struct {
-  borel_graph *body; /* owned by the graph that holds the node */
+/* A sub-graph with its own inputs; it does not change once a node holds it.
+ * SCAN: the inputs are carries, then one element of each sequence, then captured values; the outputs are the
+ * new carries, then what is stacked over the steps. COND: all inputs are captured values, and `otherwise` has
+ * the same inputs and outputs of the same types and shapes. */
+typedef struct borel_region {
+  borel_graph *body; /* the region's */
   size_t carries, sequences, captured;
   size_t output_count;
   borel_node *outputs;
-  int reverse; /* from the last element to the first */
+  int reverse;                    /* SCAN: from the last element to the first */
+  struct borel_region *otherwise; /* COND: what runs when the condition is false; the region's */
+  size_t holders;                 /* graphs that share it */
 } borel_region;
 
 typedef struct {
@@ -91,8 +95,17 @@ borel_node borel_graph_op(borel_graph *, borel_op, const borel_node *args, size_
  * carries, stacked outputs, then (for the derivative) the carries before each step. */
 borel_node borel_graph_scan(borel_graph *, borel_region *region, const borel_node *args, size_t count,
                             borel_error *);
-borel_node borel_graph_project(borel_graph *, borel_node scan, size_t which);
+/* One of two sub-graphs, of which only that one runs. args: the condition (an integer scalar), then captured
+ * values. The results are the outputs. Ownership as for a scan. */
+borel_node borel_graph_cond(borel_graph *, borel_region *region, const borel_node *args, size_t count,
+                            borel_error *);
+/* Result `which` of a region node. */
+borel_node borel_graph_project(borel_graph *, borel_node region, size_t which);
+/* Lets go of a region that no graph took over. */
 void borel_region_free(borel_region *);
+/* Copies every node of `from` into `to`, its input k being inputs[k]: map[old] = new. */
+borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
+                              borel_node *map, borel_error *);
 
 /* Derivatives of the scalar node y with respect to wrt[count]: out[i] has the shape of wrt[i]. Reverse
  * mode, graph to graph, so it can be applied again. */

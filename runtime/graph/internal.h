@@ -13,7 +13,8 @@ typedef void (*borel_eval_rule)(const borel_node_info *, const borel_operand *ar
 
 /* What a derivative rule sees: the node y, its arguments, the adjoint g (of y's shape or a scalar that
  * stands for it); it fills adjoint[i], leaves BOREL_NO_NODE for a derivative that is 0, or puts BOREL_REFUSED
- * for one that is not offered. */
+ * for one that is not offered. For a region `parts` has the adjoint of each of its results, of full shape or
+ * BOREL_NO_NODE. */
 #define BOREL_REFUSED (BOREL_NO_NODE - 1)
 typedef struct {
   borel_graph *graph;
@@ -22,6 +23,9 @@ typedef struct {
   size_t count;
   borel_node *adjoint;
   borel_error *error;
+  const borel_node *parts;
+  const uint8_t *active; /* [nodes]: does anybody want a derivative that passes through this one? */
+  borel_status status;   /* of a region's rule */
 } borel_vjp;
 typedef void (*borel_vjp_rule)(borel_vjp *);
 
@@ -39,8 +43,13 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
 
 /* The node equal to `node`, made if there is none. Takes over node->array when it makes one. */
 borel_node borel_graph_intern(borel_graph *, borel_node_info *node, const borel_node *args, size_t count);
-/* The graph frees the region from now on; 0 when memory is short. */
+/* The graph is one more holder of the region from now on; 0 when memory is short. */
 int borel_graph_keep_region(borel_graph *, borel_region *);
+/* How many results a region node has. */
+size_t borel_region_results(const borel_node_info *);
+/* A region node of the given kind, checked. */
+borel_node borel_graph_region(borel_graph *, borel_op, borel_region *, const borel_node *args, size_t count,
+                              borel_error *);
 /* A simpler equal node, or BOREL_NO_NODE. */
 borel_node borel_graph_simplify(borel_graph *, const borel_node_info *, const borel_node *args);
 /* Does this product add its terms in lanes (term k into accumulator k mod 8)? It does where that is what

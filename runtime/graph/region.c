@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Nodes that hold a sub-graph: checks of a scan, and the parts of its result. */
+ * Nodes that hold sub-graphs: checks, the parts of their results, and copies of whole graphs. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/internal.h"
@@ -12,21 +13,53 @@ static borel_shape tail_of(const borel_shape *shape) {
   return tail;
 }
 
-borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
-                            borel_error *error) {
+/* The graph owns the region, whatever else fails. */
+static int take_over(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
+                     borel_error *error) {
   if (!borel_graph_keep_region(graph, region)) {
     borel_region_free(region);
     borel_fail(error, BOREL_INTERNAL, "out of memory for the graph of the model");
-    return BOREL_NO_NODE;
+    return 0;
   }
   for (size_t i = 0; i < count; i++) /* an earlier failure passes through */
-    if (args[i] == BOREL_NO_NODE) return BOREL_NO_NODE;
-  for (size_t i = 0; i < region->output_count; i++)
-    if (region->outputs[i] == BOREL_NO_NODE) return BOREL_NO_NODE;
+    if (args[i] == BOREL_NO_NODE) return 0;
+  for (const borel_region *r = region; r; r = r->otherwise)
+    for (size_t i = 0; i < r->output_count; i++)
+      if (r->outputs[i] == BOREL_NO_NODE) return 0;
+  return 1;
+}
 
+static borel_node refuse(borel_op op, const char *fault, borel_error *error) {
+  borel_fail(error, BOREL_ARG, "%s: %s", borel_op_get(op)->name, fault);
+  return BOREL_NO_NODE;
+}
+
+/* Does argument `first + k` have the type and shape of input k of the body (of sequences: their elements)? */
+static const char *check_inputs(const borel_graph *graph, const borel_region *region, const borel_node *args,
+                                size_t first, char text[200]) {
+  char have[64], want[64];
+  for (borel_node i = 0; i < borel_graph_size(region->body); i++) {
+    const borel_node_info *input = borel_graph_at(region->body, i), *arg;
+    if (input->op != BOREL_OP_INPUT) continue;
+    size_t k = (size_t)input->attr;
+    arg = borel_graph_at(graph, args[first + k]);
+    int element = k >= region->carries && k < region->carries + region->sequences;
+    borel_shape shape = element ? tail_of(&arg->shape) : arg->shape;
+    if (input->dtype == arg->dtype && borel_shape_equal(&input->shape, &shape)) continue;
+    snprintf(text, 200, "argument %zu is %s %s where the body takes %s %s", first + k + 1,
+             borel_dtype_name(arg->dtype), borel_shape_text(&shape, have), borel_dtype_name(input->dtype),
+             borel_shape_text(&input->shape, want));
+    return text;
+  }
+  return NULL;
+}
+
+borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
+                            borel_error *error) {
+  if (!take_over(graph, region, args, count, error)) return BOREL_NO_NODE;
   int64_t steps = -1;
   const char *fault = NULL;
-  char have[64], want[64], text[200];
+  char text[200];
   if (region->output_count < region->carries)
     fault = "the body has fewer outputs than carries";
   else if (count != region->carries + region->sequences + region->captured ||
@@ -42,41 +75,68 @@ borel_node borel_graph_scan(borel_graph *graph, borel_region *region, const bore
       steps = shape->extent[0];
   }
   if (!fault && steps < 0) fault = "there is no sequence to go through";
-  for (borel_node i = 0; !fault && i < borel_graph_size(region->body); i++) {
-    const borel_node_info *input = borel_graph_at(region->body, i), *arg;
-    if (input->op != BOREL_OP_INPUT) continue;
-    arg = borel_graph_at(graph, args[input->attr]);
-    int element =
-        (size_t)input->attr >= region->carries && (size_t)input->attr < region->carries + region->sequences;
-    borel_shape shape = element ? tail_of(&arg->shape) : arg->shape;
-    if (input->dtype == arg->dtype && borel_shape_equal(&input->shape, &shape)) continue;
-    snprintf(text, sizeof text, "argument %lld is %s %s where the body takes %s %s",
-             (long long)input->attr + 1, borel_dtype_name(arg->dtype), borel_shape_text(&shape, have),
-             borel_dtype_name(input->dtype), borel_shape_text(&input->shape, want));
-    fault = text;
-  }
+  if (!fault) fault = check_inputs(graph, region, args, 0, text);
   for (size_t i = 0; !fault && i < region->carries; i++) {
     const borel_node_info *after = borel_graph_at(region->body, region->outputs[i]),
                           *before = borel_graph_at(graph, args[i]);
     if (!borel_shape_equal(&after->shape, &before->shape) || after->dtype != before->dtype)
       fault = "a carry changes its shape or type between steps";
   }
-  if (fault) {
-    borel_fail(error, BOREL_ARG, "scan: %s", fault);
-    return BOREL_NO_NODE;
-  }
+  if (fault) return refuse(BOREL_OP_SCAN, fault, error);
   borel_node_info node = {
       .op = BOREL_OP_SCAN, .dtype = BOREL_F64, .attr = steps, .region = region, .masked = 1};
   return borel_graph_intern(graph, &node, args, count);
 }
 
-borel_node borel_graph_project(borel_graph *graph, borel_node scan, size_t which) {
-  if (scan == BOREL_NO_NODE) return BOREL_NO_NODE; /* an earlier failure passes through */
-  const borel_node_info *node = borel_graph_at(graph, scan);
+borel_node borel_graph_cond(borel_graph *graph, borel_region *region, const borel_node *args, size_t count,
+                            borel_error *error) {
+  if (!take_over(graph, region, args, count, error)) return BOREL_NO_NODE;
+  const borel_region *other = region->otherwise;
+  char text[200], have[64], want[64];
+  const char *fault = NULL;
+  if (!other || region->carries || region->sequences || other->output_count != region->output_count)
+    fault = "the two branches give different numbers of results";
+  else if (count != 1 + region->captured || borel_graph_inputs(region->body) != region->captured ||
+           borel_graph_inputs(other->body) != region->captured)
+    fault = "the number of arguments differs from the inputs of the branches";
+  else if (borel_graph_at(graph, args[0])->dtype != BOREL_I64 ||
+           borel_graph_at(graph, args[0])->shape.rank > 0)
+    fault = "the condition must be one mask";
+  if (!fault) fault = check_inputs(graph, region, args, 1, text);
+  if (!fault) fault = check_inputs(graph, other, args, 1, text);
+  for (size_t i = 0; !fault && i < region->output_count; i++) {
+    const borel_node_info *a = borel_graph_at(region->body, region->outputs[i]),
+                          *b = borel_graph_at(other->body, other->outputs[i]);
+    if (a->dtype == b->dtype && borel_shape_equal(&a->shape, &b->shape)) continue;
+    snprintf(text, sizeof text, "result %zu is %s %s in one branch and %s %s in the other", i + 1,
+             borel_dtype_name(a->dtype), borel_shape_text(&a->shape, have), borel_dtype_name(b->dtype),
+             borel_shape_text(&b->shape, want));
+    fault = text;
+  }
+  if (fault) return refuse(BOREL_OP_COND, fault, error);
+  borel_node_info node = {.op = BOREL_OP_COND, .dtype = BOREL_F64, .region = region, .masked = 1};
+  return borel_graph_intern(graph, &node, args, count);
+}
+
+borel_node borel_graph_region(borel_graph *graph, borel_op op, borel_region *region, const borel_node *args,
+                              size_t count, borel_error *error) {
+  switch (op) {
+  case BOREL_OP_SCAN: return borel_graph_scan(graph, region, args, count, error);
+  default: return borel_graph_cond(graph, region, args, count, error);
+  }
+}
+
+size_t borel_region_results(const borel_node_info *node) {
+  return node->region->output_count + (node->op == BOREL_OP_SCAN ? node->region->carries : 0);
+}
+
+borel_node borel_graph_project(borel_graph *graph, borel_node whole, size_t which) {
+  if (whole == BOREL_NO_NODE) return BOREL_NO_NODE; /* an earlier failure passes through */
+  const borel_node_info *node = borel_graph_at(graph, whole);
   const borel_region *region = node->region;
-  if (which >= region->output_count + region->carries) return BOREL_NO_NODE;
+  if (which >= borel_region_results(node)) return BOREL_NO_NODE;
   borel_node_info part = {.op = BOREL_OP_PROJECT, .attr = (int64_t)which, .masked = 1};
-  int stacked = which >= region->carries;
+  int stacked = node->op == BOREL_OP_SCAN && which >= region->carries;
   const borel_node_info *from = borel_graph_at(
       region->body, region->outputs[which < region->output_count ? which : which - region->output_count]);
   part.dtype = from->dtype;
@@ -87,5 +147,42 @@ borel_node borel_graph_project(borel_graph *graph, borel_node scan, size_t which
     part.shape.extent[0] = node->attr;
     part.shape.rank++;
   }
-  return borel_graph_intern(graph, &part, &scan, 1);
+  return borel_graph_intern(graph, &part, &whole, 1);
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+/* `args`: room for those of any node. Regions are shared, since they never change. */
+static borel_node copy_node(borel_graph *to, const borel_graph *from, borel_node i, const borel_node *inputs,
+                            const borel_node *map, borel_node *args, borel_error *error) {
+  const borel_node_info *node = borel_graph_at(from, i);
+  for (uint32_t k = 0; k < node->arg_count; k++) args[k] = map[borel_graph_args(from, i)[k]];
+  switch (node->op) {
+  case BOREL_OP_INPUT: return inputs[node->attr];
+  case BOREL_OP_ARRAY: return borel_graph_array(to, &node->array);
+  case BOREL_OP_PROJECT: return borel_graph_project(to, args[0], (size_t)node->attr);
+  case BOREL_OP_SCALAR:
+    return node->dtype == BOREL_I64 ? borel_graph_integer(to, node->attr)
+                                    : borel_graph_scalar(to, node->value);
+  default: break;
+  }
+  if (node->region) {
+    borel_region *shared = (borel_region *)node->region; /* one more holder is no change of what it is */
+    return borel_graph_region(to, node->op, shared, args, node->arg_count, error);
+  }
+  return borel_graph_op(to, node->op, args, node->arg_count, node->attr, &node->shape, error);
+}
+
+borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
+                              borel_node *map, borel_error *error) {
+  size_t most = 1;
+  for (borel_node i = 0; i < borel_graph_size(from); i++)
+    if (borel_graph_at(from, i)->arg_count > most) most = borel_graph_at(from, i)->arg_count;
+  borel_node *args = malloc(most * sizeof *args);
+  if (!args) return borel_fail(error, BOREL_INTERNAL, "out of memory for the graph of the model");
+  borel_status status = BOREL_OK;
+  for (borel_node i = 0; i < borel_graph_size(from) && !status; i++)
+    if ((map[i] = copy_node(to, from, i, inputs, map, args, error)) == BOREL_NO_NODE) status = BOREL_INTERNAL;
+  free(args);
+  return status;
 }

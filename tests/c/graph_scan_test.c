@@ -11,8 +11,9 @@
 static borel_region *new_region(size_t carries, size_t sequences, size_t captured, size_t outputs,
                                 int reverse) {
   borel_region *region = malloc(sizeof *region);
-  *region = (borel_region){
-      borel_graph_new(), carries, sequences, captured, outputs, calloc(outputs, sizeof(borel_node)), reverse};
+  *region = (borel_region){borel_graph_new(), carries, sequences,
+                           captured,          outputs, calloc(outputs, sizeof(borel_node)),
+                           reverse,           NULL,    0};
   return region;
 }
 
@@ -86,6 +87,41 @@ Test(scan, derivatives_of_a_geometric_sequence) {
                 out[which][i], want[i]);
   free(out[0]);
   free(out[1]);
+  borel_graph_free(G);
+}
+
+/* s' = s + sum over k of x_k[t] c_k, with as many sequences and captured values: any number of arguments. */
+Test(scan, takes_any_number_of_arguments) {
+  enum { MANY = 150 };
+  borel_graph *G = borel_graph_new();
+  borel_region *region = new_region(1, MANY, MANY, 1, 0);
+  borel_graph *B = region->body;
+  borel_node args[1 + 2 * MANY], inner[1 + 2 * MANY], d[1 + 2 * MANY];
+  for (int i = 0; i <= 2 * MANY; i++) {
+    inner[i] = scalar_input(B);
+    args[i] = i >= 1 && i <= MANY ? vector_input(G, 2) : scalar_input(G);
+  }
+  borel_node sum = inner[0];
+  for (int k = 1; k <= MANY; k++)
+    sum = apply2(B, BOREL_OP_ADD, sum, apply2(B, BOREL_OP_MUL, inner[k], inner[MANY + k]));
+  region->outputs[0] = sum;
+  borel_node last = borel_graph_project(G, borel_graph_scan(G, region, args, 1 + 2 * MANY, NULL), 0);
+  borel_error error = {0};
+  cr_assert(borel_graph_gradient(G, last, args, 1 + 2 * MANY, d, &error) == BOREL_OK, "%s", error.message);
+  double s0 = 0, x[MANY][2], c[MANY], *out[2];
+  void *in[1 + 2 * MANY] = {&s0};
+  for (int k = 0; k < MANY; k++) {
+    x[k][0] = k, x[k][1] = 2 * k + 1, c[k] = k + 3;
+    in[1 + k] = x[k], in[1 + MANY + k] = &c[k];
+  }
+  both(G, borel_graph_op(G, BOREL_OP_STACK, d, 1 + 2 * MANY, 0, NULL, NULL), in, out);
+  for (int which = 0; which < 2; which++) {
+    for (int k = 0; k < MANY; k++) {
+      cr_expect(out[which][1 + 2 * k] == c[k] && out[which][2 + 2 * k] == c[k]);
+      cr_expect(out[which][1 + 2 * MANY + k] == x[k][0] + x[k][1]);
+    }
+    free(out[which]);
+  }
   borel_graph_free(G);
 }
 
