@@ -63,6 +63,7 @@ int luaopen_borel_core(lua_State *L) {
   borel_lua_open_ops(L);
   borel_lua_open_linear(L);
   borel_lua_open_scan(L);
+  borel_lua_open_cond(L);
   borel_lua_open_json(L);
   lua_pushvalue(L, 1);
   return 1;

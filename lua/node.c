@@ -151,7 +151,7 @@ int borel_lua_is_mask(lua_State *L, int index) {
   return is_mask(find_trace(L, value->epoch)->graph, value->node);
 }
 
-/* A node of `from` in the trace `to`: the body of a scan captures it from the trace around it. */
+/* A node of `from` in the trace `to`: the body of a region captures it from the trace around it. */
 static borel_node capture(borel_lua_trace *to, const borel_lua_trace *from, borel_node node) {
   if (to == from) return node;
   if (!to->outer) return BOREL_NO_NODE;
@@ -176,6 +176,10 @@ static borel_node capture(borel_lua_trace *to, const borel_lua_trace *from, bore
   return made;
 }
 
+borel_node borel_lua_capture(borel_lua_trace *trace, borel_node outer) {
+  return trace->outer ? capture(trace, trace->outer, outer) : BOREL_NO_NODE;
+}
+
 /* What holds `graph` as an open trace. */
 static borel_lua_trace *trace_of(lua_State *L, const borel_graph *graph) {
   borel_lua_trace *trace = borel_lua_state(L)->current;
@@ -197,7 +201,8 @@ borel_node borel_lua_tonode(lua_State *L, int index, borel_graph *graph) {
       const borel_lua_trace *around = to;
       while (around && around != from) around = around->outer;
       if (!around)
-        borel_lua_fail(L, "a symbolic value of one model, or of the body of a scan, is used outside it");
+        borel_lua_fail(
+            L, "a symbolic value of one model, or of the body of a scan, map or cond, is used outside it");
       made = capture(to, from, value->node);
       break;
     }
@@ -212,6 +217,13 @@ borel_node borel_lua_tonode(lua_State *L, int index, borel_graph *graph) {
   }
   if (made == BOREL_NO_NODE) borel_lua_fail(L, "out of memory for the graph of a model");
   return made;
+}
+
+borel_node borel_lua_tonode_as(lua_State *L, int index, borel_graph *graph, borel_dtype dtype) {
+  borel_error error = {0};
+  borel_node node = borel_lua_tonode(L, index, graph);
+  if (dtype != BOREL_F64 || borel_graph_at(graph, node)->dtype == BOREL_F64) return node;
+  return borel_lua_checknode(L, borel_graph_op(graph, BOREL_OP_TO_F64, &node, 1, 0, NULL, &error), &error);
 }
 
 borel_shape borel_lua_shape(lua_State *L, int index) {

@@ -54,6 +54,8 @@ borel_graph *borel_lua_current_graph(lua_State *L);
 int borel_lua_isnode(lua_State *L, int index);
 /* A number (f64), boolean, array, table of numbers or node as a node of `graph`, which must be open. */
 borel_node borel_lua_tonode(lua_State *L, int index, borel_graph *graph);
+/* The same, as f64 when that is asked for. */
+borel_node borel_lua_tonode_as(lua_State *L, int index, borel_graph *graph, borel_dtype);
 void borel_lua_pushnode(lua_State *L, borel_graph *graph, borel_node node);
 /* core.trace_begin and core.trace_end: the first pushes the "borel.graph"; ending twice does nothing. */
 borel_graph *borel_lua_trace_begin(lua_State *L);
@@ -67,7 +69,7 @@ void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr,
 
 /* ---- between the files of this binding ------------------------------------------------------- */
 
-/* One trace: a graph that is open from begin to end. The body of a scan is a trace with an `outer` one, whose
+/* One trace: a graph that is open from begin to end. The body of a region is a trace with an `outer` one, whose
  * nodes it captures when they are used. */
 typedef struct borel_lua_trace {
   borel_graph *graph;
@@ -90,6 +92,9 @@ borel_lua_values *borel_lua_state(lua_State *L);
 const void *borel_lua_state_key(void); /* of the registry: a userdata whose user value is the current trace */
 /* Pushes a trace and makes it current. */
 borel_lua_trace *borel_lua_trace_open(lua_State *L, borel_lua_trace *outer);
+/* What stands, in the body of a region, for a node of the trace around it: an input, or the number itself.
+ * BOREL_NO_NODE when memory is short. */
+borel_node borel_lua_capture(borel_lua_trace *, borel_node outer);
 /* What is known of the node at `index`; raises when its trace has ended. Valid until the next node is made.
  */
 const borel_node_info *borel_lua_nodeinfo(lua_State *L, int index);
@@ -129,6 +134,7 @@ void borel_lua_open_index(lua_State *L);
 void borel_lua_open_ops(lua_State *L);
 void borel_lua_open_linear(lua_State *L);
 void borel_lua_open_scan(lua_State *L);
+void borel_lua_open_cond(lua_State *L);
 void borel_lua_open_json(lua_State *L);
 
 #endif

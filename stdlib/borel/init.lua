@@ -24,6 +24,8 @@ borel.factor, borel.deterministic = handler.factor, handler.deterministic
 borel.dist = require "borel.dist"
 borel.support = require "borel.support"
 
+borel.while_loop = require("borel.loop").while_loop
+
 local model = require "borel.model"
 borel.model = model.new
 borel.check = model.check

@@ -225,6 +225,39 @@ for what, fn in pairs {
     return (borel.scan(function(c, keep, e) return borel.where(keep, c + e, c) end, 0, { v:gt(0), v }))
   end,
   ["mask as carry"] = function(v) return (borel.scan(function(c, e) return borel.gt(c + e, 0.5) end, false, v)) end,
+  ["a map"] = function(v) return borel.map(function(e) return e * e + v[1] end, v) end,
+  ["a map of rows"] = function(v)
+    return borel.map(function(row, k) return row * k + v[2] end, { v:reshape { 2, 2 }, array { 3.0, 4 } })
+  end,
+  ["a map of numbers"] = function(v) return borel.map(function(i) return v[i] * i end, 4) end,
+  ["a choice"] = function(v)
+    return borel.cond(v[1]:gt(v[2]), function() return v * 2 end, function() return v[3] + v end)
+  end,
+  ["a choice with arguments"] = function(v)
+    local a, b = borel.cond(v[1]:lt(v[2]), function(p, q) return p + q, p end, function(p, q) return p - q, q end, v[1], v[4])
+    return a * b
+  end,
+  ["a choice in a scan"] = function(v)
+    return (select(2, borel.scan(function(c, e)
+      return borel.cond(e:gt(c), function() return c + e end, function() return v[2] end), c
+    end, 0.5, v)))
+  end,
+  ["a choice in a choice"] = function(v)
+    return borel.cond(v[1]:gt(0), function()
+      return borel.cond(v[2]:gt(0), function() return v[1] end, function() return v[2] * 2 end)
+    end, function() return v[3] end)
+  end,
+  ["a known choice"] = function(v) return borel.cond(#v > 3, function() return v + 1 end, function() error "never" end) end,
+  ["a bounded loop"] = function(v) -- the square root by Newton's method
+    local a = 1 + v[1] * v[1]
+    return borel.while_loop(function(r) return borel.abs(r * r - a):gt(1e-12) end,
+      function(r) return (r + a / r) / 2 end, a, { most = 30 })
+  end,
+  ["a loop of two carries"] = function(v)
+    local last = borel.while_loop(function(c) return borel.lt(c[1], 10) end,
+      function(c) return { c[1] * 2, c[2] + v } end, { borel.exp(v[1]), v }, { most = 50 })
+    return last[2] * last[1]
+  end,
   ["parts of masks"] = function(v) return v:gt(0)[array { 2, 3 }] & v:lt(1):slice(1, 2) end,
   ["stack of masks"] = function(v) return borel.stack { v:gt(0), v:lt(0) } end,
   ["mask with booleans"] = function(v) return borel.logical_or(v:gt(0), false) end,
@@ -296,6 +329,20 @@ do
     return c + borel.scan(function(n, d) return n * 0.5 + d * e * v[2] end, 1, v)
   end, 0, v)
   assert(core.is_symbolic(nested) and nested.rank == 0)
+
+  local function one() return 1 end
+  local function two() return 1, 2 end
+  fails("cond takes a mask and two functions, got 2 values", borel.cond, v[1]:gt(0), one)
+  fails("cond: argument 3 must be a function, got a number", borel.cond, v[1]:gt(0), one, 2)
+  fails("cond: the condition is an array", borel.cond, v:gt(0), one, one)
+  fails("cond: the condition is a symbolic value, not a mask", borel.cond, v[1], one, one)
+  fails("cond: one branch returns 1 values, the other 2", borel.cond, v[1]:gt(0), one, two)
+  fails("cond: a branch returns 0 values", borel.cond, v[1]:gt(0), one, function() end)
+  fails("cond: result 1 is f64 %[3%] in one branch and f64 %[%] in the other", borel.cond, v[1]:gt(0),
+    function() return v end, one)
+  fails("values_test.lua:%d+: oh", borel.cond, v[1]:gt(0), one, function() error "oh" end)
+  fails("map: the step must be a function", borel.map, 1, v)
+  fails("the step returns nothing", borel.map, function() end, v)
   assert(core.is_symbolic(v + 1) and core.is_symbolic(borel.scan(function(c, t) return c + t end, 0, 3)))
 end
 
@@ -311,6 +358,19 @@ end)
 local carry, outputs = borel.scan(function(c, i) return { c[1] + i, c[2] * 2 }, i * i end, { 0, 1 }, 4)
 same(carry, { 10, 16 })
 same(outputs, { 1, 4, 9, 16 })
+same(borel.map(function(i) return i * i end, 4), { 1, 4, 9, 16 })
+same(borel.map(function(a, b) return a + b end, { array { 1, 2 }, array { 10, 20 } }), { 11, 22 })
+same(borel.map(function(row) return row * 2 end, m), { { 2, 4, 6 }, { 8, 10, 12 } })
+fails("map: sequence 2 has 2 elements, the first has 3", borel.map, function(c) return c end, { x, x:slice(1, 2) })
+fails("map takes a function and sequences, got 3 values", borel.map, function() return 1 end, 3, 4)
+fails("map: the number of steps is 0", borel.map, function() return 1 end, 0)
+assert(borel.cond(true, function(a) return a end, error, 5) == 5 and borel.cond(0, error, function() return 6 end) == 6)
+fails("cond: the condition is a number, not a mask", borel.cond, 1.5, error, error)
+assert(borel.while_loop(function(c) return c < 100 end, function(c) return c * 2 end, 1, { most = 7 }) == 128)
+local endless = borel.while_loop(function() return true end, function(c) return c + 1 end, 1, { most = 7 })
+assert(endless ~= endless)
+fails("while_loop: say how many steps", borel.while_loop, function() return true end, function(c) return c end, 1)
+fails("did you mean 'most'", borel.while_loop, function() return true end, function(c) return c end, 1, { mst = 4 })
 fails("sequence 2 has 2 elements, the first has 3", borel.scan, function(c) return c end, 0, { x, x:slice(1, 2) })
 fails("step must be a function", borel.scan, 1, 0, x)
 carry, outputs = borel.scan(function(c, e) return c + e, c end, 0, array { 1, 2, 3 }, { reverse = true })
