@@ -7,7 +7,9 @@ local options = require "borel.options"
 local shapes = require "borel.shape"
 local support = require "borel.support"
 
-for _, family in ipairs { "real", "positive", "bounded", "counts", "compound", "flat" } do require("borel.laws." .. family) end
+for _, family in ipairs { "real", "positive", "bounded", "counts", "compound", "flat", "vectors", "matrices", "processes" } do
+  require("borel.laws." .. family)
+end
 
 local dist = { define = law.define }
 local Dist = law.Dist

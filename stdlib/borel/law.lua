@@ -17,7 +17,7 @@
 -- support      one of borel.support, or a function(parameters...) that returns one
 -- logdensity   elementwise, normalised; of an event: one number
 -- batched      logdensity copes with leading axes itself, where it otherwise is called for one event at a time
---              (laws with an event or with parameters of rank > 0)
+--              (laws with an event or with parameters of rank > 0); or a function(parameters...) that says so
 -- check        function(parameters...): raises an error when they do not fit together
 -- draw         function(choice, parameters...) -> one value; absent: the law cannot be drawn from
 -- logcdf, logccdf   log P(X <= x) and log P(X > x) for numbers x of the support, elementwise; one of them is enough
@@ -230,7 +230,9 @@ end
 
 -- Does the law take whole batches? Elementwise ones do.
 local function takes_batches(self)
-  if self.law.batched then return true end
+  local batched = self.law.batched
+  if type(batched) == "function" then return batched(table.unpack(self.args)) end
+  if batched then return true end
   if self.law.event then return false end
   for _, param in ipairs(self.law.params) do
     if (param.rank or 0) > 0 then return false end

@@ -112,7 +112,8 @@ for _, name in ipairs { "simplex", "sum_to_zero", "unit_vector", "positive_order
       end
     end
     log_jacobian = log_jacobian or 0
-    check(math.abs(total - (type(log_jacobian) == "number" and log_jacobian or borel.sum(log_jacobian))) < 1e-11, "%s: Jacobian of a batch", name)
+    check(math.abs(total - (type(log_jacobian) == "number" and log_jacobian or borel.sum(log_jacobian))) < 1e-11,
+      "%s: Jacobian of a batch", name)
     check(off(many:constrain(many:unconstrain(x)), x) < 1e-13, "%s: round trip of a batch", name)
     local inside = many:contains(x)
     check(borel.sum(borel.where(inside, 1.0, 0.0)) == 6 and table.concat(inside.shape, " ") == "2 3", "%s: contains of a batch", name)
@@ -170,7 +171,8 @@ end
 for _, row in ipairs(fit:rows()) do
   local mean = want[row.name]
   want[row.name] = nil
-  check(not mean or math.abs(row.mean - mean) < 5 * row.mcse_mean, "%s: mean %g, not %g (MCSE %g)", row.name, row.mean, mean, row.mcse_mean)
+  check(not mean or math.abs(row.mean - mean) < 5 * row.mcse_mean, "%s: mean %g, not %g (MCSE %g)", row.name, row.mean, mean,
+    row.mcse_mean)
 end
 check(next(want) == nil, "no value %s", tostring(next(want)))
 os.execute("rm -rf '" .. folder .. "'")
