@@ -23,6 +23,8 @@ borel.factor, borel.deterministic = handler.factor, handler.deterministic
 
 borel.dist = require "borel.dist"
 borel.support = require "borel.support"
+borel.kernels = require "borel.kernels"
+borel.interp = require "borel.interp"
 
 borel.while_loop = require("borel.loop").while_loop
 
