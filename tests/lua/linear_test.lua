@@ -65,3 +65,53 @@ local fit = borel.infer(model, { chains = 2, draws = 200, warmup = 200, seed = 3
 close(fit:draws "difference", 0, 1e-9, "two routes") -- the worst rho of 400 draws is some 1e-4 from 1
 close(fit:draws "back", 0, 1e-14, "eigh in a model")
 close(fit:draws "sign", 1, 0, "sign")
+
+-- A Kalman filter as a scan with linear algebra in its body: level and slope, both seen with noise. The sum of its
+-- predictive log-densities is the log-density of the joint normal law of all that is seen.
+local T = 6
+local F, Q0, I = borel.array { { 1, 1 }, { 0, 1 } }, borel.array { { 0.3, 0.1 }, { 0.1, 0.2 } }, borel.diag { 1, 1 }
+local seen = borel.sin(borel.range(1, 2 * T)):reshape { T, 2 } * 2
+
+local function filter(q, r)
+  local _, terms = borel.scan(function(state, y)
+    local m, P = borel.matmul(F, state[1]), borel.matmul(borel.matmul(F, state[2]), F:t()) + q * Q0
+    local factor_S = borel.cholesky(P + r * I)
+    local z, W = borel.solve_triangular(factor_S, y - m), borel.solve_triangular(factor_S, P)
+    local lp = -0.5 * borel.sum(z * z) - borel.sum(borel.log(factor_S:diagonal())) - math.log(2 * math.pi)
+    return { m + borel.matmul(W:t(), z), P - borel.matmul(W:t(), W) }, lp
+  end, { borel.zeros(2), I }, seen)
+  return borel.sum(terms)
+end
+
+local function joint(q, r)
+  local law, rows = I, {}
+  for k = 1, 2 * T do rows[k] = {} end
+  for s = 1, T do
+    law = borel.matmul(borel.matmul(F, law), F:t()) + q * Q0
+    local C = law -- of the state at t with that at s
+    for t = s, T do
+      for i = 1, 2 do
+        for j = 1, 2 do
+          local value = C[{ i, j }] + (t == s and i == j and r or 0)
+          rows[2 * t - 2 + i][2 * s - 2 + j], rows[2 * s - 2 + j][2 * t - 2 + i] = value, value
+        end
+      end
+      C = borel.matmul(F, C)
+    end
+  end
+  return dist.multi_normal(borel.zeros(2 * T), rows):logdensity(seen:reshape { 2 * T })
+end
+
+assert(math.abs(filter(0.7, 0.4) - joint(0.7, 0.4)) < 1e-12)
+for _, engine in ipairs { "interpreter", "native" } do
+  local traced = borel.model(function()
+    local u = sample("u", dist.flat():iid(2))
+    factor(filter(u[1], u[2]))
+  end):trace(nil, engine)
+  local value, gradient = traced.target:evaluate({ 0.7, 0.4 }, {})
+  assert(math.abs(value - joint(0.7, 0.4)) < 1e-12)
+  local h = 1e-5 -- central differences: h^2 / 6 times the third derivative and eps / h are below 1e-8
+  local slopes = { (joint(0.7 + h, 0.4) - joint(0.7 - h, 0.4)) / (2 * h), (joint(0.7, 0.4 + h) - joint(0.7, 0.4 - h)) / (2 * h) }
+  for k = 1, 2 do assert(math.abs(gradient[k] - slopes[k]) < 1e-7, ("%s: %g, %g"):format(engine, gradient[k], slopes[k])) end
+end
+os.execute("rm -rf '" .. folder .. "'")

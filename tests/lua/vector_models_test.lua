@@ -99,6 +99,42 @@ do
   end
 end
 
+-- A smooth process loses most digits to rounding, and the trace check knows it; a difference that is none of rounding it
+-- still finds.
+do
+  local N, off = 60, 1
+  local x = borel.range(1, N) * 0.1
+  local process = borel.model(function()
+    local K = borel.kernels.squared_exponential(x, { length = sample("length", dist.half_normal(3)) })
+    sample("f", dist.gaussian_process(0, K))
+  end)
+  assert(#borel.check(process).terms == 2)
+  local changing = borel.model(function()
+    local K = borel.kernels.squared_exponential(x, { length = sample("length", dist.half_normal(3)) })
+    local z = borel.solve_triangular(borel.cholesky(K + borel.diag(borel.ones(N)) * 1e-9), borel.sin(x))
+    borel.factor("drift", off - borel.sum(z * z))
+    off = 1.1 * off -- other in every plain run than in the trace
+  end)
+  local ok, message = pcall(borel.check, changing)
+  assert(not ok and message:find("drift", 1, true), message)
+end
+
+-- Chains on two threads call LAPACK at once: the same bits as one after the other, and as the interpreter.
+do
+  local bits = {}
+  for i, o in ipairs { { threads = 1 }, { threads = 2 }, { threads = 1, engine = "interpreter" } } do
+    o.chains, o.draws, o.warmup, o.seed, o.out = 4, 30, 30, 11, ("%s/threads%d"):format(folder, i)
+    local fit = borel.infer(borel.model(function()
+      local length = sample("length", dist.half_normal(1))
+      local K = borel.kernels.matern32(borel.range(1, 24) * 0.5, { length = length })
+      sample("f", dist.gaussian_process(0, K, 1e-6))
+    end), o)
+    bits[i] = fit:draws "f"
+  end
+  assert(borel.maximum(borel.abs(bits[2] - bits[1])) == 0, "threads")
+  assert(borel.maximum(borel.abs(bits[3] - bits[1])) == 0, "engines")
+end
+
 -- What a run says when a covariance matrix cannot be one anywhere near the start.
 local ok, message = pcall(borel.infer, borel.model(function()
   local x = sample("x", dist.normal(0, 1))
