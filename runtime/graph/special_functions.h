@@ -5,6 +5,7 @@
  *
  *   std_normal_logcdf(x)       log Phi(x)
  *   inverse_mills(x)           phi(x) / Phi(x), the derivative of the former
+ *   mills_excess(x)            x + inverse_mills(x)
  *   std_normal_quantile(p)     the x with Phi(x) = p
  *   log_i0e(x)                 log I0(x) - |x|
  *   i1_over_i0(x)              I1(x) / I0(x)
@@ -21,6 +22,7 @@
 #define BOREL_SPECIAL_FUNCTIONS(F)                                                                           \
   F(borel_std_normal_logcdf, double)                                                                         \
   F(borel_inverse_mills, double)                                                                             \
+  F(borel_mills_excess, double)                                                                              \
   F(borel_std_normal_quantile, double)                                                                       \
   F(borel_log_i0e, double)                                                                                   \
   F(borel_i1_over_i0, double)                                                                                \

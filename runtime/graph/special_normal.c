@@ -10,24 +10,27 @@ static const double SQRT_HALF = 0.70710678118654752440, LOG_SQRT_2PI = 0.9189385
 /* Below this erfc gives way to the continued fraction. */
 static const double TAIL = -5.0;
 
-/* Mills' ratio (1 - Phi(t)) / phi(t) for t >= 5 by its continued fraction 1/(t + 1/(t + 2/(t + ...)))
- * (Abramowitz and Stegun 26.2.14). 50 terms leave less than 1e-17 at t = 5. */
-static double mills(double t) {
+/* Mills' ratio (1 - Phi(t)) / phi(t) is 1/(t + excess(t)), and this the rest of its continued fraction
+ * 1/(t + 1/(t + 2/(t + ...))) (Abramowitz and Stegun 26.2.14), for t >= 5. 50 terms leave less than 1e-17
+ * there. */
+static double excess(double t) {
   double c = t;
-  for (int k = 50; k > 0; k--) c = t + k / c;
+  for (int k = 50; k > 1; k--) c = t + k / c;
   return 1.0 / c;
 }
 
 double borel_std_normal_logcdf(double x) {
   if (x > 0.0) return log1p(-0.5 * erfc(x * SQRT_HALF));
   if (x >= TAIL) return log(0.5 * erfc(-x * SQRT_HALF));
-  return -0.5 * x * x - LOG_SQRT_2PI + log(mills(-x));
+  return -0.5 * x * x - LOG_SQRT_2PI - log(excess(-x) - x);
 }
 
 double borel_inverse_mills(double x) {
-  if (x < TAIL) return 1.0 / mills(-x);
+  if (x < TAIL) return excess(-x) - x;
   return ONE_OVER_SQRT_2PI * exp(-0.5 * x * x) / (0.5 * erfc(-x * SQRT_HALF));
 }
+
+double borel_mills_excess(double x) { return x < TAIL ? excess(-x) : x + borel_inverse_mills(x); }
 
 /* Abramowitz and Stegun 26.2.23: the x with 1 - Phi(x) = q, q <= 1/2, within 4.5e-4. */
 static double rough_quantile(double q) {

@@ -7,7 +7,7 @@
 -- :iid(n) adds axes in front. So a distribution has the shape batch .. event, and d:logdensity(x) the shape batch.
 --
 --   law.define {
---     name = "laplace", params = { "mu", { name = "b", check = "positive" } }, support = support.real,
+--     name = "double_exponential", params = { "mu", { name = "b", check = "positive" } }, support = support.real,
 --     logdensity = function(x, mu, b) return -borel.abs(x - mu) / b - borel.log(2 * b) end,
 --     draw = function(choice, mu, b) ... end,
 --   }
