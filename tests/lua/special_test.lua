@@ -28,8 +28,8 @@ local ROUNDINGS = 16
 local growth = { std_normal_quantile = function(y) return math.abs(y) end }
 
 local function close(case, what, i, have, want, allowed)
-  assert(math.abs(have - want) <= allowed, ("%s, %s, place %d: %.17g, not %.17g (error %.3g, allowed %.3g)"):format(case, what, i, have, want,
-    math.abs(have - want), allowed))
+  local message = "%s, %s, place %d: %.17g, not %.17g (error %.3g, allowed %.3g)"
+  assert(math.abs(have - want) <= allowed, message:format(case, what, i, have, want, math.abs(have - want), allowed))
 end
 
 for _, case in ipairs(borel.read("../fixtures/laws/special.json").cases) do

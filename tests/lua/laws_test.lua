@@ -1,0 +1,274 @@
+-- SPDX-License-Identifier: MIT
+-- Every univariate law: densities against SciPy (tests/fixtures/laws), mass 1, distribution functions against
+-- quadrature, samplers against distribution functions, gradients against differences in both engines, edges, errors,
+-- and use as an unknown.
+local borel = require "borel"
+local core = require "borel.core"
+local shapes = require "borel.shape"
+local dist = borel.dist
+
+local function distribution(text) return load("return " .. text, text, "t", setmetatable({}, { __index = dist }))() end
+
+local cases = borel.read("../fixtures/laws/densities.json").cases
+for _, case in ipairs(cases) do
+  case.d = distribution(case.law)
+  case.support = case.d:support()
+end
+
+-- The same law with other parameters, which may be unknowns.
+local function with(d, args) return setmetatable({ law = d.law, args = args, batch = {} }, getmetatable(d)) end
+
+-- ---- every law is in the table, and documented alike -----------------------------------------------------------------
+
+local tested = {}
+for _, case in ipairs(cases) do
+  for name in case.law:gmatch "([%a_][%w_]*)%(" do tested[name] = true end
+end
+for _, family in ipairs { "real", "positive", "bounded", "counts", "compound" } do
+  local source = assert(io.open(("stdlib/borel/laws/%s.lua"):format(family))):read "a"
+  for comment, name in source:gmatch "\n(%-%-%- [^\n]*.-)\n%a[^\n]*\n  name = \"([%w_]+)\"" do
+    if name ~= "flat" then -- improper
+      assert(tested[name], name .. " is not in tests/fixtures/laws/regenerate.py")
+      local start = comment:match "^.*\n%-%-%- (.*)$" or comment:sub(5)
+      local usage = start:match "^([%w_]+%([%w_, ]*%)): "
+      assert(usage and usage:match "^[%w_]+" == name and start:find "Density:" and start:find "Source:",
+        name .. ": its comment is not like the others")
+    end
+  end
+end
+
+-- ---- densities --------------------------------------------------------------------------------------------------
+
+-- SciPy's own formulas round their terms too; the largest terms here are some tens.
+for _, case in ipairs(cases) do
+  local xs = shapes.flat(case.x)
+  for i, want in ipairs(shapes.flat(case.logdensity)) do
+    local have = case.d:logdensity(xs[i])
+    assert(math.abs(have - want) <= 2e-13 * (10 + math.abs(want)), ("%s at %g: %.17g, not %.17g"):format(case.law, xs[i], have, want))
+  end
+end
+
+-- ---- mass ---------------------------------------------------------------------------------------------------------
+
+-- Integral of exp(logdensity) from a to b (may be infinite) by the double exponential rule (Takahasi and Mori 1974):
+-- 921 nodes, whose map takes singular ends of the density and tails that fall as powers.
+local STEP = 0.01
+local t = (borel.range(-460, 460) * STEP)
+local inner, inner_slope = 0.5 * math.pi * borel.sinh(t), 0.5 * math.pi * borel.cosh(t)
+local function integral(f, a, b)
+  local x, slope
+  if a == -math.huge and b == math.huge then
+    x, slope = borel.sinh(inner), borel.cosh(inner) * inner_slope
+  elseif b == math.huge then
+    x = a + borel.exp(inner)
+    slope = (x - a) * inner_slope
+  elseif a == -math.huge then
+    x = b - borel.exp(inner)
+    slope = (b - x) * inner_slope
+  else
+    local share = borel.inv_logit(2 * inner)
+    x = a + (b - a) * share
+    slope = 2 * (b - a) * share * borel.inv_logit(-2 * inner) * inner_slope
+  end
+  local terms = borel.exp(f(x)) * slope
+  return STEP * borel.sum(borel.where(terms:is_finite(), terms, 0.0))
+end
+
+-- Places where a density or a derivative of it jumps.
+local kinks = { laplace = { 0.5 }, asymmetric_laplace = { 0.5 }, triangular = { 0.5 },
+  ["generalized_pareto"] = { 0.5 - 2 / -0.3 }, ["truncated(mixture)"] = { 4 } }
+
+local function mass_between(case, a, b)
+  local d, total = case.d, 0
+  local places = { a }
+  for _, kink in ipairs(kinks[d.law.name] or {}) do
+    if kink > a and kink < b then places[#places + 1] = kink end
+  end
+  places[#places + 1] = b
+  for i = 2, #places do
+    total = total + integral(function(x) return d.law.logdensity(x, table.unpack(d.args)) end, places[i - 1], places[i])
+  end
+  return total
+end
+
+local function ends(case) return case.support.low or -math.huge, case.support.high or math.huge end
+
+-- Values of a discrete law that have all but 1e-14 of the mass.
+local function listed(case)
+  local s, d = case.support, case.d
+  local last = s.count and s.lowest + s.count - 1 or s.lowest + 400
+  local p = {}
+  for x = s.lowest, last do p[#p + 1] = math.exp(d:logdensity(x)) end
+  return p, s.lowest
+end
+
+for _, case in ipairs(cases) do
+  if case.support.discrete then
+    local p, first = listed(case)
+    local total = 0
+    for _, value in ipairs(p) do total = total + value end
+    assert(math.abs(total - 1) < 1e-12, ("%s: mass %.15g"):format(case.law, total))
+    if case.d.law.logcdf or case.d.law.logccdf then
+      local below = 0
+      for i = 1, math.min(#p, 30) do
+        below = below + p[i]
+        local x = first + i - 1
+        assert(math.abs(math.exp(case.d:logcdf(x)) - below) < 1e-12, ("%s: cdf at %d"):format(case.law, x))
+        assert(math.abs(math.exp(case.d:logccdf(x)) - (1 - below)) < 1e-12, ("%s: ccdf at %d"):format(case.law, x))
+      end
+    end
+  elseif not case.law:find "^censored" then
+    local low, high = ends(case)
+    local total = mass_between(case, low, high)
+    assert(math.abs(total - 1) < 1e-9, ("%s: mass %.12g"):format(case.law, total))
+    if case.d.law.logcdf or case.d.law.logccdf then
+      for _, x in ipairs(shapes.flat(case.x)) do
+        local below, above = mass_between(case, low, x), mass_between(case, x, high)
+        local cdf, ccdf = math.exp(case.d:logcdf(x)), math.exp(case.d:logccdf(x))
+        assert(math.abs(cdf - below) < 1e-9 * (below + 1e-4), ("%s: cdf at %g: %.15g, integral %.15g"):format(case.law, x, cdf, below))
+        assert(math.abs(ccdf - above) < 1e-9 * (above + 1e-4), ("%s: ccdf at %g: %.15g, integral %.15g"):format(case.law, x, ccdf, above))
+      end
+    end
+  end
+end
+
+-- ---- samplers -----------------------------------------------------------------------------------------------------
+
+-- Each of fewer than 90 checks fails by chance with probability 1e-6 at most: below 1e-4 together.
+local FALSE_ALARM = 1e-6
+local seed = 0
+local function source()
+  seed = seed + 1
+  return core.philox(core.stream_key(20, "laws"), seed)
+end
+
+-- Kolmogorov and Smirnov's statistic; P(it exceeds t) <= 2 exp(-2 n t^2) for every n (Massart 1990).
+local function check_by_rank(case, draws)
+  local choice, xs, d = source(), {}, case.d
+  for i = 1, draws do xs[i] = d.law.draw(choice, table.unpack(d.args)) end
+  table.sort(xs)
+  local u, apart = shapes.flat(borel.exp(d:logcdf(borel.array(xs) + 0.0))), 0
+  for i = 1, draws do apart = math.max(apart, i / draws - u[i], u[i] - (i - 1) / draws) end
+  local limit = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * draws))
+  assert(apart < limit, ("%s: the draws are %.4f from the distribution function, allowed %.4f"):format(case.law, apart, limit))
+end
+
+-- Pearson's statistic of counts in cells of known probabilities; cells that expect less than 20 are joined.
+local function check_by_cells(case, draws, cell_of, p)
+  local choice, seen, d = source(), {}, case.d
+  for i = 1, #p do seen[i] = 0 end
+  for _ = 1, draws do
+    local cell = cell_of(d.law.draw(choice, table.unpack(d.args)))
+    assert(seen[cell], case.law .. ": a draw outside the support")
+    seen[cell] = seen[cell] + 1
+  end
+  local statistic, cells, expected, count = 0, 0, 0, 0
+  for i = 1, #p do
+    expected, count = expected + p[i] * draws, count + seen[i]
+    if expected >= 20 or i == #p and expected > 1 then
+      statistic, cells = statistic + (count - expected) ^ 2 / expected, cells + 1
+      expected, count = 0, 0
+    end
+  end
+  assert(cells > 1, case.law)
+  local tail = math.exp(borel.log_gamma_q(0.5 * (cells - 1), 0.5 * statistic))
+  assert(tail > FALSE_ALARM, ("%s: Pearson's statistic of %d cells is %.1f"):format(case.law, cells, statistic))
+end
+
+for _, case in ipairs(cases) do
+  local base = case.d.law
+  if case.law:find "^censored" then
+    local choice = source()
+    local at_low = 0
+    for _ = 1, 4000 do at_low = at_low + (base.draw(choice, table.unpack(case.d.args)) == -1 and 1 or 0) end
+    -- five standard deviations of a binomial count with P(X <= -1) = Phi(-0.75)
+    local p = math.exp(borel.std_normal_logcdf(-0.75))
+    assert(math.abs(at_low - 4000 * p) < 5 * math.sqrt(4000 * p * (1 - p)))
+  elseif case.support.discrete then
+    local p, first = listed(case)
+    check_by_cells(case, case.law:find "^truncated" and 2000 or 5000, function(x) return math.floor(x - first) + 1 end, p)
+  elseif base.logcdf or base.logccdf then
+    check_by_rank(case, case.law:find "^truncated" and 1500 or 5000)
+  else
+    local low, high = ends(case)
+    local places = { low }
+    for x = case.x[1], case.x[#case.x], (case.x[#case.x] - case.x[1]) / 20 do places[#places + 1] = x end
+    places[#places + 1] = high
+    local p = {}
+    for i = 2, #places do p[i - 1] = mass_between(case, places[i - 1], places[i]) end
+    check_by_cells(case, 5000, function(x)
+      local cell = 1
+      while x > places[cell + 1] do cell = cell + 1 end
+      return cell
+    end, p)
+  end
+end
+
+-- ---- gradients ------------------------------------------------------------------------------------------------------
+
+-- All laws in one model: unknowns are the values of continuous laws and every parameter that is a real number or vector;
+-- each law is a term. Whole numbers stay known.
+local whole = { n = true, a = true, b = true }
+local unknowns, start = {}, {}
+local function unknown(value)
+  local list = shapes.flat(value)
+  unknowns[#unknowns + 1] = { first = #start + 1, last = #start + #list }
+  for _, x in ipairs(list) do start[#start + 1] = x end
+  local number = type(value) == "number"
+  return borel.sample({ "u", #unknowns }, number and dist.flat() or dist.flat():iid(#list))
+end
+
+local everything = borel.model(function()
+  unknowns, start = {}, {}
+  for k, case in ipairs(cases) do
+    local args = {}
+    local bounds_known = case.support.discrete or case.law:find "^censored"
+    for i, arg in ipairs(case.d.args) do
+      local name = case.d.law.params[i].name
+      local keep = whole[name] or bounds_known and (name == "low" or name == "high")
+      args[i] = keep and arg or unknown(arg + 0.0)
+    end
+    local d = with(case.d, args)
+    local x = (case.support.discrete or case.law:find "^censored") and case.x or unknown(case.x + 0.0)
+    borel.factor("case " .. k, borel.sum(d.law.logdensity(x, table.unpack(args))))
+  end
+end)
+
+local traced = { native = everything:trace(nil, "native"), interpreted = everything:trace(nil, "interpreter") }
+local gradient = {}
+for engine, t_ in pairs(traced) do
+  local value
+  value, gradient[engine] = t_.target:evaluate(start, {})
+  assert(value == value and #gradient[engine] == #start)
+end
+
+-- Differences of the sum over the terms: central, of fourth order, with two steps that say how good they are.
+local function terms_at(i, by)
+  local u = table.move(start, 1, #start, 1, {})
+  u[i] = u[i] + by
+  return traced.interpreted.target:terms(u, {})
+end
+local function difference(i, h)
+  local p1, m1, p2, m2 = terms_at(i, h), terms_at(i, -h), terms_at(i, 2 * h), terms_at(i, -2 * h)
+  local total = 0
+  for k = 1, #p1 do
+    if p1[k] ~= m1[k] then total = total + (8 * (p1[k] - m1[k]) - (p2[k] - m2[k])) / (12 * h) end
+  end
+  return total
+end
+for i = 1, #start do
+  local have = gradient.interpreted[i]
+  local native = gradient.native[i] -- whose loops have libmvec's functions, which are within 4 ulp of libm's
+  assert(math.abs(native - have) <= 1e-13 * (1 + math.abs(have)), ("gradient %d: %.17g in native code, %.17g interpreted"):format(i,
+    native, have))
+  local h = 1e-3 * math.max(math.abs(start[i]), 0.1)
+  local want, rougher = difference(i, h), difference(i, 2 * h)
+  -- the coarser step is off by 16 times as much as the finer; rounding: 1e-16 * |terms| / h
+  local allowed = math.abs(want - rougher) + 1e-9 * (1 + math.abs(want))
+  local which
+  for k, block in ipairs(unknowns) do
+    if i >= block.first and i <= block.last then which = k end
+  end
+  assert(math.abs(have - want) <= allowed and allowed < 1e-4 * (1 + math.abs(want)),
+    ("gradient %d (unknown %d, at %g): %.12g, differences %.12g (allowed %.3g)"):format(i, which, start[i], have, want, allowed))
+end
