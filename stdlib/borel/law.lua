@@ -211,7 +211,8 @@ function Dist:contains(x)
   if s.contains == nil and not s.discrete then return true end
   if s.contains == nil then
     local mask = core.logical_and(core.eq(x, core.floor(x)), core.ge(x, s.lowest))
-    return all_of(s.count and core.logical_and(mask, core.le(x, s.lowest + s.count - 1)) or mask, rank)
+    if s.count then mask = core.logical_and(mask, core.le(x, s.lowest + s.count - 1)) end
+    return all_of(mask, rank)
   end
   local batch, event = support_shape(self, s)
   local mask

@@ -272,3 +272,150 @@ for i = 1, #start do
   assert(math.abs(have - want) <= allowed and allowed < 1e-4 * (1 + math.abs(want)),
     ("gradient %d (unknown %d, at %g): %.12g, differences %.12g (allowed %.3g)"):format(i, which, start[i], have, want, allowed))
 end
+
+-- ---- edges ------------------------------------------------------------------------------------------------------------
+
+local inf = math.huge
+local function density(text, x) return distribution(text):logdensity(x) end
+-- Outside the support, and the limit at its ends.
+for _, edge in ipairs {
+  { "half_normal(2)", -1e-9, -inf }, { "half_normal(2)", 0, math.log(2 / (2 * math.sqrt(2 * math.pi))) },
+  { "half_cauchy(2)", 0, math.log(1 / math.pi) }, { "half_student_t(1, 2)", 0, math.log(1 / math.pi) },
+  { "exponential(2)", 0, math.log(2) }, { "exponential(2)", -1, -inf }, { "exponential(2)", inf, -inf },
+  { "gamma(1, 2)", 0, math.log(2) }, { "gamma(2, 2)", 0, -inf }, { "gamma(0.5, 2)", 0, inf }, { "gamma(2, 2)", -1, -inf },
+  { "weibull(1, 2)", 0, -math.log(2) }, { "weibull(2, 2)", 0, -inf }, { "weibull(0.5, 2)", 0, inf },
+  { "chi_square(2)", 0, math.log(0.5) }, { "rayleigh(2)", 0, -inf }, { "lognormal(0, 1)", 0, -inf }, { "lognormal(0, 1)", -1, -inf },
+  { "inverse_gamma(2, 2)", 0, -inf }, { "inverse_gaussian(2, 2)", 0, -inf }, { "frechet(2, 2)", 0, -inf },
+  { "frechet(2, 2)", 1e-300, -inf },
+  { "pareto(2, 3)", 2, math.log(1.5) }, { "pareto(2, 3)", 1.99, -inf }, { "pareto_type_2(1, 2, 3)", 1, math.log(1.5) },
+  { "generalized_pareto(1, 2, -0.5)", 5.1, -inf }, { "generalized_pareto(1, 2, 0)", 3, -1 - math.log(2) },
+  { "generalized_pareto(1, 2, 1e-9)", 3, -1 - math.log(2) }, { "generalized_pareto(1, 2, 0.5)", 0.9, -inf },
+  { "uniform(-1, 3)", -1, -math.log(4) }, { "uniform(-1, 3)", 3, -math.log(4) }, { "uniform(-1, 3)", 3.1, -inf },
+  { "triangular(0, 0, 2)", 0, 0 }, { "triangular(0, 2, 2)", 2, 0 }, { "triangular(0, 1, 2)", 0, -inf },
+  { "triangular(0, 1, 2)", 2.1, -inf },
+  { "beta(1, 1)", 0, 0 }, { "beta(1, 1)", 1, 0 }, { "beta(2, 1)", 0, -inf }, { "beta(0.5, 0.5)", 1, inf }, { "beta(2, 2)", 1.1, -inf },
+  { "kumaraswamy(1, 1)", 0, 0 }, { "kumaraswamy(1, 1)", 1, 0 }, { "kumaraswamy(2, 2)", 1, -inf }, { "logit_normal(0, 1)", 1, -inf },
+  { "von_mises(0, 0)", 1, -math.log(2 * math.pi) }, { "von_mises(0, 1)", 4, -inf },
+  { "bernoulli(0)", 0, 0 }, { "bernoulli(0)", 1, -inf }, { "bernoulli(1)", 1, 0 }, { "bernoulli(0.5)", 2, -inf },
+  { "binomial(3, 0)", 0, 0 }, { "binomial(3, 1)", 3, 0 }, { "binomial(3, 1)", 2, -inf }, { "binomial(3, 0.5)", 4, -inf },
+  { "binomial(3, 0.5)", -1, -inf }, { "binomial(3, 0.5)", 1.5, -inf }, { "binomial(0, 0.5)", 0, 0 },
+  { "poisson(0)", 0, 0 }, { "poisson(0)", 1, -inf }, { "poisson(2)", -1, -inf }, { "neg_binomial_2(0, 1)", 0, 0 },
+  { "neg_binomial_2(0, 1)", 2, -inf }, { "geometric(1)", 0, 0 }, { "geometric(1)", 1, -inf }, { "hypergeometric(3, 2, 2)", 0, -inf },
+  { "zero_inflated(0, poisson(2))", 0, -2 }, { "zero_inflated(1, poisson(2))", 0, 0 }, { "zero_inflated(1, poisson(2))", 1, -inf },
+  { "truncated(normal(0, 1), 0, 1)", 1.01, -inf }, { "truncated(poisson(2), 1, nil)", 0, -inf },
+  { "mixture({0, 1}, {normal(0, 1), normal(5, 1)})", 5, -0.5 * math.log(2 * math.pi) },
+} do
+  local have, want = density(edge[1], edge[2]), edge[3]
+  assert(have == want or math.abs(have - want) < 1e-8, ("%s at %g: %.17g, not %.17g"):format(edge[1], edge[2], have, want))
+end
+assert(density("normal(0, 1)", 0 / 0) ~= density("normal(0, 1)", 0 / 0)) -- NaN stays one
+
+-- Far tails and large parameters, where products would underflow and differences cancel. Values from mpmath 1.4.1.
+for _, far in ipairs {
+  { distribution("truncated(normal(0, 1), 40, nil)"):logdensity(40.1), -0.3154965194508846 },
+  { distribution("truncated(normal(0, 1), nil, -300)"):logdensity(-300.001), 5.4037930854586871 },
+  { distribution("student_t(1e12, 0, 1)"):logdensity(1.3), -1.7639385332050537 },
+  { distribution("neg_binomial_2(3, 1e14)"):logdensity(4), -1.7836046756755219 },
+  { distribution("exp_mod_normal(0, 1, 1e6)"):logdensity(0.3), -0.96393823320562774 },
+  { distribution("von_mises(0, 1e9)"):logdensity(0), 9.4426943851435328 },
+} do
+  assert(math.abs(far[1] - far[2]) < 1e-9 * (1 + math.abs(far[2])), ("%.17g, not %.17g"):format(far[1], far[2]))
+end
+
+-- ---- errors -----------------------------------------------------------------------------------------------------------
+
+local function fails(pattern, text)
+  local ok, message = pcall(distribution, text)
+  assert(not ok and tostring(message):find(pattern), ("%s: %s, wanted %s"):format(text, tostring(message), pattern))
+end
+
+-- A value that each check refuses, for every parameter of every law: one message with law, parameter and value.
+local refused = { finite = "1/0", positive = "-1.5", nonnegative = "-1.5", probability = "1.5", fraction = "1.0", count = "2.5" }
+local checked = 0
+for _, case in ipairs(cases) do
+  local name, list = case.law:match "^([%w_]+)%(([^{()]*)%)$"
+  for i, p in ipairs(list and case.d.law.params or {}) do
+    if refused[p.check] then
+      local args = {}
+      for word in list:gmatch "[^, ]+" do args[#args + 1] = word end
+      args[i] = refused[p.check]
+      fails(("^.*%s: %s is .*, must be "):format(name, p.name), ("%s(%s)"):format(name, table.concat(args, ", ")))
+      args[i] = "0/0"
+      fails(("%s: %s is NaN"):format(name, p.name), ("%s(%s)"):format(name, table.concat(args, ", ")))
+      args[i] = "nil"
+      if i == #args then fails(("%s: %s is missing"):format(name, p.name), ("%s(%s)"):format(name, table.concat(args, ", "))) end
+      checked = checked + 1
+    end
+  end
+end
+assert(checked > 80)
+fails("sigma is %-2 at place 2, must be positive", "normal(0, {1, -2, 3})")
+fails("uniform: low is 2, must be less than high, which is 1", "uniform(2, 1)")
+fails("triangular: mode is 3, must be at most high, which is 2", "triangular(0, 3, 2)")
+fails("hypergeometric: n is 9, must be at most a %+ b", "hypergeometric(9, 2, 3)")
+fails("cutpoints is .*, must be increasing", "ordered_logistic(0, {1, 1})")
+fails("sum to 1, the sum is off by 0.1", "categorical({0.5, 0.6})")
+fails("2 weights for 1 distributions", "mixture({0.5, 0.5}, {normal(0, 1)})")
+fails("weights must be probabilities", "mixture({0.5, 0.6}, {normal(0, 1), normal(1, 1)})")
+fails("which have other supports", "mixture({0.5, 0.5}, {normal(0, 1), gamma(1, 1)})")
+fails("apply :iid%(n%) to the mixture", "mixture({0.5, 0.5}, {normal(0, 1):iid(2), normal(1, 1)})")
+fails("at least one bound", "truncated(normal(0, 1))")
+fails("low is 2, must be less than high, which is 1", "truncated(normal(0, 1), 2, 1)")
+fails("gives no probability to the interval from %-3 to %-2", "truncated(gamma(1, 1), -3, -2)")
+fails("skew_normal has no distribution function", "truncated(skew_normal(0, 1, 1), 0)")
+fails("needs a distribution, got a number", "truncated(3, 0)")
+fails("needs a law of counts", "zero_inflated(0.1, normal(0, 1))")
+fails("needs a law of counts", "hurdle(0.1, ordered_logistic(0, {1}))")
+fails("ordered or restricted", "truncated(normal(0, 1):iid(2):ordered(), 0)")
+
+-- ---- unknowns -----------------------------------------------------------------------------------------------------------
+
+-- Each law as an unknown of a model: the traced graph agrees with the plain run at draws from the law. Laws without a
+-- largest value cannot be unknowns of this kind of inference, so they are observed.
+local as_sites = borel.model(function()
+  for k, case in ipairs(cases) do
+    local s = case.support
+    if case.law:find "^censored" or s.discrete and not s.count then
+      borel.observe({ "y", k }, case.d:iid(#case.x), case.x)
+    else
+      borel.sample({ "x", k }, case.d)
+    end
+  end
+end)
+local about = borel.check(as_sites)
+assert(#about.warnings == 0 and #about.terms == #cases, table.concat(about.warnings, "\n"))
+
+-- Means and standard deviations of unknowns by NUTS, whose bounds and parameters may depend on each other.
+local session = require "borel.session"
+session.quiet = true
+local folder = os.tmpname()
+os.remove(folder)
+local moments = {
+  g = { dist.gamma(2.5, 0.7), 2.5 / 0.7, math.sqrt(2.5) / 0.7 },
+  w = { dist.weibull(2, 3), 3 * math.sqrt(math.pi) / 2, 3 * math.sqrt(1 - math.pi / 4) },
+  l = { dist.lognormal(0.2, 0.5), math.exp(0.325), math.sqrt((math.exp(0.25) - 1) * math.exp(0.65)) },
+  i = { dist.inverse_gamma(8, 7), 1, math.sqrt(1 / 6) },
+  b = { dist.beta_proportion(0.3, 6), 0.3, math.sqrt(0.3 * 0.7 / 7) },
+  s = { dist.skew_normal(0, 1, 2), math.sqrt(2 / math.pi) * 2 / math.sqrt(5), math.sqrt(1 - 2 / math.pi * 0.8) },
+  o = { dist.logistic(1, 2), 1, 2 * math.pi / math.sqrt(3) },
+  r = { dist.truncated(dist.normal(0, 1), 0, nil), math.sqrt(2 / math.pi), math.sqrt(1 - 2 / math.pi) },
+  m = { dist.mixture({ 0.4, 0.6 }, { dist.normal(-1, 1), dist.normal(1, 1) }), 0.2, math.sqrt(1 + 0.96) },
+  t = { dist.triangular(0, 1, 2), 1, math.sqrt(1 / 6) },
+}
+local fit = borel.infer(borel.model(function()
+  for name, law in pairs(moments) do borel.sample(name, law[1]) end
+  local high = borel.sample("high", dist.uniform(1, 2))
+  borel.sample("below", dist.truncated(dist.exponential(1), nil, high))
+end), { draws = 2500, out = folder })
+-- Five standard errors: 22 comparisons fail by chance with probability 22 * 6e-7.
+for _, row in ipairs(fit:rows()) do
+  local want = moments[row.name]
+  if want then
+    assert(math.abs(row.mean - want[2]) < 5 * row.mcse_mean, ("%s: mean %g, not %g"):format(row.name, row.mean, want[2]))
+    assert(math.abs(row.sd - want[3]) < 5 * row.mcse_sd, ("%s: sd %g, not %g"):format(row.name, row.sd, want[3]))
+  elseif row.name == "high" then
+    -- the prior of `high` is not changed by the truncated law below it, which is normalised
+    assert(math.abs(row.mean - 1.5) < 5 * row.mcse_mean, ("high: mean %g"):format(row.mean))
+  end
+end
+os.execute("rm -rf '" .. folder .. "'")
