@@ -301,12 +301,25 @@ for _, edge in ipairs {
   { "binomial(3, 0.5)", -1, -inf }, { "binomial(3, 0.5)", 1.5, -inf }, { "binomial(0, 0.5)", 0, 0 },
   { "poisson(0)", 0, 0 }, { "poisson(0)", 1, -inf }, { "poisson(2)", -1, -inf }, { "neg_binomial_2(0, 1)", 0, 0 },
   { "neg_binomial_2(0, 1)", 2, -inf }, { "geometric(1)", 0, 0 }, { "geometric(1)", 1, -inf }, { "hypergeometric(3, 2, 2)", 0, -inf },
+  { "truncated(poisson(2), 0, nil)", 0, -2 }, { "truncated(poisson(2), -3, nil)", 0, -2 },
+  { "truncated(exponential(2), -1, nil)", 0, math.log(2) },
+  { "truncated(binomial(3, 0.5), 0, 3)", 0, math.log(0.125) }, { "truncated(discrete_uniform(1, 4), 2.5, 9)", 3, math.log(0.5) },
+  { "truncated(normal(0, 1), -1/0, 0)", 0, math.log(2) - 0.5 * math.log(2 * math.pi) },
   { "zero_inflated(0, poisson(2))", 0, -2 }, { "zero_inflated(1, poisson(2))", 0, 0 }, { "zero_inflated(1, poisson(2))", 1, -inf },
   { "truncated(normal(0, 1), 0, 1)", 1.01, -inf }, { "truncated(poisson(2), 1, nil)", 0, -inf },
   { "mixture({0, 1}, {normal(0, 1), normal(5, 1)})", 5, -0.5 * math.log(2 * math.pi) },
 } do
   local have, want = density(edge[1], edge[2]), edge[3]
   assert(have == want or math.abs(have - want) < 1e-8, ("%s at %g: %.17g, not %.17g"):format(edge[1], edge[2], have, want))
+end
+-- Distribution functions beyond the support.
+for text, bounded in pairs { ["poisson(2)"] = false, ["gamma(2, 2)"] = false, ["lognormal(0, 1)"] = false, ["inverse_gamma(1, 1)"] = false,
+  ["inverse_gaussian(1, 1)"] = false, ["frechet(1, 1)"] = false, ["pareto(1, 2)"] = false, ["uniform(0, 1)"] = true,
+  ["binomial(3, 0.5)"] = true, ["discrete_uniform(0, 3)"] = true, ["beta(2, 2)"] = true, ["triangular(0, 0.5, 1)"] = true,
+  ["loguniform(1, 2)"] = true } do
+  local d = distribution(text)
+  assert(d:logcdf(-1) == -inf and d:logccdf(-1) == 0, text .. " below its support")
+  if bounded then assert(d:logccdf(9) == -inf and d:logcdf(9) == 0, text .. " above its support") end
 end
 assert(density("normal(0, 1)", 0 / 0) ~= density("normal(0, 1)", 0 / 0)) -- NaN stays one
 
@@ -367,6 +380,38 @@ fails("needs a distribution, got a number", "truncated(3, 0)")
 fails("needs a law of counts", "zero_inflated(0.1, normal(0, 1))")
 fails("needs a law of counts", "hurdle(0.1, ordered_logistic(0, {1}))")
 fails("ordered or restricted", "truncated(normal(0, 1):iid(2):ordered(), 0)")
+
+local ok, message = pcall(borel.check, borel.model(function() borel.sample("x", dist.censored(dist.normal(0, 1), 0)) end))
+assert(not ok and message:find "censored%(normal%) is a law of observed values", message)
+
+-- ---- batches --------------------------------------------------------------------------------------------------------------
+
+-- A batch is its elements: log-densities and shapes of arrays of parameters.
+local function element(x, i) return type(x) == "number" and x or x[i] end
+for _, batch in ipairs {
+  { function(i) return dist.truncated(dist.normal(i({ -1, 0, 3 }), i(2)), i({ -2, 0, 1 }), nil) end, { 0.5, 0.7, 1.2 } },
+  { function(i) return dist.truncated(dist.gamma(i({ 1, 2, 3 }), 1.5), 0.1, i({ 2, 3, 4 })) end, { 0.5, 0.7, 1.2 } },
+  { function(i) return dist.zero_inflated(i({ 0.1, 0.2, 0.3 }), dist.poisson(2)) end, { 0, 1, 0 } },
+  { function(i) return dist.mixture({ 0.2, 0.8 }, { dist.normal(i({ 0, 1, 2 }), 1), dist.normal(3, i({ 1, 2, 3 })) }) end, { 0, 1, 2.5 } },
+  { function(i) return dist.ordered_probit(i({ 0, 1, 2 }), { -1, 0, 1 }) end, { 1, 4, 2 } },
+  { function(i) return dist.binomial(i({ 3, 5, 7 }), i({ 0.1, 0.5, 0.9 })) end, { 3, 0, 7 } },
+  { function(i) return dist.hypergeometric(i({ 3, 5, 7 }), 6, i({ 3, 5, 7 })) end, { 3, 1, 4 } },
+} do
+  local all, x = batch[1](function(v) return type(v) == "table" and borel.array(v) or v end), borel.array(batch[2])
+  assert(shapes.text(all:shape()) == "[3]" and shapes.text(all:iid(4):shape()) == "[4, 3]")
+  local lp = all:logdensity(x)
+  for k = 1, 3 do
+    local one = batch[1](function(v) return element(v, k) end)
+    assert(math.abs(lp[k] - one:logdensity(x[k])) < 1e-14 * (10 + math.abs(lp[k])), all.law.name)
+  end
+  local drawn = all:iid(20):draw(source())
+  assert(shapes.text(drawn.shape) == "[20, 3]" and shapes.all_true(all:contains(drawn)), all.law.name)
+end
+local by_row = dist.mixture({ { 0.2, 0.8 }, { 0.5, 0.5 } }, { dist.normal(0, 1), dist.normal(3, 1) })
+local lp_rows = by_row:logdensity { 1, 2 }
+assert(math.abs(lp_rows[1] - density("mixture({0.2, 0.8}, {normal(0, 1), normal(3, 1)})", 1)) < 1e-14)
+assert(math.abs(lp_rows[2] - density("mixture({0.5, 0.5}, {normal(0, 1), normal(3, 1)})", 2)) < 1e-14)
+assert(pcall(distribution, "binomial({3, 5}, 0.5)") and not pcall(distribution, "binomial({3, -5}, 0.5)"))
 
 -- ---- unknowns -----------------------------------------------------------------------------------------------------------
 

@@ -15,16 +15,6 @@ local compound = {}
 
 -- ---- distribution functions --------------------------------------------------------------------------------
 
-local function logcdf(base, x, ...)
-  if base.logcdf then return base.logcdf(x, ...) end
-  return core.log1m_exp(base.logccdf(x, ...))
-end
-
-local function logccdf(base, x, ...)
-  if base.logccdf then return base.logccdf(x, ...) end
-  return core.log1m_exp(base.logcdf(x, ...))
-end
-
 local function need_cdf(what, base)
   if not base.logcdf and not base.logccdf then core.error(("%s: %s has no distribution function here"):format(what, base.name)) end
 end
@@ -35,11 +25,37 @@ local function choose(condition, yes, no)
   return where(condition, yes(), no())
 end
 
--- log P(low < X <= high), either of which may be nil, as a difference of whichever tails are smaller.
-local function log_between(base, low, high, ...)
+-- x held inside the support, beyond which a distribution function is 0 or 1.
+local function held(s, x)
+  local low, high = s.low, s.high
+  if s.discrete then
+    x, low, high = core.floor(x), s.lowest, s.count and s.lowest + s.count - 1
+  end
+  if low then x = core.max(x, low) end
+  return high and core.min(x, high) or x
+end
+
+-- At x of any size, by `direct`, a function of the law, or as one minus what `other` gives; `beyond` counts below the lowest
+-- value of a discrete law, where nothing is held back.
+local function tail(s, x, direct, other, beyond, ...)
   local args = table.pack(...)
-  local function below(x) return logcdf(base, x, table.unpack(args, 1, args.n)) end
-  local function above(x) return logccdf(base, x, table.unpack(args, 1, args.n)) end
+  local function inside()
+    local at = held(s, x)
+    if direct then return direct(at, table.unpack(args, 1, args.n)) end
+    return core.log1m_exp(other(at, table.unpack(args, 1, args.n)))
+  end
+  if not s.discrete then return inside() end
+  return choose(core.lt(x, s.lowest), function() return beyond end, inside)
+end
+
+local function logcdf(base, s, x, ...) return tail(s, x, base.logcdf, base.logccdf, -math.huge, ...) end
+local function logccdf(base, s, x, ...) return tail(s, x, base.logccdf, base.logcdf, 0.0, ...) end
+
+-- log P(low < X <= high), either of which may be nil, as a difference of whichever tails are smaller.
+local function log_between(base, s, low, high, ...)
+  local args = table.pack(...)
+  local function below(x) return logcdf(base, s, x, table.unpack(args, 1, args.n)) end
+  local function above(x) return logccdf(base, s, x, table.unpack(args, 1, args.n)) end
   if not low then return high and below(high) or 0.0 end
   if not high then return above(low) end
   return choose(core.lt(below(high), above(low)),
@@ -47,25 +63,17 @@ local function log_between(base, low, high, ...)
     function() return core.log_diff_exp(above(low), above(high)) end)
 end
 
--- x held inside the support, beyond which a distribution function is 0 or 1.
-local function held(s, x)
-  if s.discrete then return x end
-  if s.low then x = core.max(x, s.low) end
-  if s.high then x = core.min(x, s.high) end
-  return x
+local function function_of(self, name, f, x)
+  need_cdf(name, self.law)
+  if type(x) == "table" and getmetatable(x) == nil then x = core.array(x) end
+  return f(self.law, self:support(), x, table.unpack(self.args))
 end
 
 --- d:logcdf(x) = log P(X <= x), element by element; accurate in both tails.
-function Dist:logcdf(x)
-  need_cdf("logcdf", self.law)
-  return logcdf(self.law, held(self:support(), x), table.unpack(self.args))
-end
+function Dist:logcdf(x) return function_of(self, "logcdf", logcdf, x) end
 
 --- d:logccdf(x) = log P(X > x).
-function Dist:logccdf(x)
-  need_cdf("logccdf", self.law)
-  return logccdf(self.law, held(self:support(), x), table.unpack(self.args))
-end
+function Dist:logccdf(x) return function_of(self, "logccdf", logccdf, x) end
 
 -- ---- parts ----------------------------------------------------------------------------------------------------
 
@@ -99,6 +107,8 @@ end
 -- into low or nil, high or nil, the arguments of the part.
 local function bounds(what, low, high)
   if low == nil and high == nil then core.error(("%s: at least one bound must be given: %s(d, low, high)"):format(what, what)) end
+  if low == -math.huge then low = nil end
+  if high == math.huge then high = nil end
   local own, values = {}, {}
   if low ~= nil then own[1], values[1] = { name = "low" }, low end
   if high ~= nil then own[#own + 1], values[#values + 1] = { name = "high" }, high end
@@ -156,18 +166,19 @@ local function bisect(rises, low, high, discrete)
   return discrete and math.tointeger(high) or low + 0.5 * (high - low)
 end
 
--- A number of the law between the bounds, by inversion of the distribution function in the smaller tail.
-local function draw_between(choice, base, low, high, discrete, ...)
+-- A number of the law in (low, high], by inversion of the distribution function in the smaller tail.
+local function draw_between(choice, base, s, low, high, ...)
   local args = table.pack(...)
-  local function below(x) return x == -math.huge and -math.huge or x == math.huge and 0 or logcdf(base, x, table.unpack(args)) end
-  local function above(x) return x == math.huge and -math.huge or x == -math.huge and 0 or logccdf(base, x, table.unpack(args)) end
+  local function below(x) return x == math.huge and 0 or logcdf(base, s, x, table.unpack(args, 1, args.n)) end
+  local function above(x) return x == -math.huge and 0 or logccdf(base, s, x, table.unpack(args, 1, args.n)) end
   local u = choice:uniform()
+  local function between(at_low, at_high) return core.log_sum_exp(log1p(-u) + at_low, math.log(u) + at_high) end
   if below(high) < above(low) then
-    local target = core.log_sum_exp(log1p(-u) + below(low), math.log(u) + below(high))
-    return bisect(function(x) return below(x) < target end, low, high, discrete)
+    local target = between(low == -math.huge and -math.huge or below(low), below(high))
+    return bisect(function(x) return below(x) < target end, low, high, s.discrete)
   end
-  local target = core.log_sum_exp(log1p(-u) + above(low), math.log(u) + above(high))
-  return bisect(function(x) return above(x) > target end, low, high, discrete)
+  local target = between(above(low), high == math.huge and -math.huge or above(high))
+  return bisect(function(x) return above(x) > target end, low, high, s.discrete)
 end
 
 -- A number of a law of finitely many.
@@ -199,10 +210,10 @@ function compound.truncated(dist, low, high)
   need_cdf("truncated", base)
   local own, values, split = bounds("truncated", low, high)
   local discrete = dist:support().discrete
+  -- log P(a <= X <= b)
   local function mass(a, b, ...)
-    local s = support_of(base, ...)
     if a and discrete then a = core.ceil(a) - 1 end
-    return log_between(base, a and held(s, a), b and held(s, b), ...)
+    return log_between(base, support_of(base, ...), a, b, ...)
   end
   local definition = { name = ("truncated(%s)"):format(base.name) }
   function definition.support(...)
@@ -214,11 +225,11 @@ function compound.truncated(dist, low, high)
     return of(split(...))
   end
   function definition.logcdf(x, ...)
-    local function of(a, b, ...) return log_between(base, a and (discrete and core.ceil(a) - 1 or a), x, ...) - mass(a, b, ...) end
+    local function of(a, b, ...) return mass(a, x, ...) - mass(a, b, ...) end
     return of(split(...))
   end
   function definition.logccdf(x, ...)
-    local function of(a, b, ...) return log_between(base, x, b, ...) - mass(a, b, ...) end
+    local function of(a, b, ...) return log_between(base, support_of(base, ...), x, b, ...) - mass(a, b, ...) end
     return of(split(...))
   end
   function definition.check(...)
@@ -238,8 +249,9 @@ function compound.truncated(dist, low, high)
     local function of(a, b, ...)
       local s = truncated_support(support_of(base, ...), a, b)
       if s.discrete and s.count and s.count <= FEW then return draw_listed(choice, base, s.lowest, s.count, ...) end
-      if s.discrete then return draw_between(choice, base, s.lowest - 1, s.count and s.lowest + s.count - 1 or math.huge, true, ...) end
-      return draw_between(choice, base, s.low or -math.huge, s.high or math.huge, false, ...)
+      local whole = support_of(base, ...)
+      if not s.discrete then return draw_between(choice, base, whole, s.low or -math.huge, s.high or math.huge, ...) end
+      return draw_between(choice, base, whole, s.lowest - 1, s.count and s.lowest + s.count - 1 or math.huge, ...)
     end
     return of(split(...))
   end
@@ -258,15 +270,21 @@ function compound.censored(dist, low, high)
   local own, values, split = bounds("censored", low, high)
   local discrete = dist:support().discrete
   local definition = { name = ("censored(%s)"):format(base.name) }
+  local function refuse()
+    core.error(("%s is a law of observed values; an unknown has the law %s itself"):format(definition.name, base.name))
+  end
   function definition.support(...)
     local function of(a, b, ...) return truncated_support(support_of(base, ...), a, b) end
-    return of(split(...))
+    local s = of(split(...))
+    s.constrain, s.unconstrain, s.count = refuse, refuse, nil -- part of the mass is at the bounds
+    return s
   end
   function definition.logdensity(x, ...)
     local function of(a, b, ...)
       local lp = base.logdensity(x, ...)
-      if a then lp = where(core.le(x, a), logcdf(base, a, ...), lp) end
-      if b then lp = where(core.ge(x, b), logccdf(base, discrete and core.ceil(b) - 1 or b, ...), lp) end
+      local s = support_of(base, ...)
+      if a then lp = where(core.le(x, a), logcdf(base, s, a, ...), lp) end
+      if b then lp = where(core.ge(x, b), logccdf(base, s, discrete and core.ceil(b) - 1 or b, ...), lp) end
       return lp
     end
     return of(split(...))
@@ -403,8 +421,11 @@ function compound.mixture(weights, dists)
     end,
   }
   if with_cdf then
-    function definition.logcdf(x, w, ...) return over_parts(w, function(base, ...) return logcdf(base, x, ...) end, ...) end
-    function definition.logccdf(x, w, ...) return over_parts(w, function(base, ...) return logccdf(base, x, ...) end, ...) end
+    local function whole(f, x, w, ...) -- x lies in the support, which the parts share
+      return over_parts(w, function(base, ...) return f(base, support_of(base, ...), x, ...) end, ...)
+    end
+    function definition.logcdf(...) return whole(logcdf, ...) end
+    function definition.logccdf(...) return whole(logccdf, ...) end
   end
   return law.constructor(definition)(table.unpack(args))
 end

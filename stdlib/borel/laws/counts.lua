@@ -234,6 +234,12 @@ define {
 
 -- ---- ordered outcomes -----------------------------------------------------------------------------------------------
 
+local function check_one_vector(_, cuts)
+  if #cuts.shape > 1 then
+    core.error(("ordered outcomes: cutpoints must be one vector, its shape is %s"):format(shapes.text(cuts.shape)))
+  end
+end
+
 local cutpoints = { name = "cutpoints", rank = 1, check = "increasing" }
 local FAR = 1e100 -- stands for infinity, so that products with derivatives stay numbers
 
@@ -241,7 +247,6 @@ local function one_more(_, cuts) return support.integers(1, cuts.shape[#cuts.sha
 
 -- The cutpoints below and above outcome x.
 local function bounds(x, cuts)
-  if #cuts.shape > 1 then core.error "ordered outcomes: the cutpoints must be one vector" end
   return core.stack { -FAR, cuts }[x], core.stack { cuts, FAR }[x]
 end
 
@@ -255,7 +260,7 @@ end
 --- ordered_logistic(eta, cutpoints): an outcome 1 .. K for K - 1 increasing cutpoints c, location eta. Density:
 -- F(c[x] - eta) - F(c[x - 1] - eta), F the logistic cdf. Source: McCullagh 1980, eq. 2.
 define {
-  name = "ordered_logistic", params = { eta, cutpoints }, batched = true, support = one_more,
+  name = "ordered_logistic", params = { eta, cutpoints }, batched = true, support = one_more, check = check_one_vector,
   logdensity = function(x, e, cuts)
     local below, above = bounds(x, cuts)
     return -core.log1p_exp(below - e) - core.log1p_exp(e - above) + core.log1m_exp(below - above)
@@ -269,7 +274,7 @@ define {
 --- ordered_probit(eta, cutpoints): as ordered_logistic with the normal cdf. Density: Phi(c[x] - eta) - Phi(c[x - 1] - eta).
 -- Source: McCullagh 1980, section 2.
 define {
-  name = "ordered_probit", params = { eta, cutpoints }, batched = true, support = one_more,
+  name = "ordered_probit", params = { eta, cutpoints }, batched = true, support = one_more, check = check_one_vector,
   logdensity = function(x, e, cuts)
     local below, above = bounds(x, cuts)
     local a, b = below - e, above - e
