@@ -107,8 +107,9 @@ static void t_tail(double nu, double x, double *log_tail, double *by_nu) {
 }
 
 /* Many degrees of freedom: the z whose normal cdf is that of t at x, and its derivative by nu, to the third
- * order in 1 / nu (Fisher and Cornish 1960). The fraction would lose what the rounding of w is to 1 - w. */
-static int is_nearly_normal(double nu, double x) { return nu > 1e5 && x * x < 1e-3 * nu; }
+ * order in 1 / nu (Fisher and Cornish 1960); the fourth is about 0.07 x (x^2 / nu)^4. The fraction would lose
+ * what the rounding of w is to 1 - w: nu / x^2 roundings, 3000 where it takes over. */
+static int is_nearly_normal(double nu, double x) { return nu > 1e4 && x * x < 3e-4 * nu; }
 
 static double normal_place(double nu, double x, double *by_nu) {
   double r = 1.0 / nu, s = x * x;

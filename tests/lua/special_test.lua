@@ -25,6 +25,8 @@ end
 local ROUNDINGS = 16
 -- The derivatives are formulas in the value, such as exp(log-density - value), so they inherit its absolute error; that of
 -- the quantile y is sqrt(2 pi) exp(y^2 / 2), which makes y times as much of it.
+-- Student's t with many degrees of freedom loses up to 3000 roundings (special_beta.c).
+local lost = { student_t_logcdf = function(nu, x) return nu > 1e3 and math.min(nu / (x * x), 3000) or 0 end }
 local growth = { std_normal_quantile = function(y) return math.abs(y) end }
 
 local function close(case, what, i, have, want, allowed)
@@ -42,6 +44,7 @@ for _, case in ipairs(borel.read("../fixtures/laws/special.json").cases) do
   for i = 1, n do
     local size = 1 + math.abs(case.value[i])
     for k = 1, #columns do size = size + math.abs(columns[k][i] * case.derivative[k][i]) end
+    size = size + (lost[case.name] and lost[case.name](columns[1][i], columns[2][i]) or 0)
     local slope = 1 + (growth[case.name] and growth[case.name](case.value[i]) or 0)
     close(case.name, "value", i, got[i], case.value[i], ROUNDINGS * EPS * size)
     for k = 1, #columns do
