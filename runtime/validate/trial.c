@@ -69,6 +69,14 @@ static double segment(const double *u, const int64_t *z, double *gradient) {
   return fabs(u[0]) < 6.05 ? 0.3 * u[0] - 0.5 * u[0] * u[0] : -INFINITY;
 }
 
+/* Two modes: the points above a level are no interval. */
+static double humps(const double *u, const int64_t *z, double *gradient) {
+  (void)z;
+  double x = u[0], well = (x * x - 9) / 4;
+  if (gradient) gradient[0] = -0.4 * well * x + 0.1;
+  return fabs(x) < 5.05 ? -0.4 * well * well + 0.1 * x : -INFINITY;
+}
+
 static double square(const double *u, const int64_t *z, double *gradient) {
   (void)z;
   double x = u[0], y = u[1];
@@ -94,6 +102,7 @@ const borel_trial borel_finite_trials[] = {
      .by_value = 1},
     {.name = "signed", .K = 2, .site_count = 1, .sites = signed_site, .density = signed_pair, .z = {-2, -2}},
     {.name = "segment", .D = 1, .site_count = 1, .sites = u1, .density = segment, .u = {0.1}},
+    {.name = "humps", .D = 1, .site_count = 1, .sites = u1, .density = humps, .u = {0.1}},
     {.name = "square",
      .D = 2,
      .site_count = 1,

@@ -95,12 +95,36 @@ Test(validate, random_walk_keeps_its_claims) {
   borel_validate_report_free(&report);
 }
 
+/* The same contract under other flows, and lattices in the place of continuous laws. */
+Test(validate, kernels_keep_their_claims) {
+  static const struct {
+    const char *file, *name, *method;
+    size_t untested;
+  } kernels[] = {{"hmc", "hmc", "orbit", 0},
+                 {"hmc", "mala", "orbit", 0},
+                 {"microcanonical", "microcanonical", "isokinetic", 0},
+                 {"elliptical-slice", "elliptical-slice", "ellipse", 0},
+                 {"slice", "slice", "matrix", 2}};
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+    char path[300];
+    snprintf(path, sizeof path, "%s%s.so", PLUGINS, kernels[i].file);
+    borel_validate_report report = validate(path, kernels[i].name, (borel_args){0});
+    expect_no_failure(&report);
+    expect_rules(&report);
+    expect_row(&report, "preserves the target", kernels[i].method, BOREL_HOLDS, "tolerance 1e-12");
+    size_t untested = 0;
+    for (size_t r = 0; r < report.count; r++) untested += report.rows[r].verdict == BOREL_NOT_TESTED;
+    cr_expect(untested == kernels[i].untested, "%s: %zu rows are not tested", kernels[i].name, untested);
+    borel_validate_report_free(&report);
+  }
+}
+
 Test(validate, given_parameters_are_kept) {
   borel_arg args[] = {{.name = "law", .kind = BOREL_ARG_TEXT, .text = "three_point"},
                       {.name = "move", .kind = BOREL_ARG_TEXT, .text = "u"}};
   borel_validate_report report = validate(PLUGINS "random-walk.so", "random-walk", (borel_args){args, 2});
   expect_no_failure(&report);
-  expect_row(&report, "preserves the target", "matrix", BOREL_HOLDS, "over 3 matrices"); /* those with a u */
+  expect_row(&report, "preserves the target", "matrix", BOREL_HOLDS, "over 4 matrices"); /* those with a u */
   cr_expect(!row_of(&report, "reversible", "pairs"));
   borel_validate_report_free(&report);
 }
