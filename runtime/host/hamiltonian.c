@@ -8,13 +8,18 @@
 #include "host/services.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { STEP_SIZE, AVERAGING, METRIC };
 
-static void fields(borel_metric_kind kind, borel_field out[BOREL_HAMILTONIAN_FIELDS]) {
-  out[STEP_SIZE] = (borel_field){"step_size", BOREL_F64, {0}, "leapfrog step, in coordinates of unit scale"};
-  out[AVERAGING] = (borel_field){"averaging", BOREL_F64, {6}, "dual averaging of the step size"};
-  borel_metric_fields(kind, out + METRIC);
+static void fields(borel_metric_kind kind, size_t field_size, borel_field out[BOREL_HAMILTONIAN_FIELDS]) {
+  borel_field list[BOREL_HAMILTONIAN_FIELDS] = {
+      [STEP_SIZE] = {"step_size", BOREL_F64, {0}, "leapfrog step, in coordinates of unit scale"},
+      [AVERAGING] = {"averaging", BOREL_F64, {6}, "dual averaging of the step size"}};
+  borel_metric_fields(kind, list + METRIC);
+  size_t known = field_size < sizeof *list ? field_size : sizeof *list;
+  memset(out, 0, BOREL_HAMILTONIAN_FIELDS * field_size);
+  for (size_t i = 0; i < BOREL_HAMILTONIAN_FIELDS; i++) memcpy((char *)out + i * field_size, &list[i], known);
 }
 
 static void metric(borel_metric_kind kind, size_t D, const void *const *tuned, borel_metric *out) {

@@ -2,7 +2,8 @@
 --- The module `borel`: what a model script uses.
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
--- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, random_walk, kernel, density, check.
+-- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, hmc, mala, microcanonical,
+-- slice, elliptical_slice, random_walk, kernel, density, check.
 -- Data: read, encode, array, missing.
 local core = require "borel.core"
 local options = require "borel.options"
@@ -41,6 +42,13 @@ borel.kernel, borel.density = infer.kernel, infer.density
 function borel.nuts(parameters) return infer.kernel("nuts", parameters) end
 --- Random-walk Metropolis; parameters as `borel plugins info random-walk` lists them.
 function borel.random_walk(parameters) return infer.kernel("random-walk", parameters) end
+--- Hamiltonian Monte Carlo with paths of given length; one leapfrog step; momenta of fixed length, adjusted or not.
+function borel.hmc(parameters) return infer.kernel("hmc", parameters) end
+function borel.mala(parameters) return infer.kernel("mala", parameters) end
+function borel.microcanonical(parameters) return infer.kernel("microcanonical", parameters) end
+--- Slice sampling, coordinate by coordinate or along ellipses around a normal reference; needs no gradient.
+function borel.slice(parameters) return infer.kernel("slice", parameters) end
+function borel.elliptical_slice(parameters) return infer.kernel("elliptical-slice", parameters) end
 
 local read = require "borel.read"
 borel.read, borel.encode = read.read, read.encode

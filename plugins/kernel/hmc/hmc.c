@@ -227,8 +227,10 @@ static borel_status warm(const void *instance, const borel_context *context, bor
 static borel_status adapt(const void *instance, const borel_context *context, borel_target *target,
                           borel_point *point, const double *info, void *const *tuning, borel_error *error) {
   const hmc *self = instance;
-  borel_hamiltonian_news news = {
-      .accept = info[INFO_ACCEPT], .symmetric = info[INFO_ACCEPT], .informative = info[INFO_MOVED] != 0};
+  borel_hamiltonian_news news = {.size = sizeof news,
+                                 .accept = info[INFO_ACCEPT],
+                                 .symmetric = info[INFO_ACCEPT],
+                                 .informative = info[INFO_MOVED] != 0};
   return context->host->hamiltonian->adapt(&self->options, context, target, point, &news, tuning,
                                            context->scratch[SCRATCH_PLACES], error);
 }
@@ -241,10 +243,11 @@ static hmc *create_any(const borel_host *host, const borel_value *values) {
   hmc *self = host->allocate(1, sizeof *self);
   if (!self) return NULL;
   self->max_energy_error = values[PARAM_MAX_ENERGY_ERROR].number;
-  self->options = (borel_hamiltonian_options){.metric = (borel_metric_kind)values[PARAM_METRIC].number,
+  self->options = (borel_hamiltonian_options){.size = sizeof(borel_hamiltonian_options),
+                                              .metric = (borel_metric_kind)values[PARAM_METRIC].number,
                                               .step_size = values[PARAM_STEP_SIZE].number,
                                               .target_accept = values[PARAM_TARGET_ACCEPT].number};
-  host->hamiltonian->fields(self->options.metric, self->tuning);
+  host->hamiltonian->fields(self->options.metric, sizeof *self->tuning, self->tuning);
   return self;
 }
 

@@ -371,7 +371,8 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
     double wanted = self->energy_variance * (double)point->D;
     accept = info[INFO_DIVERGING] != 0 ? 0 : wanted / (wanted + info[INFO_ENERGY_CHANGE]);
   }
-  borel_hamiltonian_news news = {.accept = accept, .symmetric = accept, .informative = info[INFO_MOVED] != 0};
+  borel_hamiltonian_news news = {
+      .size = sizeof news, .accept = accept, .symmetric = accept, .informative = info[INFO_MOVED] != 0};
   return context->host->hamiltonian->adapt(&self->options, context, target, point, &news, tuning,
                                            context->scratch[SCRATCH_PLACES], error);
 }
@@ -388,10 +389,11 @@ static microcanonical *create_any(const borel_host *host, const borel_value *val
   self->max_energy_error = values[PARAM_MAX_ENERGY_ERROR].number;
   self->path_length = values[PARAM_PATH_LENGTH].number;
   self->max_steps = values[PARAM_MAX_STEPS].number;
-  self->options = (borel_hamiltonian_options){.metric = (borel_metric_kind)values[PARAM_METRIC].number,
+  self->options = (borel_hamiltonian_options){.size = sizeof(borel_hamiltonian_options),
+                                              .metric = (borel_metric_kind)values[PARAM_METRIC].number,
                                               .step_size = values[PARAM_STEP_SIZE].number,
                                               .target_accept = target_accept};
-  host->hamiltonian->fields(self->options.metric, self->tuning);
+  host->hamiltonian->fields(self->options.metric, sizeof *self->tuning, self->tuning);
   return self;
 }
 

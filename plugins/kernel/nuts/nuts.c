@@ -416,7 +416,8 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   /* A draw that stayed says nothing new; one next to a divergence says it about an odd place. */
   int64_t displacement = *(const int64_t *)context->state[STATE_DISPLACEMENT];
   int64_t least = info[INFO_DIVERGING] != 0 ? 5 : 1;
-  borel_hamiltonian_news news = {.accept = info[INFO_ACCEPT],
+  borel_hamiltonian_news news = {.size = sizeof news,
+                                 .accept = info[INFO_ACCEPT],
                                  .symmetric = info[INFO_SYMMETRIC],
                                  .informative = displacement >= least || displacement <= -least};
   return context->host->hamiltonian->adapt(&self->options, context, target, point, &news, tuning,
@@ -433,10 +434,11 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
   if (!self) return host->fail(error, BOREL_INTERNAL, "nuts: no memory");
   self->max_depth = (int)values[PARAM_MAX_DEPTH].number;
   self->max_energy_error = values[PARAM_MAX_ENERGY_ERROR].number;
-  self->options = (borel_hamiltonian_options){.metric = (borel_metric_kind)values[PARAM_METRIC].number,
+  self->options = (borel_hamiltonian_options){.size = sizeof(borel_hamiltonian_options),
+                                              .metric = (borel_metric_kind)values[PARAM_METRIC].number,
                                               .step_size = values[PARAM_STEP_SIZE].number,
                                               .target_accept = values[PARAM_TARGET_ACCEPT].number};
-  host->hamiltonian->fields(self->options.metric, self->tuning);
+  host->hamiltonian->fields(self->options.metric, sizeof *self->tuning, self->tuning);
   *instance = self;
   return BOREL_OK;
 }

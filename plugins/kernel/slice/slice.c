@@ -391,11 +391,6 @@ static const borel_component component = {
 static const borel_component *const components[] = {&component};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {
-    .abi = BOREL_ABI,
-    .size = sizeof(borel_plugin),
-    .id = "org.borel.slice",
-    .version = "0.1.0",
-    .licence = "MIT",
-    .component_count = 1,
-    .components = components,
+    BOREL_PLUGIN_HEAD, .id = "org.borel.slice", .version = "0.1.0",
+    .licence = "MIT",  .component_count = 1,    .components = components,
 };

@@ -263,13 +263,15 @@ typedef struct {
 
 /* Kernels that follow gradients move in coordinates y of unit scale, u = L y, L = diag(scale) B. B is I; or
  * lower triangular, `root`; or I + V' (diag(stretch) - I) V, where the rows of V, `directions`, are
- * orthonormal. A momentum in y is standard normal: for u the inverse mass matrix is L L'. */
+ * orthonormal. A momentum in y is standard normal: for u the inverse mass matrix is L L'. It lies in the
+ * kernel's memory and never grows; a new form of B would use the reserved places. */
 typedef struct {
   size_t D, rank;
-  const double *scale;      /* [D] */
-  const double *root;       /* [D, D], or NULL */
-  const double *directions; /* [rank, D], or NULL */
-  const double *stretch;    /* [rank] */
+  const double *scale;       /* [D] */
+  const double *root;        /* [D, D], or NULL */
+  const double *directions;  /* [rank, D], or NULL */
+  const double *stretch;     /* [rank] */
+  const double *reserved[2]; /* NULL */
 } borel_metric;
 
 /* How the metric is found; the value of a CHOICE parameter with these words. */
@@ -283,7 +285,7 @@ enum {
 };
 #define BOREL_METRIC_WORDS "fisher|variance|dense|low_rank"
 
-/* A place on a trajectory. The arrays [D] are the kernel's, as a rule in scratch. */
+/* A place on a trajectory. The arrays [D] are the kernel's, as a rule in scratch. Never grows. */
 typedef struct {
   double *u, *gradient;     /* gradient of the log-density with respect to u */
   double *momentum, *force; /* with respect to y: force = L' gradient */
@@ -294,6 +296,7 @@ typedef struct {
 } borel_place;
 
 typedef struct {
+  uint32_t size;
   borel_metric_kind metric;
   double step_size;     /* the first one; 0: found by doubling or halving */
   double target_accept; /* mean acceptance that the warm-up tunes the step size to */
@@ -301,9 +304,10 @@ typedef struct {
 
 /* What a step of the warm-up tells. */
 typedef struct {
+  uint32_t size;
+  int informative;  /* 0: the draw says nothing new about the metric */
   double accept;    /* its acceptance statistic */
   double symmetric; /* the same with gains of energy counted like losses, or `accept` once more */
-  int informative;  /* 0: the draw says nothing new about the metric */
 } borel_hamiltonian_news;
 
 /* Hamiltonian dynamics and their warm-up. What is adapted lives in tuning fields of the kernel: `fields`
@@ -312,7 +316,8 @@ typedef struct {
 #define BOREL_HAMILTONIAN_FIELDS 16 /* at most, with the end of the list */
 typedef struct {
   uint32_t size;
-  void (*fields)(borel_metric_kind, borel_field out[BOREL_HAMILTONIAN_FIELDS]); /* ends with a NULL name */
+  /* field_size is sizeof(borel_field) of the plugin; the list ends with a NULL name. */
+  void (*fields)(borel_metric_kind, size_t field_size, borel_field out[BOREL_HAMILTONIAN_FIELDS]);
   void (*metric)(borel_metric_kind, size_t D, const void *const *tuned, borel_metric *out);
   /* out = u + step L y; out may be u. */
   void (*push)(const borel_metric *, double step, const double *y, const double *u, double *out);
