@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A density/0 instance as a target. */
+ * A density instance as a target. */
 #ifndef BOREL_HOST_DENSITY_TARGET_H
 #define BOREL_HOST_DENSITY_TARGET_H
 

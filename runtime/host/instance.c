@@ -42,7 +42,7 @@ borel_status borel_kernel_create(const borel_component *component, borel_args ar
   kernel->component = component;
   kernel->ops = &kernel->table;
   borel_status status =
-      prepare(component, "kernel/0", args, &kernel->table, sizeof kernel->table, &kernel->values, error);
+      prepare(component, BOREL_KERNEL, args, &kernel->table, sizeof kernel->table, &kernel->values, error);
   if (status != BOREL_OK) goto fail;
   const borel_field *info = kernel->table.info;
   while (info && info[kernel->info_count].name) kernel->info_count++;
@@ -73,8 +73,8 @@ borel_status borel_density_create(const borel_component *component, borel_args a
   if (!density) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);
   density->component = component;
   density->ops = &density->table;
-  borel_status status =
-      prepare(component, "density/0", args, &density->table, sizeof density->table, &density->values, error);
+  borel_status status = prepare(component, BOREL_DENSITY, args, &density->table, sizeof density->table,
+                                &density->values, error);
   if (status != BOREL_OK) goto fail;
   unsigned environment = borel_fpenv_get();
   status = density->table.create(borel_host_table(), density->values, &density->self, error);

@@ -34,8 +34,8 @@ static void density_fields(const void *table, const borel_field *lists[4]) {
 }
 
 static const borel_kind kinds[] = {
-    {"kernel/0", "kernel", 1, UP_TO(borel_kernel_ops, step), kernel_missing, kernel_fields},
-    {"density/0", "density", 0, UP_TO(borel_density_ops, logdensity), density_missing, density_fields},
+    {BOREL_KERNEL, "kernel", 1, UP_TO(borel_kernel_ops, step), kernel_missing, kernel_fields},
+    {BOREL_DENSITY, "density", 0, UP_TO(borel_density_ops, logdensity), density_missing, density_fields},
 };
 
 const borel_kind *borel_kind_at(size_t i) { return i < sizeof kinds / sizeof *kinds ? &kinds[i] : NULL; }

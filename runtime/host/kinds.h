@@ -6,7 +6,7 @@
 #include <borel/plugin.h>
 
 typedef struct {
-  const char *name;   /* "kernel/0", as a component spells it */
+  const char *name;   /* BOREL_KERNEL, as a component spells it */
   const char *folder; /* "kernel", the folder of its plugins, and the short name */
   int claims;         /* must a component say what it preserves? */
   uint32_t minimum;   /* bytes of the ops table up to its last required slot */
@@ -16,7 +16,7 @@ typedef struct {
   void (*fields)(const void *ops, const borel_field *lists[4]);
 } borel_kind;
 
-/* By full or short name ("kernel/0" or "kernel"); NULL when unknown. */
+/* By full or short name (BOREL_KERNEL or "kernel"); NULL when unknown. */
 const borel_kind *borel_kind_find(const char *name);
 /* Kind i of all, in a fixed order; NULL past the end. */
 const borel_kind *borel_kind_at(size_t i);

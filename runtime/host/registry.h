@@ -23,9 +23,9 @@ void borel_registry_destroy(borel_registry *); /* loaded code stays mapped; NULL
  * borel_plugin_load; ARG when another file has a component of the same kind and name (names both). */
 borel_status borel_registry_add(borel_registry *, const char *path, borel_error *);
 
-/* The component `name` of `kind` ("kernel" or "kernel/0"); NULL with `error` set when there is none: ARG with
- * the nearest name, or what kept its file from loading. Loads <kind>/<name>.so only; other files are looked
- * into only if that file does not exist. */
+/* The component `name` of `kind` ("kernel" or BOREL_KERNEL); NULL with `error` set when there is none: ARG
+ * with the nearest name, or what kept its file from loading. Loads <kind>/<name>.so only; other files are
+ * looked into only if that file does not exist. */
 const borel_component *borel_registry_find(borel_registry *, const char *kind, const char *name,
                                            borel_error *);
 

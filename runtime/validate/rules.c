@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The rules of kernel/0, on chains of a short warm-up and some draws. */
+ * The rules of kind kernel, on chains of a short warm-up and some draws. */
 #include "core/hash.h"
 #include "random/source_philox.h"
 #include "random/stream.h"
@@ -20,7 +20,7 @@ static const char *const rule_names[] = {
 typedef struct {
   size_t looked[RULES];
   char broken[RULES][320];
-  size_t chains;
+  size_t chains, moves;
   char unsuited[200];
 } tally;
 
@@ -70,9 +70,10 @@ static int first_run(chain *c) {
   borel_rig rig;
   int fine = open_rig(c, &rig) == BOREL_OK;
   for (uint64_t i = 0; fine && i < TOTAL; i++) {
-    uint64_t frozen = borel_block_hash(rig.blocks.tuning);
+    uint64_t frozen = borel_block_hash(rig.blocks.tuning), before = hash_point(&rig);
     fine = step(&rig, i) == BOREL_OK && borel_rig_is_true(&rig);
     if (!fine) breaks(c, TRUTH, i, rig.error.message);
+    c->tally->moves += hash_point(&rig) != before;
     c->trace[i] = hash_all(&rig);
     if (i < WARMUP) continue;
     c->tally->looked[FROZEN]++;
@@ -212,4 +213,7 @@ void borel_examine_rules(const borel_examination *e) {
       borel_examination_row(e, BOREL_NOT_TESTED, rule_names[r], "steps", "%s",
                             t.chains ? "no step came to it" : t.unsuited);
   }
+  if (t.looked[TRUTH] && !t.moves && e->component->claims.flags & BOREL_ERGODIC)
+    borel_examination_row(e, BOREL_FAILS, BOREL_CLAIM_ERGODIC, "steps", "no step of %zu chains moved",
+                          t.chains);
 }

@@ -115,10 +115,11 @@ Test(loader, refuses_each_defect_in_its_own_words) {
       {"no_entry", "exports no constant `borel_plugin_entry`"},
       {"function_entry", "exports no constant `borel_plugin_entry`"},
       {"null_name", "a component has no name (NULL)"},
-      {"bad_kind", "component bad-kind has the unknown kind \"kernle/0\"; known kinds: kernel/0, density/0"},
+      {"bad_kind",
+       "component bad-kind has the unknown kind \"kernle/0\"; known kinds: " BOREL_KERNEL ", " BOREL_DENSITY},
       {"absurd_count", "its entry claims 1099511627776 components; 1 to 1024 are possible"},
       {"short_ops", "component short-ops: its ops table has "},
-      {"missing_op", "component missing-op lacks the op destroy, which kind kernel/0 requires"},
+      {"missing_op", "component missing-op lacks the op destroy, which kind " BOREL_KERNEL " requires"},
       {"bad_extent", "component bad-extent: extent -103 of field memory means nothing"},
       {"undefined_symbol", "borel_test_nobody_defines_this"},
   };
@@ -216,8 +217,8 @@ Test(registry, loads_only_what_is_asked_for) {
   cr_expect(!borel_registry_at(registry, 0));
   const borel_component *nuts = borel_registry_find(registry, "kernel", "nuts", &error);
   cr_assert(nuts, "%s", error.message);
-  cr_expect(!strcmp(nuts->kind, "kernel/0"));
-  cr_expect(borel_registry_find(registry, "kernel/0", "nuts", &error) == nuts);
+  cr_expect(!strcmp(nuts->kind, BOREL_KERNEL));
+  cr_expect(borel_registry_find(registry, BOREL_KERNEL, "nuts", &error) == nuts);
   cr_expect(borel_registry_at(registry, 0)->component == nuts && !borel_registry_at(registry, 1));
   char real[PATH_MAX];
   cr_assert(realpath(NUTS, real));
@@ -243,8 +244,8 @@ Test(registry, names_both_files_of_a_duplicate) {
   borel_registry *registry = registry_of(BUILTIN, NULL);
   cr_assert(borel_registry_find(registry, "kernel", "nuts", &error));
   cr_expect(borel_registry_add(registry, TEST_PLUGINS "/nuts_again.so", &error) == BOREL_ARG);
-  expect_says(&error,
-              TEST_PLUGINS "/nuts_again.so: component nuts of kind kernel/0 is already registered from ");
+  expect_says(&error, TEST_PLUGINS "/nuts_again.so: component nuts of kind " BOREL_KERNEL
+                                   " is already registered from ");
   expect_says(&error, "plugins/kernel/nuts.so");
   cr_expect(!borel_registry_at(registry, 1));
   cr_expect(borel_registry_add(registry, NUTS, &error) == BOREL_OK, "the same file again is fine");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * gaussian: D independent normals, u[i] ~ N(mean[i], sd[i]^2), normalised. The smallest example of kind
- * density/0: a target written by hand, with its gradient. */
+ * density: a target written by hand, with its gradient. */
 #include <borel/plugin.h>
 
 #include <math.h>
@@ -87,7 +87,7 @@ static const borel_density_ops ops = {
 
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "density/0",
+    .kind = BOREL_DENSITY,
     .name = "gaussian",
     .summary = "Independent normals",
     .params = params,

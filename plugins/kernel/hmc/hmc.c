@@ -281,7 +281,7 @@ static const borel_kernel_ops hmc_ops = OPS(create_hmc), mala_ops = OPS(create_m
 
 static const borel_component hmc_component = {
     .size = sizeof hmc_component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "hmc",
     .summary = "Hamiltonian Monte Carlo: trajectories of given length",
     .reference = "Neal 2011, Handbook of Markov Chain Monte Carlo, chapter 5",
@@ -297,7 +297,7 @@ static const borel_component hmc_component = {
 
 static const borel_component mala_component = {
     .size = sizeof mala_component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "mala",
     .summary = "Metropolis-adjusted Langevin: one leapfrog step from a fresh momentum",
     .reference = "Roberts and Tweedie 1996, Bernoulli 2:341",

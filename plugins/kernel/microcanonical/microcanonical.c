@@ -443,7 +443,7 @@ static const borel_kernel_ops unadjusted_ops = {
 
 static const borel_component adjusted = {
     .size = sizeof adjusted,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "microcanonical",
     .summary = "trajectories with momenta of fixed length, accepted or not",
     .reference = "Robnik, Cohn-Gordon, Seljak 2025, arXiv:2503.01707",
@@ -457,7 +457,7 @@ static const borel_component adjusted = {
 
 static const borel_component unadjusted = {
     .size = sizeof unadjusted,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "microcanonical-unadjusted",
     .summary = "one trajectory with momenta of fixed length, never refused",
     .reference = "Robnik, De Luca, Silverstein, Seljak 2023, JMLR 24:311",

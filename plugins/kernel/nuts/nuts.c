@@ -460,7 +460,7 @@ static const borel_kernel_ops ops = {
 
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "nuts",
     .summary = "No-U-Turn sampler: Hamiltonian trajectories of self-chosen length",
     .reference = "Hoffman and Gelman 2014, JMLR 15:1593; Betancourt 2017, arXiv:1701.02434, appendix A",

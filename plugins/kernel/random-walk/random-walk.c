@@ -240,7 +240,7 @@ static const borel_kernel_ops ops = {
 
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "random-walk",
     .summary = "Metropolis: symmetric proposals for u, or for one discrete coordinate",
     .reference = "Metropolis et al. 1953, J. Chem. Phys. 21:1087",

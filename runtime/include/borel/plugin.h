@@ -9,9 +9,10 @@
  * Rules that hold everywhere
  *  - Every ops table, and every struct that is passed by pointer, starts with its own `size` and grows at
  *    the tail only. A slot beyond `size`, or NULL, is absent: BOREL_HAS tells.
- *  - What lies in arrays or inside another struct (borel_value, borel_site, borel_claims) never grows; its
- *    reserved places are zero. borel_param and borel_field may grow: a plugin states the sizes that it was
- *    built with. borel_error and borel_unif never change.
+ *  - What lies in arrays, inside another struct or on a plugin's stack (borel_value, borel_site,
+ * borel_claims, borel_metric, borel_place, borel_hamiltonian_options, borel_hamiltonian_news) never grows;
+ * its reserved places are zero. borel_param and borel_field may grow: a plugin states the sizes that it was
+ * built with. borel_error and borel_unif never change.
  *  - An object (borel_target, borel_rng) is a pointer to its ops table, then what the header shows, then what
  *    its maker alone knows.
  *  - Numbers of a fixed set (status, element types) are uint32_t, whatever a compiler makes of an enum. A
@@ -34,6 +35,10 @@ extern "C" {
 #endif
 
 #define BOREL_ABI 0u /* of this header; a plugin built for another one is refused by name */
+
+/* The kinds of component: what `ops` points to. */
+#define BOREL_KERNEL "kernel/0"
+#define BOREL_DENSITY "density/0"
 
 /* Does `table`, a pointer to a `type` that begins with its size, have this slot? */
 #define BOREL_HAS(type, table, slot)                                                                         \
@@ -292,7 +297,8 @@ typedef struct {
   double logdensity;        /* -inf where the target is zero or not a number */
   double energy;            /* momentum' momentum / 2 - logdensity; +inf there */
   int64_t index;            /* leapfrog steps from the start, with sign */
-  int nan;                  /* 1 where the target is not a number */
+  int32_t nan;              /* 1 where the target is not a number */
+  uint32_t reserved;
 } borel_place;
 
 typedef struct {
@@ -305,9 +311,9 @@ typedef struct {
 /* What a step of the warm-up tells. */
 typedef struct {
   uint32_t size;
-  int informative;  /* 0: the draw says nothing new about the metric */
-  double accept;    /* its acceptance statistic */
-  double symmetric; /* the same with gains of energy counted like losses, or `accept` once more */
+  int32_t informative; /* 0: the draw says nothing new about the metric */
+  double accept;       /* its acceptance statistic */
+  double symmetric;    /* the same with gains of energy counted like losses, or `accept` once more */
 } borel_hamiltonian_news;
 
 /* Hamiltonian dynamics and their warm-up. What is adapted lives in tuning fields of the kernel: `fields`
@@ -400,7 +406,7 @@ typedef struct {
 
 typedef struct {
   uint32_t size;
-  const char *kind; /* "kernel/0", "density/0" */
+  const char *kind; /* BOREL_KERNEL, BOREL_DENSITY */
   const char *name, *summary, *reference;
   const borel_param *params; /* ends with a NULL name; NULL when there are none */
   borel_claims claims;
@@ -427,7 +433,7 @@ typedef struct {
 /* Define this in exactly one file of a plugin: BOREL_EXPORT const borel_plugin borel_plugin_entry = {...}; */
 extern BOREL_EXPORT const borel_plugin borel_plugin_entry;
 
-/* ---- kind kernel/0 --------------------------------------------------------------------------- */
+/* ---- kind BOREL_KERNEL ----------------------------------------------------------------------- */
 
 /* What a call may use. tuning, state and scratch point to the declared fields, in order of declaration;
  * tuning is const here: only warm and adapt receive a pointer that they may write through. */
@@ -471,7 +477,7 @@ typedef struct {
   const borel_field *(*fields)(const void *self);
 } borel_kernel_ops;
 
-/* ---- kind density/0 -------------------------------------------------------------------------- */
+/* ---- kind BOREL_DENSITY ---------------------------------------------------------------------- */
 
 typedef struct {
   uint32_t size;

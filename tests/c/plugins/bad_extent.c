@@ -8,5 +8,5 @@ static const borel_kernel_ops ops = {.size = sizeof ops,
                                      .create = skeleton_create,
                                      .destroy = skeleton_destroy,
                                      .step = skeleton_step};
-SKELETON_COMPONENT("kernel/0", "bad-extent", &ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "bad-extent", &ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

@@ -9,5 +9,5 @@
 __attribute__((constructor)) static void flush(void) { _mm_setcsr(_mm_getcsr() | 0x8040u); }
 #endif
 
-SKELETON_COMPONENT("kernel/0", "flush", &skeleton_ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "flush", &skeleton_ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

@@ -16,5 +16,5 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
 
 static const borel_kernel_ops ops = {
     .size = sizeof ops, .create = create, .destroy = skeleton_destroy, .step = skeleton_step};
-SKELETON_COMPONENT("kernel/0", "flush-later", &ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "flush-later", &ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

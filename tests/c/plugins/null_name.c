@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "skeleton.h"
 
-SKELETON_COMPONENT("kernel/0", NULL, &skeleton_ops);
+SKELETON_COMPONENT(BOREL_KERNEL, NULL, &skeleton_ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

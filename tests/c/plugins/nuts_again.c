@@ -2,5 +2,5 @@
 /* Loads well, but its component has the name of one that Borel ships. */
 #include "skeleton.h"
 
-SKELETON_COMPONENT("kernel/0", "nuts", &skeleton_ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "nuts", &skeleton_ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

@@ -29,7 +29,7 @@ static const borel_kernel_ops ops = {.size = offsetof(borel_kernel_ops, adapt),
                                      .step = skeleton_step};
 
 static const borel_component component = {.size = sizeof component,
-                                          .kind = "kernel/0",
+                                          .kind = BOREL_KERNEL,
                                           .name = "probe",
                                           .summary = "for a test",
                                           .params = params,

@@ -167,7 +167,7 @@ static const borel_kernel_ops idle_ops = {
 #define KERNEL(its_name, its_params, its_preserves, its_flags, its_checks)                                   \
   static const borel_component its_name = {                                                                  \
       .size = sizeof its_name,                                                                               \
-      .kind = "kernel/0",                                                                                    \
+      .kind = BOREL_KERNEL,                                                                                  \
       .name = "right-" #its_name,                                                                            \
       .summary = "for a test",                                                                               \
       .params = its_params,                                                                                  \

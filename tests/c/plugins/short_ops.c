@@ -6,5 +6,5 @@ static const borel_kernel_ops ops = {.size = offsetof(borel_kernel_ops, step),
                                      .create = skeleton_create,
                                      .destroy = skeleton_destroy,
                                      .step = skeleton_step};
-SKELETON_COMPONENT("kernel/0", "short-ops", &ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "short-ops", &ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

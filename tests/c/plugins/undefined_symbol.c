@@ -10,5 +10,5 @@ static void destroy(const borel_host *host, void *self) {
 
 static const borel_kernel_ops ops = {
     .size = sizeof ops, .create = skeleton_create, .destroy = destroy, .step = skeleton_step};
-SKELETON_COMPONENT("kernel/0", "undefined-symbol", &ops);
+SKELETON_COMPONENT(BOREL_KERNEL, "undefined-symbol", &ops);
 SKELETON_ENTRY(BOREL_ABI, 1);

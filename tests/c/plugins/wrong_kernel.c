@@ -131,7 +131,7 @@ static borel_status odds_step(const void *self, const borel_context *context, bo
                                                   .step = its_step##_step};                                  \
   static const borel_component its_step##_kernel = {                                                         \
       .size = sizeof its_step##_kernel,                                                                      \
-      .kind = "kernel/0",                                                                                    \
+      .kind = BOREL_KERNEL,                                                                                  \
       .name = its_name,                                                                                      \
       .summary = "for a test",                                                                               \
       .claims = {.preserves = BOREL_PRESERVES_MEASURE, .flags = its_flags, .checks = its_checks},            \

@@ -86,7 +86,7 @@ static const borel_density_ops ops = {.size = sizeof ops,
                                       .gradient = gradient};
 
 static const borel_component component = {.size = sizeof component,
-                                          .kind = "density/0",
+                                          .kind = BOREL_DENSITY,
                                           .name = "my-density",
                                           .summary = "A banana in two dimensions",
                                           .params = params,

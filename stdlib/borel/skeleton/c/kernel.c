@@ -123,7 +123,7 @@ static const borel_kernel_ops ops = {.size = sizeof ops,
 /* `borel validate` tests each of the claims. */
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "my-kernel",
     .summary = "Random-walk Metropolis with a tuned scale",
     .reference = "Metropolis et al. 1953, J. Chem. Phys. 21:1087",
