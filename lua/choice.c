@@ -8,6 +8,7 @@
 #include "random/source_enumerate.h"
 #include "random/source_philox.h"
 #include "random/stream.h"
+#include "scripted.h"
 #include "values.h"
 
 #define CHOICE "borel.choice"
@@ -15,16 +16,20 @@
 typedef struct {
   borel_rng *rng; /* one of the two below */
   borel_error error;
-  int enumerating;
+  int enumerating, borrowed;
   borel_philox_rng philox;
   borel_enumeration enumeration;
 } choice;
 
-static choice *check(lua_State *L) { return luaL_checkudata(L, 1, CHOICE); }
+static choice *check(lua_State *L) {
+  choice *c = luaL_checkudata(L, 1, CHOICE);
+  if (!c->rng) borel_lua_fail(L, "ctx.rng draws only while a kernel's function runs");
+  return c;
+}
 
-/* Raises when the source has failed. */
+/* Raises when the source has failed; a borrowed one is looked at by its owner. */
 static int done(lua_State *L, choice *c, int results) {
-  return c->rng->status ? borel_lua_error(L, &c->error) : results;
+  return c->rng->status && !c->borrowed ? borel_lua_error(L, &c->error) : results;
 }
 
 static choice *push(lua_State *L) {
@@ -54,7 +59,7 @@ static int enumerate_new(lua_State *L) {
 }
 
 static int choice_gc(lua_State *L) {
-  choice *c = check(L);
+  choice *c = luaL_checkudata(L, 1, CHOICE);
   if (c->enumerating) borel_enumerate_end(&c->enumeration);
   c->enumerating = 0;
   return 0;
@@ -75,15 +80,53 @@ static int choice_probability(lua_State *L) {
   return 1;
 }
 
-#define LAW0(name)                                                                                           \
-  static int choice_##name(lua_State *L) {                                                                   \
-    choice *c = check(L);                                                                                    \
-    lua_pushnumber(L, c->rng->ops->name(c->rng));                                                            \
-    return done(L, c, 1);                                                                                    \
+/* source:uniform(), or source:uniform(n): an array of n */
+static int draw(lua_State *L, double (*one)(borel_rng *),
+                void (*fill)(borel_rng *, double *, size_t, size_t)) {
+  choice *c = check(L);
+  if (lua_isnoneornil(L, 2)) {
+    lua_pushnumber(L, one(c->rng));
+    return done(L, c, 1);
   }
-LAW0(uniform)
-LAW0(normal)
-LAW0(exponential)
+  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, n >= 0 && n < (lua_Integer)1 << 40, 2, "a number of draws");
+  borel_array *a = borel_lua_newarray(L);
+  *a = borel_array_new(BOREL_F64, &(borel_shape){1, {n}});
+  if (!a->data) borel_lua_fail(L, "out of memory for %lld draws", (long long)n);
+  if (n) fill(c->rng, a->data, 1, (size_t)n);
+  borel_lua_account(L);
+  return done(L, c, 1);
+}
+
+static int choice_uniform(lua_State *L) {
+  const borel_rng_ops *ops = check(L)->rng->ops;
+  return draw(L, ops->uniform, ops->fill_uniform);
+}
+
+static int choice_normal(lua_State *L) {
+  const borel_rng_ops *ops = check(L)->rng->ops;
+  return draw(L, ops->normal, ops->fill_normal);
+}
+
+static int choice_exponential(lua_State *L) {
+  choice *c = check(L);
+  lua_pushnumber(L, c->rng->ops->exponential(c->rng));
+  return done(L, c, 1);
+}
+
+/* source:accept(log_ratio): true with probability min(1, exp(log_ratio)) */
+static int choice_accept(lua_State *L) {
+  choice *c = check(L);
+  lua_pushboolean(L, c->rng->ops->accept(c->rng, luaL_checknumber(L, 2)));
+  return done(L, c, 1);
+}
+
+/* source:direction(): -1 or 1 */
+static int choice_direction(lua_State *L) {
+  choice *c = check(L);
+  lua_pushinteger(L, c->rng->ops->direction(c->rng));
+  return done(L, c, 1);
+}
 
 static int choice_gamma(lua_State *L) {
   choice *c = check(L);
@@ -126,20 +169,47 @@ static int choice_uniform_int(lua_State *L) {
   return done(L, c, 1);
 }
 
-/* source:categorical(p): 1 .. n */
-static int choice_categorical(lua_State *L) {
-  choice *c = check(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  size_t n = lua_rawlen(L, 2);
-  luaL_argcheck(L, n > 0, 2, "a list of probabilities");
-  double *p = lua_newuserdatauv(L, n * sizeof *p, 0);
-  for (size_t i = 0; i < n; i++) {
+/* Weights, a list or an array, on the stack; *n of them. */
+static const double *weights(lua_State *L, size_t *n) {
+  const borel_array *a = borel_lua_testarray(L, 2);
+  if (!a) luaL_checktype(L, 2, LUA_TTABLE);
+  *n = a ? (size_t)borel_shape_size(&a->shape) : lua_rawlen(L, 2);
+  luaL_argcheck(L, *n > 0, 2, "a list of weights");
+  double *p = lua_newuserdatauv(L, *n * sizeof *p, 0);
+  for (size_t i = 0; i < *n; i++) {
+    if (a) {
+      p[i] = borel_array_at(a, (int64_t)i);
+      continue;
+    }
     lua_rawgeti(L, 2, (lua_Integer)i + 1);
     p[i] = lua_tonumber(L, -1);
     lua_pop(L, 1);
   }
+  return p;
+}
+
+/* source:categorical(p): 1 .. n */
+static int choice_categorical(lua_State *L) {
+  choice *c = check(L);
+  size_t n;
+  const double *p = weights(L, &n);
   lua_pushinteger(L, (lua_Integer)c->rng->ops->categorical(c->rng, p, n) + 1);
   return done(L, c, 1);
+}
+
+/* source:categorical_log(log weights): 1 .. n */
+static int choice_categorical_log(lua_State *L) {
+  choice *c = check(L);
+  size_t n;
+  const double *p = weights(L, &n);
+  lua_pushinteger(L, (lua_Integer)c->rng->ops->categorical_log(c->rng, p, n) + 1);
+  return done(L, c, 1);
+}
+
+borel_rng **borel_lua_push_source(lua_State *L) {
+  choice *c = push(L);
+  c->borrowed = 1;
+  return &c->rng;
 }
 
 /* core.stream_key(seed, role, ...): the key below the root of a run. */
@@ -153,6 +223,9 @@ static int stream_key(lua_State *L) {
 void borel_lua_open_choice(lua_State *L) {
   static const luaL_Reg methods[] = {{"next", choice_next},
                                      {"probability", choice_probability},
+                                     {"accept", choice_accept},
+                                     {"direction", choice_direction},
+                                     {"categorical_log", choice_categorical_log},
                                      {"uniform", choice_uniform},
                                      {"normal", choice_normal},
                                      {"exponential", choice_exponential},

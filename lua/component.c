@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Plugins for Lua: core.kernel(name or path, args), core.components(), core.component_info(kind, name). */
+ * Plugins for Lua: core.kernel(name, path or component in Lua, args), core.components(),
+ * core.component_info(kind, name). */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,8 +108,14 @@ static borel_status read_args(lua_State *L, int index, const char *name, borel_a
   return BOREL_OK;
 }
 
+/* A component in Lua, a name or a path at `index`. */
+static const borel_component *component_at(lua_State *L, int index, const char *kind, borel_error *error) {
+  const borel_component *scripted = borel_lua_scripted(L, index, NULL);
+  return scripted ? scripted : find(L, kind, luaL_checkstring(L, index), error);
+}
+
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error) {
-  const borel_component *component = find(L, kind, luaL_checkstring(L, index), error);
+  const borel_component *component = component_at(L, index, kind, error);
   if (!component) return error->code;
   borel_arg items[MOST_PARAMETERS] = {{0}};
   size_t count = 0;
@@ -131,9 +138,11 @@ static int kernel_new(lua_State *L) {
   lua_settop(L, 2);
   void *kernel = NULL;
   if (borel_lua_create(L, 1, "kernel", &kernel, &error)) return borel_lua_error(L, &error);
-  borel_kernel **box = lua_newuserdatauv(L, sizeof *box, 0);
+  borel_kernel **box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = kernel;
   luaL_setmetatable(L, KERNEL);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1); /* a component in Lua lives as long as its kernel */
   return 1;
 }
 
@@ -188,9 +197,20 @@ void borel_lua_describe(lua_State *L, const borel_component *component, const bo
   lua_setfield(L, -2, "parameters");
 }
 
+void borel_lua_describe_scripted(lua_State *L, int index) {
+  const char *hash = NULL;
+  lua_getiuservalue(L, index, 1);
+  if (borel_lua_scripted(L, -1, &hash)) {
+    lua_pushstring(L, hash);
+    lua_setfield(L, -3, "hash");
+  }
+  lua_pop(L, 1);
+}
+
 static int kernel_describe(lua_State *L) {
   const borel_kernel *kernel = borel_lua_kernel(L, 1);
   borel_lua_describe(L, kernel->component, kernel->values);
+  borel_lua_describe_scripted(L, 1);
   return 1;
 }
 
@@ -241,11 +261,13 @@ static int validate(lua_State *L) {
   lua_settop(L, 2);
   static const char *const kinds[] = {"kernel", "density", NULL};
   int density = luaL_checkoption(L, 1, NULL, kinds);
-  const borel_component *component = find(L, kinds[density], luaL_checkstring(L, 2), &error);
+  const borel_component *component = component_at(L, 2, kinds[density], &error);
   if (!component) return borel_lua_error(L, &error);
   borel_validate_report report;
   borel_status (*check)(const borel_component *, borel_args, borel_validate_report *, borel_error *) =
-      density ? borel_validate_density : borel_validate_kernel;
+      !density                           ? borel_validate_kernel
+      : borel_lua_is_scripted(component) ? borel_validate_single_density
+                                         : borel_validate_density;
   if (check(component, (borel_args){0}, &report, &error)) return borel_lua_error(L, &error);
   lua_createtable(L, (int)report.count, 0);
   for (size_t i = 0; i < report.count; i++) {

@@ -33,6 +33,19 @@ borel_kernel *borel_lua_kernel(lua_State *L, int index);
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error);
 /* Pushes {name =, hash = of its file, parameters =}: what a run depends on. */
 void borel_lua_describe(lua_State *L, const borel_component *, const borel_value *values);
+/* Puts the hash of the component in Lua behind the userdata at `index`, if it is one, into the table on top.
+ */
+void borel_lua_describe_scripted(lua_State *L, int index);
+/* The component of a core.scripted at `index`, about to be used by this state, and the hash of its
+ * definition; NULL for another value. */
+const borel_component *borel_lua_scripted(lua_State *L, int index, const char **hash);
+/* Is it written in Lua, so that it may not run on threads? */
+int borel_lua_is_scripted(const borel_component *);
+/* The same of what is behind a model or density userdata. */
+int borel_lua_source_is_scripted(lua_State *L, int index);
+/* Functions of components in Lua run in `L` from now on. */
+void borel_lua_scripted_enter(lua_State *L);
+void borel_lua_open_scripted(lua_State *L);
 /* The registry of this state, made at first use. */
 borel_registry *borel_lua_registry(lua_State *L);
 

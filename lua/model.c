@@ -172,9 +172,11 @@ typedef struct {
 static int density_new(lua_State *L) {
   borel_error error = {0};
   lua_settop(L, 2);
-  density_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  density_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (density_box){0};
   luaL_setmetatable(L, DENSITY);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1); /* a component in Lua lives as long as its density */
   void *density = NULL;
   if (borel_lua_create(L, 1, "density", &density, &error)) return borel_lua_error(L, &error);
   if (borel_density_source_new(density, &box->source, &error)) {
@@ -197,11 +199,17 @@ static int density_describe(lua_State *L) {
   const density_box *box = luaL_checkudata(L, 1, DENSITY);
   const borel_layout *layout = borel_density_source_view(box->source)->layout;
   borel_lua_describe(L, box->density->component, box->density->values);
+  borel_lua_describe_scripted(L, 1);
   lua_pushinteger(L, (lua_Integer)layout->D);
   lua_setfield(L, -2, "D");
   lua_pushinteger(L, (lua_Integer)layout->K);
   lua_setfield(L, -2, "K");
   return 1;
+}
+
+int borel_lua_source_is_scripted(lua_State *L, int index) {
+  const density_box *density = luaL_testudata(L, index, DENSITY);
+  return density && borel_lua_is_scripted(density->density->component);
 }
 
 const borel_source *borel_lua_source(lua_State *L, int index) {

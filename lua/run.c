@@ -100,8 +100,9 @@ static void on_interrupt(int signal_number) {
 
 /* A plugin may not end the process; when one does while chains run, somebody should hear of it. */
 static volatile sig_atomic_t chains_run;
+static pid_t runner; /* a worker process that ends is spoken of by the run */
 static void on_exit_in_a_run(void) {
-  if (!chains_run) return;
+  if (!chains_run || getpid() != runner) return;
   fputs("borel: the process was ended from inside a run: does a plugin call exit? Draws so far are kept\n",
         stderr);
   _exit(1);
@@ -177,6 +178,7 @@ static int run_chains(lua_State *L) {
       .seed = (uint64_t)option(L, "seed"),
       .checkpoint_every = (uint64_t)option(L, "checkpoint_every"),
       .resume = lua_toboolean(L, 6),
+      .processes = borel_lua_is_scripted(kernel->component) || borel_lua_source_is_scripted(L, 2),
   };
   borel_chain_progress *progress = aligned_alloc(128, (options.chains + 1) * sizeof *progress);
   if (!progress) return luaL_error(L, "out of memory for %d chains", (int)options.chains);
@@ -185,9 +187,11 @@ static int run_chains(lua_State *L) {
   interrupted = 0;
   struct sigaction stop = {.sa_handler = on_interrupt}, old;
   sigaction(SIGINT, &stop, &old);
+  borel_lua_scripted_enter(L);
   static int registered;
   if (!registered) registered = atexit(on_exit_in_a_run) == 0;
   chains_run = 1;
+  runner = getpid();
   borel_status status = borel_run_chains(source, kernel, &options, directory, progress, watch, &w, &error);
   chains_run = 0;
   sigaction(SIGINT, &old, NULL);

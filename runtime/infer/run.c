@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "infer/chain.h"
+#include "infer/workers.h"
 
 typedef struct {
   borel_chain_task *tasks;
@@ -48,6 +49,30 @@ static void watch(pool *p, const borel_run_options *options, borel_chain_progres
   pthread_mutex_unlock(&p->lock);
 }
 
+/* Returns whether there was a thread at all. */
+static int run_on_threads(pool *p, pthread_t *ids, unsigned threads, const borel_run_options *options,
+                          borel_chain_progress *progress, borel_run_watcher watcher, void *context) {
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_mutex_init(&p->lock, NULL);
+  pthread_cond_init(&p->changed, &clock);
+  pthread_condattr_destroy(&clock);
+  unsigned started = 0;
+  p->working = threads;
+  while (started < threads && pthread_create(&ids[started], NULL, work, p) == 0) started++;
+  if (started < threads) { /* fewer workers do the same work */
+    pthread_mutex_lock(&p->lock);
+    p->working -= threads - started;
+    pthread_mutex_unlock(&p->lock);
+  }
+  watch(p, options, progress, watcher, context);
+  for (unsigned i = 0; i < started; i++) pthread_join(ids[i], NULL);
+  pthread_cond_destroy(&p->changed);
+  pthread_mutex_destroy(&p->lock);
+  return started > 0;
+}
+
 borel_status borel_run_chains(const borel_source *source, const borel_kernel *kernel,
                               const borel_run_options *options, const borel_rundir *directory,
                               borel_chain_progress *progress, borel_run_watcher watcher, void *context,
@@ -70,26 +95,13 @@ borel_status borel_run_chains(const borel_source *source, const borel_kernel *ke
     progress[i] = (borel_chain_progress){.step_size = NAN};
     p.tasks[i] = (borel_chain_task){source, kernel, options, directory, i + 1, &progress[i], &p.cancelled};
   }
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_mutex_init(&p.lock, NULL);
-  pthread_cond_init(&p.changed, &clock);
-  pthread_condattr_destroy(&clock);
-  unsigned started = 0;
-  p.working = threads;
-  while (started < threads && pthread_create(&ids[started], NULL, work, &p) == 0) started++;
-  if (started < threads) { /* fewer workers do the same work */
-    pthread_mutex_lock(&p.lock);
-    p.working -= threads - started;
-    pthread_mutex_unlock(&p.lock);
-    if (!started) status = borel_fail(error, BOREL_INTERNAL, "the system refuses to start a thread");
-  }
-  watch(&p, options, progress, watcher, context);
-  for (unsigned i = 0; i < started; i++) pthread_join(ids[i], NULL);
-  if (watcher && started) watcher(context, options, progress);
-  pthread_cond_destroy(&p.changed);
-  pthread_mutex_destroy(&p.lock);
+  int ran;
+  if (options->processes)
+    ran = (status = borel_workers_run(p.tasks, threads, watcher, context, error)) == BOREL_OK;
+  else
+    ran = run_on_threads(&p, ids, threads, options, progress, watcher, context);
+  if (!ran && !status) status = borel_fail(error, BOREL_INTERNAL, "the system refuses to start a thread");
+  if (watcher && ran) watcher(context, options, progress);
   for (unsigned i = 0; i < options->chains && !status; i++)
     if (atomic_load(&progress[i].state) == BOREL_CHAIN_FAILED) {
       status = progress[i].error.code;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The chain driver: chains on threads, each with its own target, point, kernel blocks, log and checkpoint.
- * A chain is a pure function of (source, kernel, options, seed, chain number): threads, other chains and
- * interruptions do not change a bit of its log. */
+ * The chain driver: chains on threads or in processes, each with its own target, point, kernel blocks, log
+ * and checkpoint. A chain is a pure function of (source, kernel, options, seed, chain number): threads, other
+ * chains and interruptions do not change a bit of its log. */
 #ifndef BOREL_INFER_RUN_H
 #define BOREL_INFER_RUN_H
 
@@ -16,7 +16,8 @@ enum { BOREL_INIT_TRIES = 100 };
 typedef struct {
   unsigned chains, threads; /* threads: 0 means one for each processor */
   uint64_t warmup, draws, seed, checkpoint_every;
-  int resume; /* continue from checkpoints; chains without one start from the beginning */
+  int resume;    /* continue from checkpoints; chains without one start from the beginning */
+  int processes; /* each chain in a process of its own: for what may not run on threads */
 } borel_run_options;
 
 typedef enum {

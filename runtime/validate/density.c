@@ -339,7 +339,7 @@ static void examine_configuration(const borel_examination *e, const borel_config
     slopes(&s);
     steady(&s, args);
     borel_examination_doing(e, "evaluations by %d threads with %s", THREADS, s.text);
-    shared(&s);
+    if (!e->single) shared(&s);
     borel_examination_doing(e, "evaluations far out with %s", s.text);
     edges(&s);
   }
@@ -365,7 +365,8 @@ void borel_examine_density(const borel_examination *e) {
       borel_examination_row(e, BOREL_HOLDS, rule_names[r], "points", "looked %zu times", t.looked[r]);
     else
       borel_examination_row(e, BOREL_NOT_TESTED, rule_names[r], "points", "%s",
-                            t.graded ? "nothing came to it"
-                                     : "it has no gradient, so that NUTS cannot use it");
+                            r == SLOPE && !t.graded    ? "it has no gradient, so that NUTS cannot use it"
+                            : r == SHARED && e->single ? "its chains run in processes of their own"
+                                                       : "nothing came to it");
   }
 }

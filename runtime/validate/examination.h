@@ -30,6 +30,7 @@ typedef struct {
   const borel_configuration *configurations;
   size_t count;
   borel_findings *findings;
+  int single; /* one thread only */
 } borel_examination;
 
 void borel_examination_row(const borel_examination *, borel_verdict, const char *claim, const char *method,

@@ -62,6 +62,12 @@ static borel_status examine_density(const borel_examination *e, borel_error *err
   return borel_examine_apart(e, borel_examine_density, error);
 }
 
+static borel_status examine_single_density(const borel_examination *e, borel_error *error) {
+  borel_examination one = *e;
+  one.single = 1;
+  return borel_examine_apart(&one, borel_examine_density, error);
+}
+
 static borel_status validate(const borel_component *component, borel_args params,
                              borel_status (*examine)(const borel_examination *, borel_error *),
                              borel_validate_report *report, borel_error *error) {
@@ -74,7 +80,7 @@ static borel_status validate(const borel_component *component, borel_args params
     goto end;
   }
   borel_examination e = {component, configurations, borel_configurations(component, params, configurations),
-                         findings};
+                         findings, 0};
   status = examine(&e, error);
   if (status != BOREL_OK) goto end;
   report->rows = malloc(findings->count * sizeof *report->rows);
@@ -103,8 +109,9 @@ borel_status borel_validate_kernel(const borel_component *component, borel_args 
 
 static double within(const borel_param *p, double x) { return fmin(fmax(x, p->min), p->max); }
 
-borel_status borel_validate_density(const borel_component *component, borel_args params,
-                                    borel_validate_report *report, borel_error *error) {
+static borel_status validate_density(const borel_component *component, borel_args params,
+                                     borel_status (*examine)(const borel_examination *, borel_error *),
+                                     borel_validate_report *report, borel_error *error) {
   borel_arg all[BOREL_CONFIGURATION_ARGS];
   double lists[BOREL_CONFIGURATION_ARGS][3];
   size_t n = 0;
@@ -123,8 +130,17 @@ borel_status borel_validate_density(const borel_component *component, borel_args
   borel_density *density;
   borel_status status = borel_density_create(component, (borel_args){all, n}, &density, error);
   borel_density_destroy(density);
-  return status == BOREL_OK ? validate(component, (borel_args){all, n}, examine_density, report, error)
-                            : status;
+  return status == BOREL_OK ? validate(component, (borel_args){all, n}, examine, report, error) : status;
+}
+
+borel_status borel_validate_density(const borel_component *component, borel_args params,
+                                    borel_validate_report *report, borel_error *error) {
+  return validate_density(component, params, examine_density, report, error);
+}
+
+borel_status borel_validate_single_density(const borel_component *component, borel_args params,
+                                           borel_validate_report *report, borel_error *error) {
+  return validate_density(component, params, examine_single_density, report, error);
 }
 
 void borel_validate_report_free(borel_validate_report *report) {

@@ -42,6 +42,9 @@ borel_status borel_validate_kernel(const borel_component *, borel_args params, b
  * leaves open are 1, lists 1, 1.5, 2, as near as their ranges allow. */
 borel_status borel_validate_density(const borel_component *, borel_args params, borel_validate_report *,
                                     borel_error *);
+/* The same for one that serves one thread only, whose chains run in processes. */
+borel_status borel_validate_single_density(const borel_component *, borel_args params,
+                                           borel_validate_report *, borel_error *);
 void borel_validate_report_free(borel_validate_report *);
 
 /* How many rows fail. */

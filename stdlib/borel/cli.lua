@@ -13,7 +13,8 @@ usage: borel COMMAND [ARGUMENTS]
   summary RUN                        the table of a run directory, finished or not
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
-  validate [NAME | PLUGIN.so]        test what a kernel or a density claims (all of them, without a name)
+  validate [NAME | PLUGIN.so | COMPONENT.lua]
+                                     test what a kernel or a density claims (all of them, without a name)
   plugins [info NAME]                what is installed; parameters and claims of a component
   plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
                                      a kernel or density of your own that builds and passes its tests, to start from
@@ -362,14 +363,17 @@ end
 function commands.validate(args)
   local given, rest = parse(args, 2, flags_of "json")
   local list
-  if rest[1] then
+  if rest[1] and rest[1]:find "%.lua$" then
+    local made = require("borel.component").load(one(rest, "the script"))
+    list = { { kind = made.kind, name = made.name, path = rest[1], scripted = made.scripted } }
+  elseif rest[1] then
     list = find_components(one(rest, "the name of a component"))
   else
     list = core.components()
   end
   local reports, holds = {}, true
   for _, c in ipairs(list) do
-    local rows = core.validate(c.kind:match "^[^/]+", c.name)
+    local rows = core.validate(c.kind:match "^[^/]+", c.scripted or c.name)
     reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
     if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
     for _, row in ipairs(rows) do

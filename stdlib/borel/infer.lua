@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- borel.infer: from a model and data to a run directory and a fit.
 local core = require "borel.core"
+local component = require "borel.component"
 local fit = require "borel.fit"
 local handler = require "borel.handler"
 local model = require "borel.model"
@@ -27,9 +28,10 @@ local known = {
 
 -- ---- kernels and densities -------------------------------------------------------------------------------
 
---- A kernel by name, or from a plugin's file (a path), with its parameters.
+--- A kernel by name, or from a plugin's file (a path, also of a script that returns a component), with its parameters.
 function infer.kernel(name, parameters)
   if type(name) ~= "string" then core.error("borel.kernel: needs the name of a kernel or the path of a plugin, got a " .. type(name)) end
+  if name:find "%.lua$" then name = component.load(name).scripted end
   return { is_kernel = true, object = core.kernel(name, parameters or {}) }
 end
 

@@ -3,7 +3,7 @@
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
 -- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, hmc, mala, microcanonical,
--- slice, elliptical_slice, random_walk, kernel, density, check.
+-- slice, elliptical_slice, random_walk, kernel, density, component, validate, check.
 -- Data: read, encode, array, missing.
 local core = require "borel.core"
 local options = require "borel.options"
@@ -13,7 +13,8 @@ for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
 for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
   "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
-  "ebfmi", "position", "error", "components", "chdir", "current_folder", "file_info", "hash",
+  "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
+  "file_info", "hash", "place", "scripted",
   "terminal_width", "nearest", "compile_count", "MAX_RANK" } do
   borel[name] = nil
 end
@@ -49,6 +50,9 @@ function borel.microcanonical(parameters) return infer.kernel("microcanonical", 
 --- Slice sampling, coordinate by coordinate or along ellipses around a normal reference; needs no gradient.
 function borel.slice(parameters) return infer.kernel("slice", parameters) end
 function borel.elliptical_slice(parameters) return infer.kernel("elliptical-slice", parameters) end
+
+local component = require "borel.component"
+borel.component, borel.validate = component.new, component.validate
 
 local read = require "borel.read"
 borel.read, borel.encode = read.read, read.encode
