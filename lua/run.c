@@ -156,7 +156,7 @@ static lua_Integer option(lua_State *L, const char *name) {
 }
 
 /* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
- * checkpoint_every =, resume =, watcher =}: the progress of each chain, then the error and its code (nil
+ * checkpoint_every =, pathfinder =, resume =, watcher =}: the progress of each chain, then the error and its code (nil
  * when there is none). The caller has checked the numbers. */
 static int run_chains(lua_State *L) {
   borel_error error = {0};
@@ -177,6 +177,7 @@ static int run_chains(lua_State *L) {
       .draws = (uint64_t)option(L, "draws"),
       .seed = (uint64_t)option(L, "seed"),
       .checkpoint_every = (uint64_t)option(L, "checkpoint_every"),
+      .pathfinder = option(L, "pathfinder") != 0,
       .resume = lua_toboolean(L, 6),
       .processes = borel_lua_is_scripted(kernel->component) || borel_lua_source_is_scripted(L, 2),
   };

@@ -9,8 +9,10 @@
 
 #include "core/error.h"
 #include "host/point.h"
+#include "host/services.h"
 #include "host/windows.h"
 #include "infer/counting_target.h"
+#include "infer/pathfinder.h"
 #include "random/source_philox.h"
 #include "random/stream.h"
 #include "store/checkpoint.h"
@@ -26,6 +28,7 @@ typedef struct {
   borel_philox_rng rng;
   uint64_t root; /* key of all streams of the run */
   double *values, *info;
+  double *scale;                      /* of the start, [D], or NULL; for the kernel's `warm` */
   int info_step_size, info_diverging; /* places in info, -1: none */
   borel_log_writer *log;
   borel_checkpoint *checkpoint;
@@ -267,9 +270,41 @@ static borel_status find_start(chain *c) {
   return status;
 }
 
+static borel_rng *pathfinder_rng(void *context, uint64_t index) {
+  return open_rng(context, "pathfinder", index);
+}
+
+/* From the start that was found to one of pathfinder's, unless it fails. */
+static borel_status improve_start(chain *c) {
+  size_t D = c->point->view.D;
+  double *u = calloc(2 * D + 1, sizeof *u);
+  if (!u) return borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  borel_status status = BOREL_REJECT;
+  if (D && c->target.ops.gradient)
+    status = borel_pathfinder(&c->target.target, &c->point->view, pathfinder_rng, c, u, u + D, c->error);
+  borel_host_point *point = c->point;
+  if (status == BOREL_OK) {
+    borel_point_set(point, u, NULL);
+    status =
+        borel_point_evaluate(&c->target.target, &point->view, BOREL_LOGDENSITY | BOREL_GRADIENT, c->error);
+  }
+  if (status == BOREL_REJECT)
+    borel_log(BOREL_LOG_WARN, "chain %u: pathfinder found no approximation%s; it starts at u ~ U(-2, 2)",
+              c->task->number, D && c->target.ops.gradient ? "" : ", as the model has no gradient");
+  if (status == BOREL_OK) {
+    c->scale = u;
+    memmove(u, u + D, D * sizeof *u);
+    return BOREL_OK;
+  }
+  free(u);
+  return status;
+}
+
 static borel_status begin(chain *c) {
   borel_phase phase = borel_windows_phase(&c->windows, 0, 1);
   borel_status status = find_start(c);
+  if (!status && c->task->options->pathfinder && (status = improve_start(c)) == BOREL_REJECT)
+    status = find_start(c);
   if (status) return status;
   const borel_kernel *kernel = c->task->kernel;
   if (kernel->ops->begin) {
@@ -280,6 +315,7 @@ static borel_status begin(chain *c) {
   }
   if (kernel->ops->warm) {
     borel_context x = context(c, open_rng(c, "warm", 0), &phase);
+    x.scale = c->scale;
     if ((status = after(c, kernel->ops->warm(kernel->self, &x, &c->target.target, &c->point->view,
                                              c->blocks.tuning->data, c->error))))
       return status;
@@ -390,6 +426,7 @@ borel_status borel_chain_run(const borel_chain_task *task) {
   borel_kernel_blocks_destroy(&c.blocks);
   borel_point_destroy(c.point);
   if (c.inner) task->source->close(task->source, c.inner);
+  free(c.scale);
   free(c.values);
   free(c.info);
   free(c.log_path);

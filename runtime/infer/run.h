@@ -16,8 +16,9 @@ enum { BOREL_INIT_TRIES = 100 };
 typedef struct {
   unsigned chains, threads; /* threads: 0 means one for each processor */
   uint64_t warmup, draws, seed, checkpoint_every;
-  int resume;    /* continue from checkpoints; chains without one start from the beginning */
-  int processes; /* each chain in a process of its own: for what may not run on threads */
+  int pathfinder; /* starts from its approximation, not from where a chain happens to begin */
+  int resume;     /* continue from checkpoints; chains without one start from the beginning */
+  int processes;  /* each chain in a process of its own: for what may not run on threads */
 } borel_run_options;
 
 typedef enum {

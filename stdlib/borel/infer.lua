@@ -22,6 +22,7 @@ local known = {
   checkpoint = { type = "number", integer = true, min = 0, default = 100 }, -- iterations between two; 0: none
   out = { type = "string" }, -- run directory, made new; default runs/<script>-001 and so on
   kernel = {}, -- borel.nuts{...}, or the name of a kernel
+  init = { type = "string", choices = { "uniform", "pathfinder" }, default = "uniform" }, -- where chains start
   engine = { type = "string", choices = { "auto", "native", "interpreter" }, default = "auto" },
   progress = { type = "boolean", default = true },
 }
@@ -90,7 +91,7 @@ local function manifest_of(prepared, kernel, opts, previous)
     folder = core.current_folder(),
     call = session.calls,
     previous = core.json_list(previous),
-    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint },
+    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint, init = opts.init },
     overrides = session.overrides,
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
@@ -135,7 +136,7 @@ end
 
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
--- engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
+-- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
 -- as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
   if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end
@@ -177,7 +178,7 @@ function infer.infer(what, given)
   local chains, failure, code = core.run {
     source = prepared.source, kernel = kernel.object, directory = directory,
     chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,
-    checkpoint_every = opts.checkpoint, resume = resume ~= nil,
+    checkpoint_every = opts.checkpoint, pathfinder = opts.init == "pathfinder" and 1 or 0, resume = resume ~= nil,
     watcher = display and function(now) display:update(now) end or nil,
   }
   local path = directory:path()

@@ -27,16 +27,24 @@
 
 /* ---- parameters and fields ------------------------------------------------------------------- */
 
-enum { PARAM_REFERENCE, PARAM_ANGLES };
-enum { REFERENCE_DENSE, REFERENCE_DIAGONAL };
+enum { PARAM_REFERENCE, PARAM_WIDEN, PARAM_ANGLES };
+enum { REFERENCE_DIAGONAL, REFERENCE_DENSE };
 enum { MOST_CUTS = 1000 };
 static const double turn = 6.283185307179586;
 
 static const borel_param params[] = {
     {.name = "reference",
      .type = BOREL_CHOICE,
-     .choices = "dense|diagonal",
+     .choices = "diagonal|dense",
      .doc = "covariance of the normal reference, learnt from the draws of the warm-up"},
+    {.name = "widen",
+     .type = BOREL_REAL,
+     .number = 1.5,
+     .min = 0.1,
+     .max = 100,
+     .doc =
+         "standard deviations of the reference over those of the draws: tails wider than the reference mix "
+         "slowly"},
     {.name = "angles",
      .type = BOREL_INT,
      .number = 0,
@@ -76,6 +84,7 @@ static const borel_field info_fields[] = {
 
 typedef struct {
   int reference;
+  double widen;
   uint64_t angles;
 } ellipse;
 
@@ -256,7 +265,7 @@ static borel_status warm(const void *instance, const borel_context *context, bor
   if (dense) memset(tuning[TUNE_ROOT], 0, D * D * sizeof(double));
   for (size_t i = 0; dense && i < D; i++) ((double *)tuning[TUNE_ROOT])[i * D + i] = 1;
   forget(count, tuning[TUNE_MEAN], tuning[TUNE_PRODUCTS], D, dense ? D : 1);
-  count[1] = 10;
+  count[1] = 20 + (dense ? 2 * (double)D : 0); /* correlations from few draws are noise */
   return BOREL_OK;
 }
 
@@ -289,9 +298,10 @@ static void take_reference(const ellipse *self, void *const *tuning, size_t D) {
   memcpy(center, tuning[TUNE_MEAN], D * sizeof *center);
   for (size_t i = 0; i < D; i++) scale[i] = sqrt(products[dense ? i * D + i : i] / (n - 1));
   if (dense) take_correlations(n, scale, products, D, tuning[TUNE_ROOT]);
+  for (size_t i = 0; i < D; i++) scale[i] *= self->widen;
 }
 
-/* Windows of 10, 20, 40, ... */
+/* Windows that double. */
 static borel_status adapt(const void *instance, const borel_context *context, borel_target *target,
                           borel_point *point, const double *info, void *const *tuning, borel_error *error) {
   const ellipse *self = instance;
@@ -325,6 +335,7 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
   ellipse *self = host->allocate(1, sizeof *self);
   if (!self) return host->fail(error, BOREL_INTERNAL, "elliptical-slice: no memory");
   self->reference = (int)values[PARAM_REFERENCE].number;
+  self->widen = values[PARAM_WIDEN].number;
   self->angles = (uint64_t)values[PARAM_ANGLES].number;
   *instance = self;
   return BOREL_OK;

@@ -1,0 +1,23 @@
+-- SPDX-License-Identifier: MIT
+-- Starts by pathfinder: the same bits for any number of threads; an option that is spelled wrong is an error.
+local m = borel.model(function()
+  local mu = borel.sample("mu", borel.dist.normal(100, 1))
+  local sigma = borel.sample("sigma", borel.dist.half_normal(0.1))
+  borel.observe("y", borel.dist.normal(mu, sigma):iid(3), borel.array { 99.9, 100.1, 100.05 })
+end)
+
+local function run(threads)
+  local folder = os.tmpname()
+  os.remove(folder)
+  return borel.infer(m, { init = "pathfinder", threads = threads, warmup = 200, draws = 50, chains = 3, out = folder, progress = false })
+end
+
+local one, two = run(1), run(2)
+local a, b = one:draws "mu", two:draws "mu"
+for c = 1, 3 do
+  for i = 1, 50 do assert(a[c][i] == b[c][i], "draws depend on threads") end
+end
+assert(math.abs(borel.sum(a) / 150 - 100) < 1, "chains that start at 0 would not be there")
+
+local fine, message = pcall(borel.infer, m, { init = "pathfindr" })
+assert(not fine and tostring(message):find "init", message)
