@@ -344,6 +344,60 @@ Test(nuts, variance_metric_resumes_bit_for_bit) { expect_resumes("variance"); }
 Test(nuts, dense_metric_resumes_bit_for_bit) { expect_resumes("dense"); }
 Test(nuts, low_rank_metric_resumes_bit_for_bit) { expect_resumes("low_rank"); }
 
+/* Two normal coordinates with correlation 0.999: in the metrics that know directions a trajectory is short.
+ */
+static borel_status ridge(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
+                          double *logdensity, double *gradient, borel_error *error) {
+  const double rho = 0.999, precision = 1 / (1 - rho * rho);
+  (void)target, (void)layout, (void)z, (void)error;
+  *logdensity = -0.5 * precision * (u[0] * u[0] - 2 * rho * u[0] * u[1] + u[1] * u[1]);
+  gradient[0] = -precision * (u[0] - rho * u[1]);
+  gradient[1] = -precision * (u[1] - rho * u[0]);
+  return BOREL_OK;
+}
+
+static double leapfrogs_on_ridge(const char *metric) {
+  static const borel_target_ops ridge_ops = {.size = sizeof ridge_ops, .gradient = ridge};
+  borel_target target = {&ridge_ops};
+  borel_arg args[] = {TEXT("metric", metric)};
+  chain c = chain_on(&target, 2, args, 1);
+  double leapfrogs = 0;
+  borel_point_set(c.point, (double[]){0.5, 0.5}, NULL);
+  chain_warm(&c, 500, 700);
+  for (uint64_t i = 0; i < 700; i++) {
+    chain_step(&c, i);
+    if (i >= 500) leapfrogs += c.info[LEAPFROGS] / 200;
+  }
+  chain_end(&c);
+  return leapfrogs;
+}
+
+/* The ridge is sqrt(1.999 / 0.001) = 45 times longer than wide: about 100 steps where scales are all that is
+ * known, at most 7 for a standard normal. */
+Test(nuts, dense_and_low_rank_metrics_straighten_a_ridge) {
+  cr_expect(leapfrogs_on_ridge("fisher") > 30);
+  cr_expect(leapfrogs_on_ridge("dense") <= 7);
+  cr_expect(leapfrogs_on_ridge("low_rank") <= 7);
+}
+
+Test(nuts, jitter_spreads_step_sizes_evenly) {
+  const double sd[] = {1};
+  borel_arg args[] = {NUMBER("step_jitter", 0.5), NUMBER("step_size", 0.1)};
+  chain c = chain_on_gaussian(NULL, sd, 1, args, 2);
+  double sum = 0, lowest = 1, highest = 0;
+  chain_warm(&c, 0, 500);
+  for (uint64_t i = 0; i < 500; i++) {
+    chain_step(&c, i);
+    sum += c.info[STEP_SIZE] / 500;
+    lowest = fmin(lowest, c.info[STEP_SIZE]);
+    highest = fmax(highest, c.info[STEP_SIZE]);
+  }
+  /* Uniform on 0.05 to 0.15: mean 0.1 within 4 standard errors of 0.0289 / sqrt(500). */
+  cr_expect(lowest >= 0.05 && lowest < 0.052 && highest <= 0.15 && highest > 0.148);
+  cr_expect(fabs(sum - 0.1) < 4 * 0.0289 / sqrt(500));
+  chain_end(&c);
+}
+
 Test(nuts, max_depth_bounds_the_trajectory) {
   const double sd[] = {1};
   borel_arg args[] = {NUMBER("max_depth", 3), NUMBER("step_size", 1e-4)};

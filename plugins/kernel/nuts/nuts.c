@@ -32,7 +32,14 @@ enum { MAX_STATES = STATES_PER_LEVEL * MAX_DEPTH + SPARE_STATES };
 
 /* ---- parameters and fields ------------------------------------------------------------------- */
 
-enum { PARAM_MAX_DEPTH, PARAM_TARGET_ACCEPT, PARAM_METRIC, PARAM_STEP_SIZE, PARAM_MAX_ENERGY_ERROR };
+enum {
+  PARAM_MAX_DEPTH,
+  PARAM_TARGET_ACCEPT,
+  PARAM_METRIC,
+  PARAM_STEP_SIZE,
+  PARAM_MAX_ENERGY_ERROR,
+  PARAM_STEP_JITTER
+};
 
 static const borel_param params[] = {
     {.name = "max_depth",
@@ -66,6 +73,12 @@ static const borel_param params[] = {
      .min = 1e-3,
      .max = 1e6,
      .doc = "largest range of energies on a trajectory; beyond it the trajectory diverges"},
+    {.name = "step_jitter",
+     .type = BOREL_REAL,
+     .number = 0,
+     .min = 0,
+     .max = 0.99,
+     .doc = "step sizes are uniform on 1 +- this times the tuned one"},
     {0}};
 
 enum { STATE_DISPLACEMENT };
@@ -108,7 +121,7 @@ static const borel_field info_fields[] = {
 
 typedef struct {
   int max_depth;
-  double max_energy_error;
+  double max_energy_error, step_jitter;
   borel_hamiltonian_options options;
   borel_field tuning[BOREL_HAMILTONIAN_FIELDS];
 } nuts;
@@ -343,6 +356,8 @@ static borel_status step(const void *instance, const borel_context *context, bor
 #else
   tree path = {start, start, start, 0, 0, w.states[start].momentum};
 #endif
+  /* Each step size has detailed balance of its own, so any mixture of them has. */
+  if (self->step_jitter > 0) step_size *= 1 + self->step_jitter * (2 * rng->ops->uniform(rng) - 1);
   int heading = 1; /* path.last is its end in this direction of time */
   for (int turning = 0; !turning && path.depth < self->max_depth;) {
 #if BOREL_MUTANT == 8 /* only ever grows forward in time */
@@ -434,6 +449,7 @@ static borel_status create(const borel_host *host, const borel_value *values, vo
   if (!self) return host->fail(error, BOREL_INTERNAL, "nuts: no memory");
   self->max_depth = (int)values[PARAM_MAX_DEPTH].number;
   self->max_energy_error = values[PARAM_MAX_ENERGY_ERROR].number;
+  self->step_jitter = values[PARAM_STEP_JITTER].number;
   self->options = (borel_hamiltonian_options){.size = sizeof(borel_hamiltonian_options),
                                               .metric = (borel_metric_kind)values[PARAM_METRIC].number,
                                               .step_size = values[PARAM_STEP_SIZE].number,
