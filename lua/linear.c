@@ -46,6 +46,10 @@ static void apply(lua_State *L, borel_op op, int count, int64_t attr) {
 
 /* Pushes an i64 array; its elements are for the caller to write. */
 static int64_t *push_indices(lua_State *L, borel_shape shape) {
+  enum { MOST = 1 << 26 };
+  char text[64];
+  if (borel_shape_size(&shape) > MOST)
+    borel_lua_fail(L, "a matrix of shape %s has more than %d elements", borel_shape_text(&shape, text), MOST);
   borel_array *array = borel_lua_newarray(L);
   *array = borel_array_new(BOREL_I64, &shape);
   if (!array->data) borel_lua_fail(L, "out of memory for an array");
@@ -60,7 +64,12 @@ static void push_part(lua_State *L, int x, borel_shape shape, int64_t offset, in
   int64_t *at = push_indices(L, shape);
   for (int64_t i = 0; i < shape.extent[0]; i++)
     for (int64_t j = 0; j < columns; j++) *at++ = offset + row * i + column * j;
+  int mask = borel_lua_testarray(L, x) && borel_lua_testarray(L, x)->dtype == BOREL_BOOL;
   apply(L, BOREL_OP_GATHER, 2, 0);
+  if (mask) { /* the operation knows whole numbers only */
+    lua_pushinteger(L, 0);
+    apply(L, BOREL_OP_NE, 2, 0);
+  }
 }
 
 /* core.transpose(x), x:t(): [N,M] -> [M,N] */
@@ -145,7 +154,9 @@ static int cholesky(lua_State *L) {
 static int is_transposed(lua_State *L, const char *name, int index) {
   static const char *const known[] = {"transposed"};
   if (!borel_lua_options(L, index, name, known, 1)) return 0;
-  lua_getfield(L, index, known[0]);
+  if (lua_getfield(L, index, known[0]) != LUA_TNIL && !lua_isboolean(L, -1))
+    borel_lua_fail(L, "%s: option 'transposed' must be true or false, got a %s", name,
+                   borel_lua_typename(L, -1));
   int transposed = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return transposed;

@@ -44,6 +44,9 @@ raises("cholesky: argument 1 must be a matrix, got a number", borel.cholesky, 2)
 raises("cholesky: argument 1 must be a matrix, its shape is [2]", borel.cholesky, { 1, 2 })
 raises("solve: the right side has shape [2]; a vector of 3 elements", borel.solve, a, { 1, 2 })
 raises("transposed", borel.solve_triangular, L, { 1, 2, 3 }, { transpose = true })
+raises("option 'transposed' must be true or false, got a string", borel.solve, a, { 1, 2, 3 }, { transposed = "yes" })
+raises("a matrix of shape [40000, 40000] has more than 67108864 elements", borel.diag, borel.zeros(40000))
+assert(borel.transpose(a:gt(2)).dtype == "bool")
 raises("diag: argument 1 must be a vector, its shape is [3, 3]", borel.diag, a)
 
 -- In a model: a Gaussian by hand, whose log-density two routes give alike; the trace check compares them with plain

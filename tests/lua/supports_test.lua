@@ -145,7 +145,7 @@ local function raises(pattern, fn, ...)
 end
 raises("simplex: a vector of one element can only be 1", dist.flat().simplex, dist.flat(), 1)
 raises("correlation: a matrix of one row can only be 1", dist.flat().correlation, dist.flat(), 1)
-raises("flat:simplex: the number of elements is 1.5", dist.flat().simplex, dist.flat(), 1.5)
+raises("flat:simplex: the number of elements is 1.5, must be a known whole number of at least 1", dist.flat().simplex, dist.flat(), 1.5)
 raises("normal:simplex: only flat() takes a support", dist.flat().simplex, dist.normal(0, 1), 2)
 
 -- What a density of 1 means, by NUTS: Dirichlet(1, 1, 1) has means 1/3 and variances 1/18; on the sphere the mean of

@@ -10,13 +10,16 @@ local known = {}
 
 local CLOSE = 1e-8
 
+known.MOST_ROWS = 3000 -- of a matrix whose size is a parameter
+
 local function is_known(x) return handler.checks() and not core.is_symbolic(x) end
 
---- A Lua number that is whole and at least `least`: what shapes are made of.
-function known.whole(law, name, n, least)
+--- A Lua number that is whole and at least `least`: what shapes are made of, so at most `most` (default 1e7).
+function known.whole(law, name, n, least, most)
   if type(n) ~= "number" or not math.tointeger(n) or n < least then
     core.error(("%s: %s is %s, must be a known whole number of at least %d"):format(law, name, tostring(n), least))
   end
+  if n > (most or 1e7) then core.error(("%s: %s is %d, must be at most %.0f"):format(law, name, n, most or 1e7)) end
   return math.tointeger(n)
 end
 

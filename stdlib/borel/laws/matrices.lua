@@ -2,7 +2,9 @@
 --- Laws of matrices: Wishart and inverse Wishart on covariance matrices, LKJ on correlation matrices. Densities are
 -- with respect to the free elements of the lower triangle.
 local core = require "borel.core"
+local handler = require "borel.handler"
 local known = require "borel.laws.known"
+local shapes = require "borel.shape"
 local support = require "borel.support"
 local define = require "borel.law".define
 
@@ -24,8 +26,11 @@ local function check_wishart(law)
   return function(nu, S)
     known.covariance(law, "S", S)
     local K = S.shape[#S.shape]
-    if type(nu) == "number" and nu <= K - 1 then
-      core.error(("%s: nu is %g, must be above %d, the number of rows less 1"):format(law, nu, K - 1))
+    if core.is_symbolic(nu) or not handler.checks() then return end
+    for _, value in ipairs(shapes.flat(nu)) do
+      if value <= K - 1 then
+        core.error(("%s: nu is %g, must be above %d, the number of rows less 1"):format(law, value, K - 1))
+      end
     end
   end
 end
@@ -108,7 +113,7 @@ local eta_positive = { name = "eta", check = "positive" }
 --- lkj(n, eta): n x n correlation matrices, density proportional to det^(eta - 1); eta = 1 is uniform.
 define {
   name = "lkj", params = { "n", eta_positive }, event = square, support = support.correlation,
-  check = function(n) known.whole("lkj", "n", n, 2) end,
+  check = function(n) known.whole("lkj", "n", n, 2, known.MOST_ROWS) end,
   logdensity = function(x, n, eta)
     return known.where(core.gt(eta, 0), 2 * (eta - 1) * log_diagonal(core.cholesky(x)) - log_volume(n, eta))
   end,
@@ -121,7 +126,7 @@ define {
 --- lkj_cholesky(n, eta): the lower factor L of an lkj(n, eta) matrix: element (i, j) of L L' brings l_jj.
 define {
   name = "lkj_cholesky", params = { "n", eta_positive }, event = square, support = support.correlation_cholesky,
-  check = function(n) known.whole("lkj_cholesky", "n", n, 2) end,
+  check = function(n) known.whole("lkj_cholesky", "n", n, 2, known.MOST_ROWS) end,
   logdensity = function(L, n, eta)
     local logs, power = core.log(core.diagonal(L)), core.range(1, n) * -1.0 + (n + 2 * eta - 2)
     return known.where(core.gt(eta, 0), core.sum(power * logs) - log_volume(n, eta))
