@@ -20,7 +20,8 @@ local function jittered(K, jitter)
 end
 
 local construct = law.define {
-  name = "gaussian_process", params = { { name = "mean", rank = 1 }, { name = "covariance", rank = 2 }, { name = "jitter", check = "nonnegative" } },
+  name = "gaussian_process",
+  params = { { name = "mean", rank = 1 }, { name = "covariance", rank = 2 }, { name = "jitter", check = "nonnegative" } },
   event = function(mean) return { #mean } end, support = support.real,
   check = function(mean, covariance) known.fit("gaussian_process", "mean", mean, "covariance", covariance) end,
   logdensity = function(x, mean, covariance, jitter)
