@@ -55,6 +55,12 @@ end
 close(dist.wishart(4.5, S):logdensity(X), wishart2(X, 4.5, S), "wishart 2 x 2")
 -- ... the inverse by its Jacobian |x|^-(K + 1).
 close(dist.inverse_wishart(4.5, S):logdensity(X), wishart2(inverse(X), 4.5, inverse(S)) - 3 * math.log(det(X)), "inverse_wishart")
+-- ... the factors by theirs: l_11, l_21, l_22 to their squares and product brings 4 l_11^2 l_22.
+for _, name in ipairs { "wishart", "inverse_wishart" } do
+  local L = borel.cholesky(X)
+  close(dist[name .. "_cholesky"](4.5, borel.cholesky(S)):logdensity(L),
+    dist[name](4.5, S):logdensity(X) + math.log(4 * L[{ 1, 1 }] ^ 2 * L[{ 2, 2 }]), name .. "_cholesky")
+end
 -- One row: chi-square times s.
 close(dist.wishart(3, { { 2 } }):logdensity { { 5 } },
   0.5 * math.log(2.5) - 1.25 - 1.5 * math.log(2) - lgamma(1.5) - math.log(2), "wishart 1 x 1")
@@ -148,6 +154,73 @@ batch(dist.dirichlet_multinomial({ 3, 5 }, { 0.3, 0.7 }):iid(2),
   function(j) return dist.dirichlet_multinomial(j == 1 and 3 or 5, { 0.3, 0.7 }) end, counts)
 batch(dist.zero_sum_normal(2, { 1, 2 }):iid(2), function(j) return dist.zero_sum_normal(2, j) end,
   borel.array { { { 1, -1 }, { 2, -2 } }, { { 0, 0 }, { 3, -3 } } })
+
+-- ---- derivatives in value and parameters, and parameters out of range -----------------------------------------------
+
+local function evaluate(fn, u)
+  local model = borel.model(function() borel.factor(fn(borel.sample("u", dist.flat():iid(#u)))) end)
+  return model:trace(nil, "interpreter").target:evaluate(u, {})
+end
+local function pair(a, b, c) return borel.stack { a, b, b, c }:reshape { 2, 2 } end
+local function factor_of(a, b, c) return borel.stack { a, 0, b, c }:reshape { 2, 2 } end
+local function shares(u) return borel.exp(u - borel.log_sum_exp(u)) end
+local v2 = function(u, k) return u:slice(k, k + 1) end
+local smooth = {
+  dirichlet = { function(u) return dist.dirichlet(borel.exp(u:slice(4, 6))):logdensity(shares(u:slice(1, 3))) end, { 0.1, 0.5,
+    -0.2, 0.3, -0.7, 1 } },
+  multinomial = { function(u) return dist.multinomial(6, shares(u)):logdensity { 1, 2, 3 } end, { 0.1, 0.5, -0.2 } },
+  dirichlet_multinomial = { function(u) return dist.dirichlet_multinomial(6, borel.exp(u)):logdensity { 1, 5, 0 } end, { 0.1,
+    0.5, -0.2 } },
+  multi_normal = { function(u) return dist.multi_normal(v2(u, 1), pair(u[3], u[4], u[5])):logdensity(v2(u, 6)) end, { 0, 1, 2,
+    0.5, 1.5, 1, 3 } },
+  multi_normal_cholesky = { function(u) return dist.multi_normal_cholesky(v2(u, 1), factor_of(u[3], u[4], u[5])):logdensity(v2(u, 6)) end,
+    { 0, 1, 2, 0.5, 1.5, 1, 3 } },
+  multi_normal_precision = { function(u) return dist.multi_normal_precision(v2(u, 1), pair(u[3], u[4], u[5])):logdensity(v2(u, 6)) end,
+    { 0, 1, 2, 0.5, 1.5, 1, 3 } },
+  multi_student_t = { function(u) return dist.multi_student_t(u[8], v2(u, 1), pair(u[3], u[4], u[5])):logdensity(v2(u, 6)) end,
+    { 0, 1, 2, 0.5, 1.5, 1, 3, 4 } },
+  wishart = { function(u) return dist.wishart(u[1], pair(u[2], u[3], u[4])):logdensity(pair(u[5], u[6], u[7])) end, { 3.5, 2,
+    0.5, 1.5, 3, -1, 4 } },
+  inverse_wishart = { function(u) return dist.inverse_wishart(u[1], pair(u[2], u[3], u[4])):logdensity(pair(u[5], u[6], u[7])) end,
+    { 3.5, 2, 0.5, 1.5, 3, -1, 4 } },
+  lkj = { function(u) return dist.lkj(2, u[1]):inside(pair(1, u[2], 1)) end, { 1.7, 0.4 } },
+  lkj_cholesky = { function(u) return dist.lkj_cholesky(2, u[1]):inside(factor_of(1, u[2], borel.sqrt(1 - u[2] * u[2]))) end,
+    { 1.7, 0.4 } },
+  gaussian_process = { function(u) return dist.gaussian_process(u[1], pair(u[2], u[3], u[4])):logdensity(v2(u, 5)) end, { 0.3,
+    2, 0.5, 1.5, 1, 3 } },
+  gaussian_random_walk = { function(u) return dist.gaussian_random_walk(2, u[1], u[2], u[3]):logdensity(v2(u, 4)) end, { 0.3,
+    0.2, 1.5, 1, 3 } },
+  ar = { function(u) return dist.ar(4, v2(u, 1), u[3], u[4]):logdensity(u:slice(5, 8)) end, { 0.5, -0.3, 0.2, 1.5, 1, 3, 0, 2 } },
+  zero_sum_normal = { function(u) return dist.zero_sum_normal(2, u[1]):inside(borel.stack { u[2], -u[2] }) end, { 1.5, 0.4 } },
+}
+for name, case in pairs(smooth) do
+  local fn, u = case[1], case[2]
+  local value, gradient = evaluate(fn, u)
+  check(value - value == 0, "%s: density %g", name, value)
+  for i = 1, #u do -- central differences of step 1e-5: truncation and rounding are some 1e-9
+    local high, low = { table.unpack(u) }, { table.unpack(u) }
+    high[i], low[i] = u[i] + 1e-5, u[i] - 1e-5
+    local slope = ((evaluate(fn, high)) - (evaluate(fn, low))) / 2e-5
+    check(math.abs(gradient[i] - slope) < 1e-7 * (1 + math.abs(slope)), "%s: derivative %d is %g, differences %g", name, i,
+      gradient[i], slope)
+  end
+end
+local function refused(what, fn, u)
+  local value = evaluate(fn, u)
+  check(value ~= value or value == -math.huge, "%s has density %g", what, value)
+end
+refused("dirichlet with a negative shape", function(u) return dist.dirichlet(u):logdensity { 0.5, 0.5 } end, { -1.5, 1 })
+refused("dirichlet_multinomial with a negative shape", function(u) return dist.dirichlet_multinomial(2, u):logdensity { 1,
+  1 } end, { -1.5, 1 })
+refused("wishart with nu below K - 1", function(u) return dist.wishart(u[1], S):logdensity(X) end, { 0.5 })
+refused("inverse_wishart with nu below K - 1", function(u) return dist.inverse_wishart(u[1], S):logdensity(X) end, { 0.5 })
+refused("multi_normal that is not definite", function(u) return dist.multi_normal({ 0, 0 }, pair(1, u[1], 1)):logdensity { 1,
+  1 } end, { 1.5 })
+refused("lkj with a negative shape", function(u) return dist.lkj(2, u[1]):logdensity(pair(1, 0.5, 1)) end, { -0.5 })
+refused("a process that explodes", function(u) return dist.ar(4, u, 0, 1):logdensity { 1, 1, 1, 1 } end, { 1.2 })
+refused("zero_sum_normal with a negative scale", function(u) return dist.zero_sum_normal(2, u[1]):logdensity { 1, -1 } end, { -1 })
+refused("multi_student_t with negative degrees", function(u) return dist.multi_student_t(u[1], { 0, 0 }, S):logdensity { 1,
+  1 } end, { -3.3 })
 
 -- ---- samplers ------------------------------------------------------------------------------------------------
 
@@ -243,8 +316,11 @@ local function bartlett(scale, turn)
   end
 end
 for _, nu in ipairs { 4, 5 } do
-  for name, turn in pairs { wishart = false, inverse_wishart = true } do
-    local A = each(draws(dist[name](nu, S), nu), bartlett(turn and inverse(S) or S, turn))
+  for _, name in ipairs { "wishart", "wishart_cholesky", "inverse_wishart", "inverse_wishart_cholesky" } do
+    local turn, factored = name:find "^inverse", name:find "cholesky$"
+    local all = draws(dist[name](nu, factored and LS or S), nu)
+    if factored then all = each(all, function(L) return borel.matmul(L, L:t()) end) end
+    local A = each(all, bartlett(turn and inverse(S) or S, turn))
     local at = nu == 4 and 1 or 2
     local square = each(A, function(a) return chi4(a[{ at, at }] ^ 2) end)
     local below = each(A, function(a) return phi(a[{ 2, 1 }]) end)

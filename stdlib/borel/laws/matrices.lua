@@ -22,16 +22,20 @@ local function log_gamma(K, nu)
   return sum
 end
 
-local function check_wishart(law)
-  return function(nu, S)
-    known.covariance(law, "S", S)
-    local K = S.shape[#S.shape]
-    if core.is_symbolic(nu) or not handler.checks() then return end
-    for _, value in ipairs(shapes.flat(nu)) do
-      if value <= K - 1 then
-        core.error(("%s: nu is %g, must be above %d, the number of rows less 1"):format(law, value, K - 1))
-      end
+local function check_degrees(law, nu, K)
+  if core.is_symbolic(nu) or not handler.checks() then return end
+  for _, value in ipairs(shapes.flat(nu)) do
+    if value <= K - 1 then
+      core.error(("%s: nu is %g, must be above %d, the number of rows less 1"):format(law, value, K - 1))
     end
+  end
+end
+
+-- The check of a law with parameters nu and a matrix.
+local function degrees_and(check, law, name)
+  return function(nu, matrix)
+    check(law, name, matrix)
+    check_degrees(law, nu, matrix.shape[#matrix.shape])
   end
 end
 
@@ -46,35 +50,66 @@ local function bartlett(choice, nu, K)
   return core.array(rows)
 end
 
+-- Densities at L L' with scale matrix LS LS'.
+local function wishart(L, nu, LS)
+  local K, trace = #LS, core.sum(core.square(core.solve_triangular(LS, L))) -- of S^-1 L L'
+  local lp = (nu - K - 1) * log_diagonal(L) - 0.5 * trace - nu * (0.5 * K * LOG_2 + log_diagonal(LS)) - log_gamma(K, nu)
+  return known.where(core.gt(nu, K - 1), lp)
+end
+local function inverse_wishart(L, nu, LS)
+  local K, trace = #LS, core.sum(core.square(core.solve_triangular(L, LS))) -- of S (L L')^-1
+  local lp = nu * (log_diagonal(LS) - 0.5 * K * LOG_2) - log_gamma(K, nu) - (nu + K + 1) * log_diagonal(L) - 0.5 * trace
+  return known.where(core.gt(nu, K - 1), lp)
+end
+
+-- From L to the lower triangle of L L': 2^K times l_ii^(K - i + 1).
+local function log_jacobian(L)
+  local K = #L
+  return K * LOG_2 + core.sum((core.range(1, K) * -1.0 + (K + 1)) * core.log(core.diagonal(L)))
+end
+
+local function wishart_factor(choice, nu, LS) return core.matmul(LS, bartlett(choice, nu, #LS)) end
+-- M with M' M ~ inverse_wishart.
+local function inverse_wishart_root(choice, nu, LS) return core.solve_triangular(bartlett(choice, nu, #LS), LS:t()) end
+
 --- wishart(nu, S): sums of nu squares: mean nu S; nu above K - 1, S [K, K] positive definite.
 define {
   name = "wishart", params = { "nu", { name = "S", rank = 2 } }, event = shape_of, support = support.covariance,
-  check = check_wishart "wishart",
-  logdensity = function(x, nu, S)
-    local K, L, LS = #S, core.cholesky(x), core.cholesky(S)
-    local trace = core.sum(core.square(core.solve_triangular(LS, L))) -- of S^-1 x
-    local lp = (nu - K - 1) * log_diagonal(L) - 0.5 * trace - nu * (0.5 * K * LOG_2 + log_diagonal(LS)) - log_gamma(K, nu)
-    return known.where(core.gt(nu, K - 1), lp)
-  end,
+  check = degrees_and(known.covariance, "wishart", "S"),
+  logdensity = function(x, nu, S) return wishart(core.cholesky(x), nu, core.cholesky(S)) end,
   draw = function(choice, nu, S)
-    local A = core.matmul(core.cholesky(S), bartlett(choice, nu, #S))
+    local A = wishart_factor(choice, nu, core.cholesky(S))
     return core.matmul(A, A:t())
   end,
+}
+
+--- wishart_cholesky(nu, L_S): the lower factor of a wishart(nu, L_S L_S').
+define {
+  name = "wishart_cholesky", params = { "nu", { name = "L_S", rank = 2 } }, event = shape_of, support = support.covariance_cholesky,
+  check = degrees_and(known.factor, "wishart_cholesky", "L_S"),
+  logdensity = function(L, nu, LS) return wishart(L, nu, LS) + log_jacobian(L) end,
+  draw = wishart_factor,
 }
 
 --- inverse_wishart(nu, S): the inverse of a wishart(nu, S^-1): mean S / (nu - K - 1).
 define {
   name = "inverse_wishart", params = { "nu", { name = "S", rank = 2 } }, event = shape_of, support = support.covariance,
-  check = check_wishart "inverse_wishart",
-  logdensity = function(x, nu, S)
-    local K, L, LS = #S, core.cholesky(x), core.cholesky(S)
-    local trace = core.sum(core.square(core.solve_triangular(L, LS))) -- of S x^-1
-    local lp = nu * (log_diagonal(LS) - 0.5 * K * LOG_2) - log_gamma(K, nu) - (nu + K + 1) * log_diagonal(L) - 0.5 * trace
-    return known.where(core.gt(nu, K - 1), lp)
-  end,
+  check = degrees_and(known.covariance, "inverse_wishart", "S"),
+  logdensity = function(x, nu, S) return inverse_wishart(core.cholesky(x), nu, core.cholesky(S)) end,
   draw = function(choice, nu, S)
-    local M = core.solve_triangular(bartlett(choice, nu, #S), core.cholesky(S):t())
+    local M = inverse_wishart_root(choice, nu, core.cholesky(S))
     return core.matmul(M:t(), M)
+  end,
+}
+
+--- inverse_wishart_cholesky(nu, L_S): the lower factor of an inverse_wishart(nu, L_S L_S').
+define {
+  name = "inverse_wishart_cholesky", params = { "nu", { name = "L_S", rank = 2 } }, event = shape_of,
+  support = support.covariance_cholesky, check = degrees_and(known.factor, "inverse_wishart_cholesky", "L_S"),
+  logdensity = function(L, nu, LS) return inverse_wishart(L, nu, LS) + log_jacobian(L) end,
+  draw = function(choice, nu, LS)
+    local M = inverse_wishart_root(choice, nu, LS)
+    return core.cholesky(core.matmul(M:t(), M))
   end,
 }
 
