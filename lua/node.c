@@ -329,6 +329,9 @@ void borel_lua_open_node(lua_State *L) {
   static const luaL_Reg node_meta[] = {{"__tostring", node_text}, {"__lt", no_order},    {"__le", no_order},
                                        {"__eq", no_equality},     {"__concat", no_text}, {NULL, NULL}};
   luaL_setfuncs(L, node_meta, 0);
+  /* What Lua's own functions say when they are given one: "number expected, got ...". */
+  lua_pushliteral(L, "value drawn in the model: write borel.exp(x) and the like");
+  lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
 
   static const luaL_Reg functions[] = {

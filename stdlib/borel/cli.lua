@@ -137,6 +137,9 @@ local function run_script(path, arguments)
   local ok, result = pcall(chunk, table.unpack(arguments))
   if not ok then
     if result == require("borel.fit").stop then return end
+    if type(result) == "string" then -- without the list of every folder that was tried
+      result = result:gsub("(module '[^'\n]*' not found):\n.*", "%1 (looked for beside the script and in package.path)")
+    end
     error(result, 0)
   end
   if session.calls == 0 and type(result) == "table" and result.is_model then

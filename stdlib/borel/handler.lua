@@ -36,6 +36,7 @@ local function check_text(verb, text)
   if not utf8.len(text) or text:find "%c" then
     core.error(verb .. ": the name of a site must be printable UTF-8 text, got " .. ("%q"):format(text):gsub("[\0-\31\127-\255]", "?"))
   end
+  if #text > 200 then core.error(verb .. ": the name of a site has more than 200 bytes") end
   return text
 end
 

@@ -42,13 +42,21 @@ function infer.density(name, parameters)
   return { is_density = true, object = core.density(name, parameters or {}) }
 end
 
+-- A kernel that follows gradients leaves discrete unknowns where they start, which would pass for a posterior.
+local function check_nuts(kernel, about)
+  if kernel.object:describe().name ~= "nuts" or about.K == 0 then return end
+  core.error(("borel.infer: nuts moves continuous unknowns, and %s discrete: sum %s out (borel.log_sum_exp), or state another kernel")
+    :format(about.D == 0 and "all of this model's are" or "some of this model's are", about.D == 0 and "them" or "those"))
+end
+
 local function choose_kernel(given, about)
-  if type(given) == "string" then return infer.kernel(given), "as asked" end
   if given ~= nil then
-    if type(given) ~= "table" or not given.is_kernel then
+    local kernel = type(given) == "string" and infer.kernel(given) or given
+    if type(kernel) ~= "table" or not kernel.is_kernel then
       core.error("borel.infer: option 'kernel' must be a kernel such as borel.nuts{}, got a " .. type(given))
     end
-    return given, "as asked"
+    check_nuts(kernel, about)
+    return kernel, "as asked"
   end
   if about.K == 0 then return infer.kernel("nuts"), "every unknown is continuous" end
   if about.D == 0 then return infer.kernel("random-walk", { move = "z" }), "every unknown is discrete" end

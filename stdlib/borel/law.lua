@@ -251,6 +251,9 @@ function Dist:inside(x)
     local value, args = events_of(x, batch, self:event_shape()), parameters_of(self, batch)
     lp = collect(batch, {}, function(k) return self.law.logdensity(value(k), table.unpack(args(k))) end)
   end
+  if type(lp) ~= "number" and not core.is_array(lp) and not core.is_symbolic(lp) then
+    core.error(("%s: its logdensity returned a %s, must be a number, an array or a value of the model"):format(self.law.name, type(lp)))
+  end
   if self.vector then -- a vector of independent elements
     lp = lp + core.zeros(self:shape())
     for _ = 1, self.vector do lp = core.sum(lp, #lp.shape) end
@@ -342,7 +345,8 @@ local function check_param(self, param, value)
   if type(value) == "table" and getmetatable(value) == nil then value = core.array(value) end
   if value == nil then core.error(("%s is missing: %s"):format(where_text, self.usage)) end
   if type(value) ~= "number" and not core.is_array(value) and not core.is_symbolic(value) then
-    core.error(("%s must be a number, an array or a value of the model, got a %s"):format(where_text, type(value)))
+    core.error(("%s must be a number, an array or a value of the model, got a %s"):format(where_text,
+      type(value) == "table" and value.is_distribution and "distribution (sample draws a value from it)" or type(value)))
   end
   local rank = param.rank or 0
   if #shapes.of(value) < rank then

@@ -59,4 +59,15 @@ function shape.first_nan(value)
   end
 end
 
+--- Place (flat, 1-based) of the first infinite element of a known value without NaN, nil when there is none.
+function shape.first_infinite(value)
+  if type(value) == "number" then return value - value ~= 0 and 1 or nil end
+  if not core.is_array(value) or value.dtype ~= "f64" then return nil end
+  local finite = value - value
+  if shape.all_true(core.eq(finite, finite)) then return nil end
+  for i, x in ipairs(shape.flat(value)) do
+    if x - x ~= 0 then return i end
+  end
+end
+
 return shape

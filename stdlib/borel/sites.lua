@@ -44,7 +44,9 @@ function Sites:observed(address, dist, value)
   end
   if type(value) == "table" and getmetatable(value) == nil then
     if #value == 0 then core.error(what .. ": the data are empty") end
-    value = core.array(value)
+    local made, array = pcall(core.array, value)
+    if not made then core.error(("%s: %s"):format(what, tostring(array):gsub("^.-:%d+: ", ""))) end
+    value = array
   end
   if type(value) ~= "number" and type(value) ~= "boolean" and not core.is_array(value) and not core.is_symbolic(value) then
     core.error(("%s: the value is a %s, not a number or an array"):format(what, type(value)))
@@ -60,6 +62,8 @@ function Sites:observed(address, dist, value)
       what, nan, shapes.size(have)))
   end
   if not core.is_symbolic(value) then
+    local infinite = shapes.first_infinite(value)
+    if infinite then core.error(("%s: value %d of %d is infinite"):format(what, infinite, shapes.size(have))) end
     local support = dist:support()
     local inside = dist:contains(value)
     if not shapes.all_true(inside) and not core.is_symbolic(inside) then

@@ -1,0 +1,2 @@
+# expect: nowhere.lua: no such file
+borel run nowhere.lua

@@ -1,0 +1,2 @@
+# expect: nowhere.json': No such file or directory
+borel run "$models/one.lua" --data nowhere.json

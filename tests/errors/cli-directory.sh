@@ -1,0 +1,2 @@
+# expect: data: a directory, not a script
+borel run data

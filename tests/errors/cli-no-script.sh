@@ -1,0 +1,3 @@
+# expect: the script is missing
+# code: 2
+borel run

@@ -1,0 +1,3 @@
+# expect: unexpected argument 'nuts'; did you mean 'borel plugins info nuts'?
+# code: 2
+borel plugins nuts

@@ -1,0 +1,2 @@
+# expect: 'data' is not a run directory: it has no manifest.json
+borel summary data

@@ -1,0 +1,2 @@
+# expect: ./nowhere.so: No such file or directory
+borel validate ./nowhere.so

@@ -1,0 +1,3 @@
+# expect: pipe.json' is not a regular file
+mkfifo pipe.json
+borel run "$models/one.lua" --data pipe.json

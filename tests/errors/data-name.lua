@@ -1,0 +1,5 @@
+-- expect: data-name.lua:4: observe 'y': the observed value is nil (is the name in the data?)
+borel.infer(borel.model(function(data)
+  local mu = sample("mu", dist.normal(0, 5))
+  observe("y", dist.normal(mu, 1), data.Y)
+end), { data = borel.read "data/schools.json" })

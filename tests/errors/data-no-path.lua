@@ -1,0 +1,2 @@
+-- expect: data-no-path.lua:2: borel.read: needs the path of a file, got a nil
+borel.read()

@@ -1,0 +1,5 @@
+-- expect: data-none.lua:4: attempt to index a nil value (local 'd')
+borel.infer(borel.model(function(d)
+  local mu = sample("mu", dist.normal(0, 5))
+  observe("y", dist.normal(mu, 1), d.y)
+end))

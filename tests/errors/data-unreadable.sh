@@ -1,0 +1,3 @@
+# expect: cannot open
+ln -s loop.csv loop.csv
+borel run "$models/one.lua" --data loop.csv

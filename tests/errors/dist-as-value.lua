@@ -1,0 +1,5 @@
+-- expect: dist-as-value.lua:4: normal: mu must be a number, an array or a value of the model, got a distribution (sample draws a value from it)
+borel.infer(borel.model(function()
+  local x = dist.normal(0, 1)
+  observe("y", dist.normal(x, 1), 1)
+end))

@@ -1,0 +1,5 @@
+-- expect: dist-outside-category.lua:4: observed 'y': value 1 of 1 is 3, outside the support of categorical (whole numbers from 1 to 2)
+borel.infer(borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  observe("y", dist.categorical { 0.5, 0.5 }, 3)
+end))

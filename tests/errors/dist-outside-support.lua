@@ -1,0 +1,5 @@
+-- expect: dist-outside-support.lua:4: observed 'y': value 2 of 3 is 0.5, outside the support of bernoulli (whole numbers from 0 to 1)
+borel.infer(borel.model(function()
+  local p = sample("p", dist.beta(1, 1))
+  observe("y", dist.bernoulli(p):iid(3), { 0, 0.5, 1 })
+end))

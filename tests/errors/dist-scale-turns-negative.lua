@@ -1,0 +1,5 @@
+-- expect: chain 1: no start found in 100 tries: the log-density is not finite for u ~ U(-2, 2); y (dist-scale-turns-negative.lua:4) is NaN (last try)
+borel.infer(borel.model(function()
+  local s = sample("s", dist.uniform(-2, -1))
+  observe("y", dist.normal(0, s), 0.5)
+end))

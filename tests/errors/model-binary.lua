@@ -1,0 +1,2 @@
+-- expect: model-binary.lua:2: unexpected symbol near '<\27>'
+Lua binary

@@ -1,0 +1,5 @@
+-- expect: the script raised an error that is no text (a nil)
+borel.infer(borel.model(function()
+  sample("x", dist.normal(0, 1))
+  error()
+end))

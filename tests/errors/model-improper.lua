@@ -1,0 +1,5 @@
+-- expect: chain 1: no start found in 100 tries: the log-density is not finite for u ~ U(-2, 2); nothing (model-improper.lua:4) is -inf (last try)
+borel.infer(borel.model(function()
+  local x = sample("x", dist.flat())
+  factor("nothing", borel.log(x * 0))
+end))

@@ -1,0 +1,5 @@
+-- expect: model-math-exp.lua:4: bad argument #1 to 'exp' (number expected, got value drawn in the model: write borel.exp(x) and the like)
+borel.infer(borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  observe("y", dist.normal(math.exp(x), 1), 1)
+end))

@@ -1,0 +1,2 @@
+-- expect: model-syntax.lua:2: <name> expected near '='
+local = 3

@@ -1,0 +1,2 @@
+-- expect: name-borel.lua:2: borel has no 'sampel'; did you mean 'sample'?
+borel.sampel()

@@ -1,0 +1,5 @@
+-- expect: name-deterministic.lua:4: the deterministic value 'x' was already made at name-deterministic.lua:3: every name is used once (in a loop: {"x", i})
+borel.infer(borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  deterministic("x", x + 1)
+end))

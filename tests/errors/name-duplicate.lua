@@ -1,0 +1,5 @@
+-- expect: name-duplicate.lua:4: the site 'mu' was already made at name-duplicate.lua:3: every name is used once (in a loop: {"mu", i})
+borel.infer(borel.model(function()
+  sample("mu", dist.normal(0, 1))
+  sample("mu", dist.normal(0, 1))
+end))

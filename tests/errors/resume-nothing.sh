@@ -1,0 +1,2 @@
+# expect: nowhere': No such file or directory
+borel resume nowhere

@@ -1,0 +1,2 @@
+-- expect: shape-iid-zero.lua:2: normal:iid: the number of repetitions is 0, must be a whole number of at least 1
+borel.infer(borel.model(function() sample("x", dist.normal(0, 1):iid(0)) end))

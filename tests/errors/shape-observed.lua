@@ -1,0 +1,5 @@
+-- expect: shape-observed.lua:4: observed 'y': the value has shape [8], but normal has shape [7]; they must be equal (use :iid(n) for n repetitions)
+borel.infer(borel.model(function(data)
+  local mu = sample("mu", dist.normal(0, 5):iid(7))
+  observe("y", dist.normal(mu, 1), data.y)
+end), { data = borel.read "data/schools.json" })
