@@ -1,5 +1,5 @@
 std = "lua54"
-exclude_files = { "bench/.venv*" }
+exclude_files = { "bench/.venv*", "tests/errors" }
 max_line_length = 140
 
 -- What the modelling language gives every script.
