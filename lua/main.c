@@ -9,6 +9,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "core/interrupt.h"
 #include "engine.h"
 #include "values.h"
 
@@ -64,6 +65,50 @@ static int on_error(lua_State *L) {
   return 1;
 }
 
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
+
+static lua_State *program;       /* for the signal handler */
+static char interrupted_at[200]; /* "model.lua:3" */
+
+/* Stops Lua wherever it is. The hook stays: a pcall of the script that catches the error gets the next one.
+ */
+static void stop(lua_State *L, lua_Debug *about) {
+  (void)about;
+  if (!interrupted_at[0]) {
+    borel_lua_position(L);
+    snprintf(interrupted_at, sizeof interrupted_at, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  luaL_error(L, "interrupted");
+}
+
+/* A second signal ends the program. While chains run nothing runs in Lua but their display; core.run takes
+ * the hook away when they have stopped. */
+static void on_interrupt(int signal_number) {
+  signal(signal_number, SIG_DFL);
+  borel_interrupt();
+  lua_sethook(program, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+static void catch_interrupt(lua_State *L) {
+  struct sigaction handler = {.sa_handler = on_interrupt}, before;
+  program = L;
+  if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+    sigaction(SIGINT, &handler, NULL);
+}
+
+/* What ended the script, said in one line. */
+static void say(lua_State *L) {
+  if (borel_interrupted())
+    fprintf(stderr, "borel: interrupted%s%s\n", interrupted_at[0] ? " at " : "", interrupted_at);
+  else if (lua_type(L, -1) == LUA_TSTRING || luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL)
+    fprintf(stderr, "borel: %s\n", luaL_tolstring(L, lua_type(L, -1) == LUA_TSTRING ? -1 : -2, NULL));
+  else
+    fprintf(stderr, "borel: the script raised an error that is no text (a %s)\n", luaL_typename(L, -1));
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
 static int start(lua_State *L) {
   char path[BOREL_PLACE_SIZE];
   luaL_openlibs(L);
@@ -102,12 +147,14 @@ int main(int argc, char **argv) {
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
   int code = 1;
-  if (lua_pcall(L, 2, 1, 1) == LUA_OK)
+  catch_interrupt(L);
+  int status = lua_pcall(L, 2, 1, 1);
+  if (borel_interrupted()) lua_sethook(L, NULL, 0, 0);
+  if (status == LUA_OK)
     code = (int)lua_tointeger(L, -1);
-  else if (lua_type(L, -1) == LUA_TSTRING || luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL)
-    fprintf(stderr, "borel: %s\n", luaL_tolstring(L, lua_type(L, -1) == LUA_TSTRING ? -1 : -2, NULL));
   else
-    fprintf(stderr, "borel: the script raised an error that is no text (a %s)\n", luaL_typename(L, -1));
+    say(L);
+  if (borel_interrupted()) code = 128 + SIGINT; /* as a shell calls it */
   lua_close(L);
   return code;
 }

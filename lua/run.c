@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "diagnose/diagnose.h"
 #include "engine.h"
 #include "infer/run.h"
@@ -92,12 +93,6 @@ static int rundir_read_manifest(lua_State *L) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupted;
-static void on_interrupt(int signal_number) {
-  interrupted = 1;
-  signal(signal_number, SIG_DFL); /* a second one ends the program */
-}
-
 /* A plugin may not end the process; when one does while chains run, somebody should hear of it. */
 static volatile sig_atomic_t chains_run;
 static pid_t runner; /* a worker process that ends is spoken of by the run */
@@ -140,12 +135,12 @@ typedef struct {
 
 static int watch(void *context, const borel_run_options *options, borel_chain_progress *chains) {
   watching *w = context;
-  if (w->watcher && !w->failed) {
+  if (w->watcher && !w->failed && !borel_interrupted()) {
     lua_pushvalue(w->L, w->watcher);
     push_progress(w->L, options, chains);
     if (lua_pcall(w->L, 1, 0, 0) != LUA_OK) w->failed = 1;
   }
-  return interrupted || w->failed;
+  return borel_interrupted() || w->failed;
 }
 
 static lua_Integer option(lua_State *L, const char *name) {
@@ -153,6 +148,12 @@ static lua_Integer option(lua_State *L, const char *name) {
   lua_Integer value = luaL_optinteger(L, -1, 0);
   lua_pop(L, 1);
   return value;
+}
+
+/* core.interrupted(): was the program asked to stop? */
+static int is_interrupted(lua_State *L) {
+  lua_pushboolean(L, borel_interrupted());
+  return 1;
 }
 
 /* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
@@ -185,9 +186,6 @@ static int run_chains(lua_State *L) {
   if (!progress) return luaL_error(L, "out of memory for %d chains", (int)options.chains);
   memset(progress, 0, (options.chains + 1) * sizeof *progress);
   watching w = {L, lua_isfunction(L, 5) ? 5 : 0, 0};
-  interrupted = 0;
-  struct sigaction stop = {.sa_handler = on_interrupt}, old;
-  sigaction(SIGINT, &stop, &old);
   borel_lua_scripted_enter(L);
   static int registered;
   if (!registered) registered = atexit(on_exit_in_a_run) == 0;
@@ -195,7 +193,11 @@ static int run_chains(lua_State *L) {
   runner = getpid();
   borel_status status = borel_run_chains(source, kernel, &options, directory, progress, watch, &w, &error);
   chains_run = 0;
-  sigaction(SIGINT, &old, NULL);
+  /* Chains that were interrupted have stopped in good order: Lua goes on to say so (main.c set the hook). */
+  if (borel_interrupted()) {
+    lua_sethook(L, NULL, 0, 0);
+    w.failed = 0;
+  }
   if (w.failed) {
     free(progress);
     return lua_error(L); /* the watcher's own */
@@ -321,6 +323,7 @@ void borel_lua_open_run(lua_State *L) {
   static const luaL_Reg functions[] = {{"rundir_create", rundir_create},
                                        {"rundir_open", rundir_open},
                                        {"run", run_chains},
+                                       {"interrupted", is_interrupted},
                                        {"read_log", read_log},
                                        {"summarise", summarise},
                                        {"ebfmi", ebfmi},

@@ -22,6 +22,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/interrupt.h"
 
 extern char **environ;
 
@@ -61,11 +62,11 @@ static double seconds_since(const struct timespec *start) {
   return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
-/* The end of `child`, waited for until `limit` seconds after `start`, then enforced. */
+/* The end of `child`, waited for until `limit` seconds after `start` or an interrupt, then enforced. */
 static int finish(pid_t child, const struct timespec *start, double limit) {
   int raw = 0;
   pid_t ended;
-  while ((ended = waitpid(child, &raw, WNOHANG)) == 0 && seconds_since(start) < limit)
+  while ((ended = waitpid(child, &raw, WNOHANG)) == 0 && seconds_since(start) < limit && !borel_interrupted())
     nanosleep(&(struct timespec){0, 1000000}, NULL);
   if (ended == 0) {
     kill(-child, SIGKILL);
@@ -118,7 +119,7 @@ static int run(char *const *argv, const char *input, size_t length, char *said, 
     prlimit(child, RLIMIT_AS, &memory, NULL);
     const double limit = compile_seconds();
     size_t got = 0;
-    for (int reading = 1; reading && seconds_since(&start) < limit;) {
+    for (int reading = 1; reading && seconds_since(&start) < limit && !borel_interrupted();) {
       struct pollfd fds = {out[0], POLLIN, 0};
       if (poll(&fds, 1, 100) <= 0) continue;
       char buffer[4096];

@@ -136,7 +136,8 @@ local function run_script(path, arguments)
   if not chunk then error(trouble, 0) end
   local ok, result = pcall(chunk, table.unpack(arguments))
   if not ok then
-    if result == require("borel.fit").stop then return end
+    local fit = require "borel.fit"
+    if result == fit.stop or result == fit.interrupted then return end
     if type(result) == "string" then -- without the list of every folder that was tried
       result = result:gsub("(module '[^'\n]*' not found):\n.*", "%1 (looked for beside the script and in package.path)")
     end

@@ -308,6 +308,9 @@ end
 --- Raised when a script asks a checked model for what only a run has; the command line takes it for the end.
 fit.stop = setmetatable({}, { __tostring = function() return "checked; nothing was drawn" end })
 
+--- Raised after Ctrl-C stopped a run and what there is was shown.
+fit.interrupted = setmetatable({}, { __tostring = function() return "interrupted" end })
+
 --- What borel.infer returns under `borel check`: it has a summary (a description) and ends the script at
 -- anything else.
 function fit.checked(prepared)

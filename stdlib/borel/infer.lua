@@ -142,11 +142,24 @@ local function previous_runs()
   return paths
 end
 
+local LEAST_DRAWS = 10 -- of each chain: below that a summary says nothing
+
+-- After Ctrl-C: the summary of the draws that there are and how to go on; then the script ends.
+local function stop_here(path, failure)
+  local result = fit.open(path)
+  session.fits[#session.fits + 1], session.runs[session.calls] = result, path
+  if result.draw_count >= LEAST_DRAWS then print(result:summary()) end
+  io.stderr:write(("borel: interrupted%s; %s; continue with: borel resume %s\n"):format(failure and ": " .. failure or " after the last draw",
+    result.draw_count == 0 and "no draws yet" or ("%d draws in each of %d chains so far"):format(result.draw_count, result.chain_count), path))
+  error(fit.interrupted, 0)
+end
+
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
 -- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
 -- as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
+  if core.interrupted() then error(fit.interrupted, 0) end -- a script that caught it
   if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end
   local merged = {}
   if type(given) == "table" then
@@ -192,6 +205,7 @@ function infer.infer(what, given)
   local path = directory:path()
   directory:close()
   if display then display:close(chains, failure) end
+  if core.interrupted() then stop_here(path, failure) end
   if failure then
     local go_on = (code == "cancelled" or code == "io") and "; continue with: borel resume " .. path or ""
     error(("%s (run directory %s%s)"):format(failure, path, go_on), 0)

@@ -11,7 +11,7 @@ local options = require "borel.options"
 local borel = {}
 for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
-for _, name in ipairs { "model", "run", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
+for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
   "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
