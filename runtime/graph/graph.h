@@ -112,6 +112,12 @@ borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const bo
 borel_status borel_graph_gradient(borel_graph *, borel_node y, const borel_node *wrt, size_t count,
                                   borel_node *out, borel_error *);
 
+/* Derivatives of outputs[count] along tangents[wrt_count] of the nodes wrt[wrt_count]: out[i] has the shape
+ * of outputs[i]. tangents[i] has the shape of wrt[i] or is a scalar that stands for it. Forward mode, graph
+ * to graph: it may be applied to a gradient, which makes Hessian-vector products, and again. */
+borel_status borel_graph_jvp(borel_graph *, const borel_node *outputs, size_t count, const borel_node *wrt,
+                             const borel_node *tangents, size_t wrt_count, borel_node *out, borel_error *);
+
 /* The constant number of a scalar node, if it is one. */
 int borel_graph_constant(const borel_graph *, borel_node, double *value);
 

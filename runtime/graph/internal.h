@@ -29,6 +29,18 @@ typedef struct {
 } borel_vjp;
 typedef void (*borel_vjp_rule)(borel_vjp *);
 
+/* What a rule of forward mode sees: the node y, its arguments and their tangents, of full shape,
+ * BOREL_NO_NODE where zero (not all of them are). Returns the tangent of y: of its shape, or a scalar that
+ * stands for it. */
+typedef struct {
+  borel_graph *graph;
+  borel_node y;
+  const borel_node *args, *dots;
+  size_t count;
+  borel_error *error;
+} borel_tangent;
+typedef borel_node (*borel_tangent_rule)(const borel_tangent *);
+
 #define ELEMENTWISE1(NAME, lua, R, A, e, da) void borel_vjp_##NAME(borel_vjp *);
 #define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db) void borel_vjp_##NAME(borel_vjp *);
 #define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc) void borel_vjp_##NAME(borel_vjp *);
@@ -36,11 +48,19 @@ typedef void (*borel_vjp_rule)(borel_vjp *);
   borel_status borel_shape_##NAME(borel_node_info *, const borel_node_info *const *, size_t,                 \
                                   const borel_shape *, borel_error *);                                       \
   void borel_eval_##NAME(const borel_node_info *, const borel_operand *, size_t, void *);                    \
-  void borel_vjp_##NAME(borel_vjp *);
+  void borel_vjp_##NAME(borel_vjp *);                                                                        \
+  borel_node borel_tangent_##NAME(const borel_tangent *);
 #define INDEXED(NAME, lua) STRUCTURED(NAME, lua)
 #define REGION(NAME, lua) void borel_vjp_##NAME(borel_vjp *);
 #include "graph/ops.def"
 
+/* As borel_graph_jvp, but zeros stay BOREL_NO_NODE. */
+borel_status borel_graph_tangents(borel_graph *, const borel_node *outputs, size_t count,
+                                  const borel_node *wrt, const borel_node *tangents, size_t wrt_count,
+                                  borel_node *out, borel_error *);
+/* The tangents of all results of a region node: parts[k] for those that have one. */
+borel_status borel_region_tangents(borel_graph *, borel_node region, const borel_node *dots,
+                                   borel_node *parts, borel_error *);
 /* The node equal to `node`, made if there is none. Takes over node->array when it makes one. */
 borel_node borel_graph_intern(borel_graph *, borel_node_info *node, const borel_node *args, size_t count);
 /* The graph is one more holder of the region from now on; 0 when memory is short. */

@@ -277,3 +277,87 @@ RULE(EIGH) {
   borel_node M = make(v, BOREL_OP_MATMUL, make(v, BOREL_OP_MATMUL, V, inner, 0), V, 2);
   v->adjoint[0] = to_lower_triangle(v, n, M);
 }
+
+/* ---- tangents: Giles, the forward mode of the same sections; Murray, eq. 8 for Cholesky ------- */
+
+#define TANGENT(NAME) borel_node borel_tangent_##NAME(const borel_tangent *t)
+
+/* The helpers above see the graph through this. */
+static borel_vjp view(const borel_tangent *t) {
+  return (borel_vjp){.graph = t->graph, .y = t->y, .args = t->args, .count = t->count, .error = t->error};
+}
+
+/* The tangent of a symmetric matrix from that of its lower triangle. */
+static borel_node from_lower_triangle(borel_vjp *v, int64_t n, borel_node dot) {
+  borel_node half = make(v, BOREL_OP_MUL, dot, pattern(v, n, 1, 0.5, 0), 0);
+  return make(v, BOREL_OP_ADD, half, transpose(v, half), 0);
+}
+
+/* L_dot = L F(L^-1 A_dot L^-T) */
+TANGENT(CHOLESKY) {
+  borel_vjp v = view(t);
+  int64_t n = shape_of(&v, v.y)->extent[0];
+  borel_node left = make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.y, from_lower_triangle(&v, n, t->dots[0]), 0);
+  borel_node both = make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.y, transpose(&v, left), 0);
+  return make(&v, BOREL_OP_MATMUL, v.y, make(&v, BOREL_OP_MUL, both, pattern(&v, n, 1, 0.5, 0), 0), 0);
+}
+
+/* B_dot - A_dot X, the right side of X_dot; A_dot transposed where A is. */
+static borel_node right_side(borel_vjp *v, borel_node A_dot, borel_node B_dot, int transposed) {
+  if (A_dot == BOREL_NO_NODE) return B_dot;
+  borel_node product = make(v, BOREL_OP_MATMUL, A_dot, v->y, transposed);
+  return B_dot == BOREL_NO_NODE ? make(v, BOREL_OP_NEG, product, BOREL_NO_NODE, 0)
+                                : make(v, BOREL_OP_SUB, B_dot, product, 0);
+}
+
+TANGENT(SOLVE_TRIANGULAR) {
+  borel_vjp v = view(t);
+  int transposed = borel_graph_at(t->graph, t->y)->attr != 0;
+  int64_t n = shape_of(&v, v.args[0])->extent[0];
+  borel_node A_dot = t->dots[0];
+  if (A_dot != BOREL_NO_NODE) A_dot = make(&v, BOREL_OP_MUL, A_dot, pattern(&v, n, 1, 1, 0), 0);
+  return make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.args[0], right_side(&v, A_dot, t->dots[1], transposed),
+              transposed);
+}
+
+/* Whole in SOLVE and LOG_ABS_DET, as the adjoint is. */
+TANGENT(LU) { return borel_graph_scalar(t->graph, 0); }
+
+TANGENT(SOLVE) {
+  borel_vjp v = view(t);
+  int transposed = borel_graph_at(t->graph, t->y)->attr != 0;
+  borel_node args[] = {v.args[0], v.args[1], right_side(&v, t->dots[0], t->dots[2], transposed)};
+  if (args[2] == BOREL_NO_NODE) return borel_graph_scalar(t->graph, 0);
+  return borel_graph_op(t->graph, BOREL_OP_SOLVE, args, 3, transposed, NULL, t->error);
+}
+
+TANGENT(LOG_ABS_DET) {
+  borel_vjp v = view(t);
+  if (t->dots[0] == BOREL_NO_NODE) return borel_graph_scalar(t->graph, 0);
+  borel_node args[] = {v.args[0], v.args[1], pattern(&v, shape_of(&v, v.args[0])->extent[0], 0, 1, 0)};
+  borel_node inverse = borel_graph_op(t->graph, BOREL_OP_SOLVE, args, 3, 1, NULL, t->error); /* transposed */
+  return make(&v, BOREL_OP_SUM, make(&v, BOREL_OP_MUL, inverse, t->dots[0], 0), BOREL_NO_NODE, -1);
+}
+
+TANGENT(DET_SIGN) { return borel_graph_scalar(t->graph, 0); }
+
+/* With P = V' A_dot V: w_dot = diag P, V_dot = V (F . P), F as in the adjoint. The rows of work have none. */
+TANGENT(EIGH) {
+  borel_vjp v = view(t);
+  int64_t n = shape_of(&v, v.args[0])->extent[0];
+  borel_node w = block(&v, v.y, 0, 1, n, 0), V = block(&v, v.y, 1, n, n, 0);
+  if (w == BOREL_NO_NODE) return w;
+  borel_node product = make(&v, BOREL_OP_MATMUL, V, from_lower_triangle(&v, n, t->dots[0]), 1);
+  borel_node P = make(&v, BOREL_OP_MATMUL, product, V, 0);
+  borel_node apart = make(&v, BOREL_OP_SUB, w, reshaped(&v, w, (borel_shape){2, {n, 1}}), 0);
+  apart = make(&v, BOREL_OP_ADD, apart, pattern(&v, n, 0, 1, 0), 0);
+  borel_node F = make(&v, BOREL_OP_DIV, pattern(&v, n, 1, 0, 1), apart, 0);
+  borel_node parts[] = {
+      make(&v, BOREL_OP_SUM, make(&v, BOREL_OP_MUL, P, pattern(&v, n, 0, 1, 0), 0), BOREL_NO_NODE, 0),
+      make(&v, BOREL_OP_MATMUL, V, make(&v, BOREL_OP_MULZ, P, F, 0), 0), BOREL_NO_NODE};
+  borel_array none = borel_array_new(BOREL_F64, &(borel_shape){2, {3, n}});
+  parts[2] = none.data ? borel_graph_array(t->graph, &none) : BOREL_NO_NODE;
+  borel_array_release(&none);
+  borel_node flat = borel_graph_op(t->graph, BOREL_OP_STACK, parts, 3, 0, NULL, t->error);
+  return reshaped(&v, flat, (borel_shape){2, {n + 4, n}});
+}

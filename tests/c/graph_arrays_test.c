@@ -511,3 +511,126 @@ Test(arrays, gather_and_scatter_are_transposes) {
   engines_free(&e);
   borel_graph_free(g);
 }
+
+/* ---- forward mode ---------------------------------------------------------------------------- */
+
+/* y of a case, and for its inputs x constant directions v: J v, w.J v, w.y and its gradient g (in `wrt`
+ * order), g.v. */
+typedef struct {
+  borel_node y, along, w_along, number, gradient[INPUTS], g_v, hessian_v[INPUTS], h_v, v_hv;
+  borel_node wrt[INPUTS], v[INPUTS];
+  size_t count;
+} forward;
+
+static borel_node inner(borel_graph *g, const borel_node *a, const borel_node *b, size_t count) {
+  borel_node sum = borel_graph_scalar(g, 0);
+  for (size_t k = 0; k < count; k++)
+    sum = apply2(g, BOREL_OP_ADD, sum, total(g, apply2(g, BOREL_OP_MUL, a[k], b[k])));
+  return sum;
+}
+
+static forward make_forward(borel_graph *g, borel_node y) {
+  forward f = {.y = y};
+  borel_error error = {0};
+  uint64_t seed = 91;
+  for (borel_node i = 0, n = (borel_node)borel_graph_size(g); i < n; i++) {
+    borel_node_info info = *borel_graph_at(g, i);
+    if (info.op != BOREL_OP_INPUT) continue;
+    double direction[ROOM];
+    for (int64_t k = 0; k < borel_shape_size(&info.shape); k++) direction[k] = uniform(&seed, -1, 1);
+    borel_node flat = doubles(g, borel_shape_size(&info.shape), direction);
+    f.wrt[f.count] = i;
+    f.v[f.count++] = op(g, BOREL_OP_RESHAPE, &flat, 1, 0, info.shape);
+  }
+  cr_assert(borel_graph_jvp(g, &y, 1, f.wrt, f.v, f.count, &f.along, &error) == BOREL_OK, "%s",
+            error.message);
+  f.w_along = directed(g, f.along, 5);
+  f.number = directed(g, y, 5);
+  cr_assert(borel_graph_gradient(g, f.number, f.wrt, f.count, f.gradient, &error) == BOREL_OK);
+  f.g_v = inner(g, f.gradient, f.v, f.count);
+  /* Hessian of w.y^2 times v, by the tangent of the gradient and by the gradient of g.v */
+  borel_node square = directed(g, apply2(g, BOREL_OP_MUL, y, y), 5), first[INPUTS], second[INPUTS];
+  cr_assert(borel_graph_gradient(g, square, f.wrt, f.count, first, &error) == BOREL_OK);
+  cr_assert(borel_graph_jvp(g, first, f.count, f.wrt, f.v, f.count, f.hessian_v, &error) == BOREL_OK, "%s",
+            error.message);
+  cr_assert(borel_graph_gradient(g, inner(g, first, f.v, f.count), f.wrt, f.count, second, &error) ==
+            BOREL_OK);
+  borel_node minus[INPUTS];
+  for (size_t k = 0; k < f.count; k++) minus[k] = apply2(g, BOREL_OP_SUB, f.hessian_v[k], second[k]);
+  f.h_v = inner(g, minus, minus, f.count);
+  f.v_hv = inner(g, second, second, f.count);
+  return f;
+}
+
+/* w.y moved by s along v. */
+static double moved(engines *e, size_t program, const borel_graph *g, const forward *f, double s) {
+  double kept[INPUTS][ROOM];
+  memcpy(kept, values, sizeof kept);
+  for (size_t k = 0; k < f->count; k++) {
+    const borel_node_info *v = borel_graph_at(g, f->v[k]);
+    for (int64_t i = 0; i < borel_shape_size(&v->shape); i++)
+      values[borel_graph_at(g, f->wrt[k])->attr][i] +=
+          s * (v->op == BOREL_OP_SCALAR ? v->value : ((const double *)v->array.data)[i]);
+  }
+  engines_run(e, program, INTERPRETED, columns);
+  memcpy(values, kept, sizeof kept);
+  return *(const double *)engines_output(e, program, 0);
+}
+
+/* Its derivative at s = 0: central differences, extrapolated twice (Romberg). */
+static difference directional_difference(engines *e, size_t program, const borel_graph *g, const forward *f) {
+  double d[3], step = 2e-3;
+  for (int k = 0; k < 3; k++, step /= 2)
+    d[k] = (moved(e, program, g, f, step) - moved(e, program, g, f, -step)) / (2 * step);
+  double once[] = {(4 * d[1] - d[0]) / 3, (4 * d[2] - d[1]) / 3}, twice = (16 * once[1] - once[0]) / 15;
+  return (difference){twice, fabs(twice - once[1])};
+}
+
+/* <w, J v> = <J' w, v> in both engines, the same by differences, and Hessian times vector two ways. */
+Test(arrays, forward_mode_is_the_transpose_of_reverse_mode) {
+  cache_make();
+  engines e = {0}, only_interpreted = {0};
+  borel_graph *G[CASES * VARIANTS] = {0};
+  forward all[CASES * VARIANTS];
+  size_t case_of[CASES * VARIANTS], count = 0;
+  for (size_t c = 0; c < CASES; c++)
+    for (int v = 0; v < VARIANTS; v++) {
+      borel_graph *g = borel_graph_new();
+      borel_node y = cases[c].make(g, v);
+      G[count] = g;
+      if (y == BOREL_NO_NODE) {
+        borel_graph_free(g);
+        break;
+      }
+      case_of[count] = c;
+      forward f = all[count++] = make_forward(g, y);
+      engines_add(&e, g, (borel_node[]){f.w_along, f.g_v}, 2);
+      engines_add(&only_interpreted, g, &f.number, 1);
+      engines_add(&only_interpreted, g, (borel_node[]){f.h_v, f.v_hv}, 2);
+    }
+  engines_compile(&e);
+  randomise(12);
+  for (size_t i = 0; i < count; i++) {
+    const char *name = borel_op_get(cases[case_of[i]].op)->name;
+    difference slope = directional_difference(&only_interpreted, 2 * i, G[i], &all[i]);
+    for (int which = 0; which < 2; which++) {
+      engines_run(&e, i, (engine)which, columns);
+      double along = *(const double *)engines_output(&e, i, 0),
+             back = *(const double *)engines_output(&e, i, 1);
+      cr_expect(fabs(along - back) <= 1e-12 * (1 + fabs(back)), "%s (%zu): %.17g forward, %.17g reverse",
+                name, i, along, back);
+      double tolerance = 10 * slope.error + 1e-9 * (1 + fabs(slope.value));
+      cr_expect(tolerance < 1e-3 && fabs(along - slope.value) <= tolerance,
+                "%s (%zu): %.12g, differences %.12g", name, i, along, slope.value);
+    }
+    engines_run(&only_interpreted, 2 * i + 1, INTERPRETED, columns);
+    double apart = sqrt(*(const double *)engines_output(&only_interpreted, 2 * i + 1, 0)),
+           norm = sqrt(*(const double *)engines_output(&only_interpreted, 2 * i + 1, 1));
+    cr_expect(apart <= 1e-12 * (1 + norm), "%s (%zu): two Hessians times vector differ by %g of %g", name, i,
+              apart, norm);
+  }
+  engines_free(&only_interpreted);
+  engines_free(&e);
+  for (size_t i = 0; i < count; i++) borel_graph_free(G[i]);
+  cache_remove();
+}
