@@ -137,6 +137,7 @@ void borel_emit_body(const borel_program *p, borel_text *out) {
 }
 
 void borel_emit_program(const borel_program *p, const char *name, borel_text *out) {
+  borel_emit_ode_functions(p, name, out);
   borel_text_printf(
       out,
       "\nvoid %s(void *const *restrict b, const double *restrict c, const long long *restrict n) {\n"
@@ -241,6 +242,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   emit_specials(used, out);
   emit_prototypes(used, out);
   borel_emit_linear_prelude(used, out);
+  if (used[BOREL_OP_ODE]) borel_emit_ode_prelude(out);
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (!used[op] || info->kind != BOREL_CLASS_ELEMENTWISE) continue;

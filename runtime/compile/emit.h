@@ -26,6 +26,11 @@ void borel_emit_loop(const borel_program *, int32_t k, borel_text *);
 /* Declares the routines that operations in `used` call. */
 void borel_emit_linear_prelude(const uint8_t *used, borel_text *);
 
+/* Differential equations (emit_ode.c): declarations, functions that stand before the program's, the call. */
+void borel_emit_ode_prelude(borel_text *);
+void borel_emit_ode_functions(const borel_program *, const char *name, borel_text *);
+void borel_emit_ode(const borel_program *, int32_t k, borel_text *);
+
 #define STRUCTURED(NAME, lua) void borel_emit_##NAME(const borel_program *, borel_node, borel_text *);
 #include "graph/ops.def"
 

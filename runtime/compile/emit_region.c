@@ -105,10 +105,11 @@ static void emit_cond(const borel_program *p, int32_t k, borel_text *out) {
 
 void borel_emit_region(const borel_program *p, int32_t k, borel_text *out) {
   const borel_group *group = &p->groups[k];
-  if (borel_graph_at(p->graph, group->nodes[0])->op == BOREL_OP_SCAN)
-    emit_scan(p, k, out);
-  else
-    emit_cond(p, k, out);
+  switch (borel_graph_at(p->graph, group->nodes[0])->op) {
+  case BOREL_OP_SCAN: emit_scan(p, k, out); break;
+  case BOREL_OP_ODE: borel_emit_ode(p, k, out); break;
+  default: emit_cond(p, k, out);
+  }
   for (size_t j = 1; j < group->count; j++) { /* results that are numbers go on in registers */
     borel_node i = group->nodes[j];
     const borel_node_info *part = borel_graph_at(p->graph, i);

@@ -101,10 +101,14 @@ static void run(const borel_program *p, borel_workspace *w) {
       for (size_t j = 0; j < group->count; j++) compute(p, w, group->nodes[j]);
     else if (borel_graph_at(p->graph, group->nodes[0])->op == BOREL_OP_SCAN)
       scan(p, group, w);
+    else if (borel_graph_at(p->graph, group->nodes[0])->op == BOREL_OP_ODE)
+      borel_ode_interpret(p, group, w);
     else
       cond(p, group, w);
   }
 }
+
+void borel_program_step(const borel_program *p, borel_workspace *w) { run(p, w); }
 
 /* Constants that are outputs have a slot of their own; fill it once. */
 static void settle(const borel_program *p, borel_workspace *w) {

@@ -22,7 +22,7 @@ typedef struct {
   borel_node *nodes; /* in topological order */
   size_t count;
   struct borel_program *body, *otherwise; /* of a REGION */
-  int32_t carry_slot;                     /* of a scan: room to set all new carries aside */
+  int32_t carry_slot; /* of a scan: room to set all new carries aside; of an ode: room for its solver */
 } borel_group;
 
 /* Where a node that needs memory lives. Slots of nested programs share the tables of the outermost. */
@@ -78,6 +78,20 @@ void borel_workspace_free(borel_workspace *);
 
 /* Runs the program in its workspace: inputs are read from, and outputs left in, their slots. */
 void borel_program_interpret(const borel_program *, borel_workspace *);
+
+/* One round of the body of a region in the workspace of the outermost program, whose constants are set. */
+void borel_program_step(const borel_program *, borel_workspace *);
+
+/* Differential equations (ode_group.c): numbers and slots of a group. */
+typedef struct {
+  long long states, columns, parameters, y0_column, t0_column, parameter_column;
+  int32_t f, jy, jp;  /* -1: not asked for */
+  int32_t results[3]; /* solution, sensitivities, slopes; -1: not wanted */
+} borel_ode_layout;
+borel_ode_layout borel_ode_layout_of(const borel_program *, const borel_group *);
+size_t borel_ode_outputs_needed(const borel_program *, const borel_group *);
+size_t borel_ode_group_work(const borel_program *, const borel_group *);
+void borel_ode_interpret(const borel_program *, const borel_group *, borel_workspace *);
 
 /* Emits `void NAME(void *const *b, const double *c, const long long *n)`; see emit.c. Call
  * borel_emit_prelude once before, with all programs that go into the same text. */

@@ -292,16 +292,17 @@ static int plan_region(borel_program *p, borel_group *group, borel_error *error)
   if (!bound) return 0;
   for (size_t i = 0; i < inputs; i++)
     bound[i] = i < inputs - region->captured ? -1 : p->slot_of[args[first + i - (inputs - region->captured)]];
-  group->body = plan(region->body, region->outputs, region->output_count, p->tables, bound, error);
+  size_t outputs = region->ode ? borel_ode_outputs_needed(p, group) : region->output_count;
+  group->body = plan(region->body, region->outputs, outputs, p->tables, bound, error);
   const borel_region *other = region->otherwise;
   if (other)
     group->otherwise = plan(other->body, other->outputs, other->output_count, p->tables, bound, error);
   free(bound);
   if (!group->body || (other && !group->otherwise)) return 0;
-  borel_slot aside = {BOREL_SLOT_WORK, 0, 0, NULL};
+  borel_slot aside = {BOREL_SLOT_WORK, region->ode ? borel_ode_group_work(p, group) : 0, 0, NULL};
   for (size_t i = 0; i < region->carries; i++)
     aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
-  return region->carries == 0 || (group->carry_slot = push_slot(p->tables, aside)) >= 0;
+  return aside.size == 0 || (group->carry_slot = push_slot(p->tables, aside)) >= 0;
 }
 
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,

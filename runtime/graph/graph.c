@@ -54,6 +54,7 @@ void borel_region_free(borel_region *region) {
   borel_graph_free(region->body);
   borel_region_free(region->otherwise);
   free(region->outputs);
+  free(region->ode);
   free(region);
 }
 

@@ -46,6 +46,15 @@ typedef uint32_t borel_node;
 
 typedef struct borel_graph borel_graph;
 
+/* How a differential equation is solved, and the columns of its sensitivities. */
+typedef struct {
+  double rel_tol, abs_tol; /* the error of a step, for each state: abs_tol + rel_tol |y| */
+  int64_t max_steps;
+  int stiff;       /* BDF instead of Runge-Kutta */
+  int64_t columns; /* set by borel_graph_ode, as is what follows */
+  int64_t first[]; /* column of the first element of argument k, -1: it has none */
+} borel_ode;
+
 /* A sub-graph with its own inputs; it does not change once a node holds it.
  * SCAN: the inputs are carries, then one element of each sequence, then captured values; the outputs are the
  * new carries, then what is stacked over the steps. COND: all inputs are captured values, and `otherwise` has
@@ -57,6 +66,7 @@ typedef struct borel_region {
   borel_node *outputs;
   int reverse;                    /* SCAN: from the last element to the first */
   struct borel_region *otherwise; /* COND: what runs when the condition is false; the region's */
+  borel_ode *ode;                 /* ODE; the region's */
   size_t holders;                 /* graphs that share it */
 } borel_region;
 
@@ -99,6 +109,12 @@ borel_node borel_graph_scan(borel_graph *, borel_region *region, const borel_nod
  * values. The results are the outputs. Ownership as for a scan. */
 borel_node borel_graph_cond(borel_graph *, borel_region *region, const borel_node *args, size_t count,
                             borel_error *);
+/* The solution of dy/dt = f(t, y, captured values). The region's body has the inputs t, y [n] and captured
+ * values, and the output f [n]. args: y(t0) [n], t0, increasing times ts [T] from t0 on, captured values. The
+ * results are: the solution at ts [T, n]; its derivatives [T, n, columns] with respect to the elements of
+ * those arguments but ts that are no constants; dy/dt at ts [T, n]. Ownership as for a scan. */
+borel_node borel_graph_ode(borel_graph *, borel_region *region, const borel_node *args, size_t count,
+                           const borel_ode *options, borel_error *);
 /* Result `which` of a region node. */
 borel_node borel_graph_project(borel_graph *, borel_node region, size_t which);
 /* Lets go of a region that no graph took over. */

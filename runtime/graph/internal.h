@@ -70,6 +70,10 @@ size_t borel_region_results(const borel_node_info *);
 /* A region node of the given kind, checked. */
 borel_node borel_graph_region(borel_graph *, borel_op, borel_region *, const borel_node *args, size_t count,
                               borel_error *);
+/* Result `which` of a differential equation. */
+borel_node borel_graph_ode_project(borel_graph *, borel_node ode, size_t which);
+borel_status borel_ode_tangents(borel_graph *, borel_node ode, const borel_node *dots, borel_node *parts,
+                                borel_error *);
 /* A simpler equal node, or BOREL_NO_NODE. */
 borel_node borel_graph_simplify(borel_graph *, const borel_node_info *, const borel_node *args);
 /* Does this product add its terms in lanes (term k into accumulator k mod 8)? It does where that is what

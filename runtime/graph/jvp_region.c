@@ -284,6 +284,7 @@ borel_status borel_region_tangents(borel_graph *G, borel_node region, const bore
   borel_op op = borel_graph_at(G, region)->op;
   switch (op) {
   case BOREL_OP_SCAN: return scan_tangents(G, region, dots, parts, error);
+  case BOREL_OP_ODE: return borel_ode_tangents(G, region, dots, parts, error);
   case BOREL_OP_COND: return cond_tangents(G, region, dots, parts, error);
   default:
     return borel_fail(error, BOREL_ARG, "%s: the forward derivative is not offered", borel_op_get(op)->name);

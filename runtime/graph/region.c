@@ -122,6 +122,7 @@ borel_node borel_graph_region(borel_graph *graph, borel_op op, borel_region *reg
                               size_t count, borel_error *error) {
   switch (op) {
   case BOREL_OP_SCAN: return borel_graph_scan(graph, region, args, count, error);
+  case BOREL_OP_ODE: return borel_graph_ode(graph, region, args, count, NULL, error);
   default: return borel_graph_cond(graph, region, args, count, error);
   }
 }
@@ -135,6 +136,7 @@ borel_node borel_graph_project(borel_graph *graph, borel_node whole, size_t whic
   const borel_node_info *node = borel_graph_at(graph, whole);
   const borel_region *region = node->region;
   if (which >= borel_region_results(node)) return BOREL_NO_NODE;
+  if (node->op == BOREL_OP_ODE) return borel_graph_ode_project(graph, whole, which);
   borel_node_info part = {.op = BOREL_OP_PROJECT, .attr = (int64_t)which, .masked = 1};
   int stacked = node->op == BOREL_OP_SCAN && which >= region->carries;
   const borel_node_info *from = borel_graph_at(

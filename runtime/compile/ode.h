@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * Solvers of ordinary differential equations, for the interpreter and for emitted code, which both call them
+ * with their form of the right-hand side. */
+#ifndef BOREL_COMPILE_ODE_H
+#define BOREL_COMPILE_ODE_H
+
+#include <stddef.h>
+
+/* An initial value problem, and where its solution goes. `rhs` reads t and y and leaves dy/dt in f, the
+ * derivatives with respect to y in jy (column j: [states] from j * states) and those with respect to the
+ * parameters in jp (likewise); the last two only when asked for. Sensitivities are columns: of y0 and of t0
+ * from those places on (-1: none), then of the parameters. This text is also part of emitted code. */
+#define BOREL_ODE_PROBLEM                                                                                    \
+  typedef struct {                                                                                           \
+    long long states, times, columns, parameters, y0_column, t0_column, parameter_column, max_steps, stiff;  \
+    double rel_tol, abs_tol;                                                                                 \
+    const double *y0, *t0, *ts;                                                                              \
+    double *t, *y;                                                                                           \
+    const double *f, *jy, *jp;                                                                               \
+    void (*rhs)(void *const *b, const double *c, const long long *n);                                        \
+    void *const *b;                                                                                          \
+    const double *c;                                                                                         \
+    const long long *n;                                                                                      \
+    double *work;                                                                                            \
+    double *solution;      /* [times, states], or NULL */                                                    \
+    double *sensitivities; /* [times, states, columns], or NULL */                                           \
+    double *slopes;        /* dy/dt there [times, states], or NULL */                                        \
+  } borel_ode_problem;
+BOREL_ODE_PROBLEM
+
+/* How many numbers `work` holds. */
+size_t borel_ode_work(size_t states, size_t columns, size_t parameters);
+
+/* Solves it: Dormand-Prince 5(4), or BDF by SUNDIALS where `stiff`. Where there is no solution (times out of
+ * order, a right-hand side that is NaN, too many steps) all results are NaN. */
+void borel_ode_solve(const borel_ode_problem *);
+
+/* Where the states at ts go: also on the way to slopes, when only these are wanted. */
+static inline double *borel_ode_states(const borel_ode_problem *p) {
+  return p->solution ? p->solution : p->slopes;
+}
+
+/* Is the solver for stiff problems part of this build? */
+int borel_ode_has_stiff(void);
+/* The other solver. Returns 0 when it fails. */
+int borel_ode_solve_stiff(const borel_ode_problem *);
+
+#endif

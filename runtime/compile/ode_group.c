@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ * Differential equations in a program: what a group needs, and how the interpreter solves it. */
+#include "compile/ode.h"
+
+#include <string.h>
+
+#include "compile/program.h"
+
+static int32_t result_slot(const borel_program *p, const borel_group *group, int64_t which) {
+  for (size_t j = 1; j < group->count; j++)
+    if (borel_graph_at(p->graph, group->nodes[j])->attr == which) return p->slot_of[group->nodes[j]];
+  return -1;
+}
+
+/* f alone for values; BDF needs the Jacobian in any case; sensitivities need all. */
+size_t borel_ode_outputs_needed(const borel_program *p, const borel_group *group) {
+  for (size_t j = 1; j < group->count; j++)
+    if (borel_graph_at(p->graph, group->nodes[j])->attr == 1) return 3;
+  return borel_graph_at(p->graph, group->nodes[0])->region->ode->stiff ? 2 : 1;
+}
+
+borel_ode_layout borel_ode_layout_of(const borel_program *p, const borel_group *group) {
+  const borel_node_info *node = borel_graph_at(p->graph, group->nodes[0]);
+  const borel_node *args = borel_graph_args(p->graph, group->nodes[0]);
+  const borel_ode *ode = node->region->ode;
+  borel_ode_layout layout = {.states = borel_shape_size(&borel_graph_at(p->graph, args[0])->shape),
+                             .columns = ode->columns,
+                             .y0_column = ode->first[0],
+                             .t0_column = ode->first[1]};
+  layout.parameter_column =
+      (ode->first[0] >= 0 ? layout.states : 0) + (ode->first[1] >= 0 ? 1 : 0); /* they come last */
+  layout.parameters = layout.columns - layout.parameter_column;
+  layout.f = layout.jy = layout.jp = -1;
+  const borel_program *body = group->body;
+  if (body) layout.f = borel_program_output_slot(body, 0);
+  if (body && body->output_count > 1) layout.jy = borel_program_output_slot(body, 1);
+  if (body && body->output_count > 2) layout.jp = borel_program_output_slot(body, 2);
+  for (int which = 0; which < 3; which++) layout.results[which] = result_slot(p, group, which);
+  return layout;
+}
+
+size_t borel_ode_group_work(const borel_program *p, const borel_group *group) {
+  borel_ode_layout layout = borel_ode_layout_of(p, group);
+  return borel_ode_work((size_t)layout.states, layout.results[1] >= 0 ? (size_t)layout.columns : 0,
+                        (size_t)layout.parameters);
+}
+
+/* ---- interpreted ----------------------------------------------------------------------------- */
+
+static void right_hand_side(void *const *b, const double *c, const long long *n) {
+  (void)c, (void)n;
+  borel_program_step(b[0], b[1]);
+}
+
+static double *slot(const borel_workspace *w, int32_t at) { return at < 0 ? NULL : w->slot[at]; }
+
+void borel_ode_interpret(const borel_program *p, const borel_group *group, borel_workspace *w) {
+  const borel_program *body = group->body;
+  const borel_node *args = borel_graph_args(p->graph, group->nodes[0]);
+  const borel_region *region = borel_graph_at(p->graph, group->nodes[0])->region;
+  borel_ode_layout layout = borel_ode_layout_of(p, group);
+  void *const both[] = {group->body, w};
+  borel_ode_solve(&(const borel_ode_problem){
+      .states = layout.states,
+      .times = borel_shape_size(&borel_graph_at(p->graph, args[2])->shape),
+      .columns = layout.columns,
+      .parameters = layout.parameters,
+      .y0_column = layout.y0_column,
+      .t0_column = layout.t0_column,
+      .parameter_column = layout.parameter_column,
+      .max_steps = region->ode->max_steps,
+      .stiff = region->ode->stiff,
+      .rel_tol = region->ode->rel_tol,
+      .abs_tol = region->ode->abs_tol,
+      .rhs = right_hand_side,
+      .b = both,
+      .y0 = slot(w, p->slot_of[args[0]]),
+      .t0 = slot(w, p->slot_of[args[1]]),
+      .ts = slot(w, p->slot_of[args[2]]),
+      .t = slot(w, body->input_slot[0]),
+      .y = slot(w, body->input_slot[1]),
+      .f = slot(w, layout.f),
+      .jy = slot(w, layout.jy),
+      .jp = slot(w, layout.jp),
+      .work = slot(w, group->carry_slot),
+      .solution = slot(w, layout.results[0]),
+      .sensitivities = slot(w, layout.results[1]),
+      .slopes = slot(w, layout.results[2]),
+  });
+}
