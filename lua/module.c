@@ -64,6 +64,8 @@ int luaopen_borel_core(lua_State *L) {
   borel_lua_open_linear(L);
   borel_lua_open_scan(L);
   borel_lua_open_cond(L);
+  borel_lua_open_derivative(L);
+  borel_lua_open_ode(L);
   borel_lua_open_json(L);
   lua_pushvalue(L, 1);
   return 1;

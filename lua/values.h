@@ -56,6 +56,8 @@ int borel_lua_isnode(lua_State *L, int index);
 borel_node borel_lua_tonode(lua_State *L, int index, borel_graph *graph);
 /* The same, as f64 when that is asked for. */
 borel_node borel_lua_tonode_as(lua_State *L, int index, borel_graph *graph, borel_dtype);
+/* The same as f64; a table, which may hold nodes, is the vector of its elements. (derivative.c) */
+borel_node borel_lua_tovector(lua_State *L, int index, borel_graph *graph);
 void borel_lua_pushnode(lua_State *L, borel_graph *graph, borel_node node);
 /* core.trace_begin and core.trace_end: the first pushes the "borel.graph"; ending twice does nothing. */
 borel_graph *borel_lua_trace_begin(lua_State *L);
@@ -69,8 +71,8 @@ void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr,
 
 /* ---- between the files of this binding ------------------------------------------------------- */
 
-/* One trace: a graph that is open from begin to end. The body of a region is a trace with an `outer` one, whose
- * nodes it captures when they are used. */
+/* One trace: a graph that is open from begin to end. The body of a region is a trace with an `outer` one,
+ * whose nodes it captures when they are used. */
 typedef struct borel_lua_trace {
   borel_graph *graph;
   uint32_t epoch;
@@ -135,6 +137,8 @@ void borel_lua_open_ops(lua_State *L);
 void borel_lua_open_linear(lua_State *L);
 void borel_lua_open_scan(lua_State *L);
 void borel_lua_open_cond(lua_State *L);
+void borel_lua_open_derivative(lua_State *L);
+void borel_lua_open_ode(lua_State *L);
 void borel_lua_open_json(lua_State *L);
 
 #endif
