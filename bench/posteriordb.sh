@@ -41,7 +41,7 @@ arma-arma11 2000
 garch-garch11 4000
 hmm_example-hmm_example 2000
 bball_drive_event_0-hmm_drive_0 2000
-hudson_lynx_hare-lotka_volterra 2000
+hudson_lynx_hare-lotka_volterra 4000
 LIST
 )
 echo "FIGURE posteriordb_runs $runs"

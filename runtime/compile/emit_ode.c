@@ -43,6 +43,14 @@ void borel_emit_ode(const borel_program *p, int32_t k, borel_text *out) {
   const borel_node *args = borel_graph_args(p->graph, group->nodes[0]);
   const borel_region *region = borel_graph_at(p->graph, group->nodes[0])->region;
   borel_ode_layout layout = borel_ode_layout_of(p, group);
+  for (size_t i = 0; layout.values && i < region->captured; i++) {
+    if (region->ode->first[3 + i] < 0) continue;
+    borel_text_printf(out, "  __builtin_memcpy((double *)b[%d] + %lld, b[%d], 8 * (", group->carry_slot,
+                      (long long)region->ode->first[3 + i] - layout.parameter_column,
+                      p->slot_of[args[3 + i]]);
+    borel_emit_size(p, &borel_graph_at(p->graph, args[3 + i])->shape, out);
+    borel_text_printf(out, "));\n");
+  }
   borel_text_printf(out,
                     "  borel_ode_solve(&(const borel_ode_problem){.states = %lld, .times = ", layout.states);
   borel_emit_size(p, &borel_graph_at(p->graph, args[2])->shape, out);
@@ -62,7 +70,8 @@ void borel_emit_ode(const borel_program *p, int32_t k, borel_text *out) {
   emit_slot("f", layout.f, out);
   emit_slot("jy", layout.jy, out);
   emit_slot("jp", layout.jp, out);
-  emit_slot("work", group->carry_slot, out);
+  emit_slot("values", group->carry_slot, out);
+  borel_text_printf(out, ", .work = (double *)b[%d] + %zu", group->carry_slot, layout.values);
   emit_slot("solution", layout.results[0], out);
   emit_slot("sensitivities", layout.results[1], out);
   emit_slot("slopes", layout.results[2], out);

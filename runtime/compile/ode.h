@@ -21,6 +21,7 @@
     void *const *b;                                                                                          \
     const double *c;                                                                                         \
     const long long *n;                                                                                      \
+    const double *values; /* of the parameters, when stiff and with sensitivities */                         \
     double *work;                                                                                            \
     double *solution;      /* [times, states], or NULL */                                                    \
     double *sensitivities; /* [times, states, columns], or NULL */                                           \

@@ -36,13 +36,15 @@ borel_ode_layout borel_ode_layout_of(const borel_program *p, const borel_group *
   if (body && body->output_count > 1) layout.jy = borel_program_output_slot(body, 1);
   if (body && body->output_count > 2) layout.jp = borel_program_output_slot(body, 2);
   for (int which = 0; which < 3; which++) layout.results[which] = result_slot(p, group, which);
+  layout.values = ode->stiff && layout.results[1] >= 0 ? (size_t)layout.parameters : 0;
   return layout;
 }
 
 size_t borel_ode_group_work(const borel_program *p, const borel_group *group) {
   borel_ode_layout layout = borel_ode_layout_of(p, group);
-  return borel_ode_work((size_t)layout.states, layout.results[1] >= 0 ? (size_t)layout.columns : 0,
-                        (size_t)layout.parameters);
+  return layout.values + borel_ode_work((size_t)layout.states,
+                                        layout.results[1] >= 0 ? (size_t)layout.columns : 0,
+                                        (size_t)layout.parameters);
 }
 
 /* ---- interpreted ----------------------------------------------------------------------------- */
@@ -59,6 +61,11 @@ void borel_ode_interpret(const borel_program *p, const borel_group *group, borel
   const borel_node *args = borel_graph_args(p->graph, group->nodes[0]);
   const borel_region *region = borel_graph_at(p->graph, group->nodes[0])->region;
   borel_ode_layout layout = borel_ode_layout_of(p, group);
+  double *work = w->slot[group->carry_slot];
+  for (size_t i = 0; layout.values && i < region->captured; i++)
+    if (region->ode->first[3 + i] >= 0)
+      memcpy(work + region->ode->first[3 + i] - layout.parameter_column, w->slot[p->slot_of[args[3 + i]]],
+             8 * (size_t)borel_shape_size(&borel_graph_at(p->graph, args[3 + i])->shape));
   void *const both[] = {group->body, w};
   borel_ode_solve(&(const borel_ode_problem){
       .states = layout.states,
@@ -82,7 +89,8 @@ void borel_ode_interpret(const borel_program *p, const borel_group *group, borel
       .f = slot(w, layout.f),
       .jy = slot(w, layout.jy),
       .jp = slot(w, layout.jp),
-      .work = slot(w, group->carry_slot),
+      .values = work,
+      .work = work + layout.values,
       .solution = slot(w, layout.results[0]),
       .sensitivities = slot(w, layout.results[1]),
       .slopes = slot(w, layout.results[2]),

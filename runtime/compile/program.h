@@ -87,6 +87,7 @@ typedef struct {
   long long states, columns, parameters, y0_column, t0_column, parameter_column;
   int32_t f, jy, jp;  /* -1: not asked for */
   int32_t results[3]; /* solution, sensitivities, slopes; -1: not wanted */
+  size_t values;      /* how many numbers at the start of the room for the solver are those of parameters */
 } borel_ode_layout;
 borel_ode_layout borel_ode_layout_of(const borel_program *, const borel_group *);
 size_t borel_ode_outputs_needed(const borel_program *, const borel_group *);

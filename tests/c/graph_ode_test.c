@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Differential equations: closed forms, derivatives of every argument, convergence, what has no solution. */
+#include "compile/ode.h"
 #include "support/differences.h"
 #include "support/engines.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static borel_node number(borel_graph *G, double x) { return borel_graph_scalar(G, x); }
 static borel_node mul(borel_graph *G, borel_node a, borel_node b) { return apply2(G, BOREL_OP_MUL, a, b); }
@@ -55,6 +58,18 @@ typedef struct {
   borel_graph *G;
   borel_node y0, t0, ts, p, ode, solution;
 } problem;
+
+/* Robertson's chemical reaction: rates of 4e-2, 3e7 and 1e4 (p is in these units). */
+static borel_node robertson(borel_graph *G, borel_node t, borel_node y, borel_node p) {
+  (void)t;
+  borel_node slow = mul(G, mul(G, number(G, 0.04), element(G, p, 0)), element(G, y, 0));
+  borel_node back =
+      mul(G, mul(G, mul(G, number(G, 1e4), element(G, p, 1)), element(G, y, 1)), element(G, y, 2));
+  borel_node fast =
+      mul(G, mul(G, mul(G, number(G, 3e7), element(G, p, 2)), element(G, y, 1)), element(G, y, 1));
+  borel_node parts[] = {sub(G, back, slow), sub(G, sub(G, slow, back), fast), fast};
+  return borel_graph_op(G, BOREL_OP_STACK, parts, 3, 0, NULL, NULL);
+}
 
 static borel_ode options(double tolerance) {
   return (borel_ode){.rel_tol = tolerance, .abs_tol = tolerance, .max_steps = 10000};
@@ -343,4 +358,103 @@ Test(ode, refuses_with_the_reason) {
   refused(G, (borel_node[]){y0, t0, doubles(G, 2, (double[]){2, NAN})}, same, "ts[2] is nan");
   refused(G, (borel_node[]){y0, number(G, INFINITY), ts}, same, "t0 is inf");
   borel_graph_free(G);
+}
+
+/* ---- stiff ----------------------------------------------------------------------------------- */
+
+static borel_ode stiff(double rel_tol, double abs_tol) {
+  return (borel_ode){.rel_tol = rel_tol, .abs_tol = abs_tol, .max_steps = 100000, .stiff = 1};
+}
+
+/* Reference at t = 1e11: the Test Set for IVP Solvers (Mazzia and Magherini, release 2.4, 2008), problem
+ * ROBER. At t = 0.4, 40, 4e5: the documented output of CVODE's example cvRoberts_dns (rtol 1e-4), good to
+ * some four digits.
+ */
+Test(ode, robertson_agrees_with_published_values) {
+  if (!borel_ode_has_stiff()) cr_skip_test("built without SUNDIALS");
+  problem p = make(robertson, 3, 4, 3, stiff(1e-10, 1e-14));
+  double y0[8] = {1, 0, 0}, t0 = 0, ts[8] = {0.4, 40, 4e5, 1e11}, q[8] = {1, 1, 1};
+  static const double documented[3][3] = {{9.8517e-01, 3.3864e-05, 1.4794e-02},
+                                          {7.1583e-01, 9.1851e-06, 2.8416e-01},
+                                          {4.9382e-03, 1.9850e-08, 9.9506e-01}},
+                      reference[3] = {0.2083340149701255e-07, 0.8333360770334713e-13, 0.9999999791665050};
+  engines e = {0};
+  const double *got = interpret(&e, &p, &p.solution, 1, (void *[]){y0, &t0, ts, q});
+  for (int at = 0; at < 3; at++)
+    for (int i = 0; i < 3; i++)
+      cr_expect(fabs(got[3 * at + i] / documented[at][i] - 1) < 3e-4, "t = %g, y%d: %.6g, not %.6g", ts[at],
+                i + 1, got[3 * at + i], documented[at][i]);
+  for (int i = 0; i < 3; i++)
+    cr_expect(fabs(got[9 + i] / reference[i] - 1) < 1e-5, "t = 1e11, y%d: %.16g, not %.16g", i + 1,
+              got[9 + i], reference[i]);
+  engines_free(&e);
+  borel_graph_free(p.G);
+}
+
+/* Both engines; values with and without sensitivities; gradients against differences and against those of the
+ * other method, where both can solve. */
+Test(ode, stiff_sensitivities) {
+  if (!borel_ode_has_stiff()) cr_skip_test("built without SUNDIALS");
+  cache_make();
+  problem slow = make(logistic, 2, 4, 2, options(1e-11)), p = make(logistic, 2, 4, 2, stiff(1e-11, 1e-11)),
+          r = make(robertson, 3, 2, 3, stiff(1e-11, 1e-15));
+  borel_node want[5], got[5], rober[5];
+  want[4] = weighted(&slow, want), got[4] = weighted(&p, got), rober[4] = weighted(&r, rober);
+  engines e = {0};
+  engines_add(&e, slow.G, want, 5);
+  engines_add(&e, p.G, got, 5);
+  engines_add(&e, p.G, got + 4, 1);
+  engines_add(&e, r.G, rober, 5);
+  engines_add(&e, r.G, rober + 4, 1);
+  engines_compile(&e);
+  double y0[8] = {1, 0.5}, t0[8] = {0.1}, ts[8] = {0.5, 1, 1.5, 3}, q[8] = {0.7, 3};
+  void *in[] = {y0, t0, ts, q};
+  static const size_t sizes[] = {2, 1, 4, 2, 1};
+  engines_run(&e, 0, NATIVE, in);
+  for (int which = 0; which < 2; which++) {
+    engines_run(&e, 1, (engine)which, in);
+    engines_run(&e, 2, (engine)which, in);
+    for (size_t k = 0; k < 5; k++)
+      for (size_t i = 0; i < sizes[k]; i++)
+        expect_close("stiff", ((const double *)engines_output(&e, 1, k))[i],
+                     ((const double *)engines_output(&e, 0, k))[i], 1e-7);
+    expect_close("values alone", *(const double *)engines_output(&e, 2, 0),
+                 *(const double *)engines_output(&e, 1, 4), 1e-9);
+  }
+  double start[8] = {1, 0, 0}, begin[8] = {0}, times[8] = {0.4, 40}, rates[8] = {1, 1, 1};
+  void *at[] = {start, begin, times, rates};
+  difference d[3];
+  partial_differences(&e, 4, 0, at, rates, 3, d);
+  engines_run(&e, 3, NATIVE, at);
+  for (size_t i = 0; i < 3; i++)
+    expect_close("Robertson", ((const double *)engines_output(&e, 3, 3))[i], d[i].value, 1e-6);
+  engines_free(&e);
+  borel_graph_free(slow.G), borel_graph_free(p.G), borel_graph_free(r.G);
+  cache_remove();
+}
+
+/* A failure is NaN and nothing else: nothing may be printed. */
+Test(ode, stiff_failures_are_silent) {
+  if (!borel_ode_has_stiff()) cr_skip_test("built without SUNDIALS");
+  borel_ode o = stiff(1e-8, 1e-8);
+  o.max_steps = 5;
+  problem few = make(robertson, 3, 1, 3, o), gone = make(blow_up, 1, 1, 1, stiff(1e-8, 1e-8));
+  double y0[8] = {1, 0, 0}, t0 = 0, ts = 1e3, q[8] = {1, 1, 1};
+  engines e = {0};
+  char text[8] = {0};
+  FILE *caught = tmpfile();
+  int err = dup(STDERR_FILENO), out = dup(STDOUT_FILENO);
+  dup2(fileno(caught), STDERR_FILENO), dup2(fileno(caught), STDOUT_FILENO);
+  double a = *interpret(&e, &few, &few.solution, 1, (void *[]){y0, &t0, &ts, q});
+  size_t program = engines_add(&e, gone.G, &gone.solution, 1);
+  engines_run(&e, program, INTERPRETED, (void *[]){y0, &t0, &ts, q});
+  double b = *(const double *)engines_output(&e, program, 0);
+  fflush(stdout), fflush(stderr);
+  dup2(err, STDERR_FILENO), dup2(out, STDOUT_FILENO);
+  rewind(caught);
+  cr_expect(fread(text, 1, 1, caught) == 0, "something was printed");
+  cr_expect(isnan(a) && isnan(b));
+  fclose(caught), close(err), close(out);
+  engines_free(&e);
+  borel_graph_free(few.G), borel_graph_free(gone.G);
 }
