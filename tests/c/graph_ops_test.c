@@ -436,6 +436,24 @@ static int ends_differentiation(int op) {
   return op == BOREL_OP_TRIGAMMA || strncmp(borel_op_get((borel_op)op)->name, "d_", 2) == 0;
 }
 
+/* `first`, a derivative of y, differentiated with respect to every argument: mixed derivatives too. */
+static void check_second(borel_graph *G, engines *e, int op, size_t df, borel_node first) {
+  const borel_op_info *info = borel_op_get((borel_op)op);
+  for (int j = 0; j < info->arity; j++) {
+    if (info->types[j] != 'D') continue;
+    borel_node wrt = (borel_node)j, second;
+    borel_error error = {0};
+    borel_status status = borel_graph_gradient(G, sum_of(G, first), &wrt, 1, &second, &error);
+    if (status == BOREL_OK) {
+      check_elementwise(op, 2, e, df, engines_add(e, G, &second, 1), 0, j);
+      continue;
+    }
+    cr_expect(strstr(error.message, "is not offered") &&
+                  (op == BOREL_OP_DIGAMMA || strstr(error.message, info->name)),
+              "%s: %s", info->name, error.message);
+  }
+}
+
 /* STOP is the one operation whose derivative is 0 by decree. Where the first or the second derivative is not
  * offered, that is an error which says so. */
 Test(elementwise, derivatives_agree_with_differences) {
@@ -446,7 +464,7 @@ Test(elementwise, derivatives_agree_with_differences) {
       if (info->types[k] != 'D') continue;
       borel_graph *G = borel_graph_new();
       engines e = {0};
-      borel_node y = applied(G, op, 0), wrt = (borel_node)k, first, second;
+      borel_node y = applied(G, op, 0), wrt = (borel_node)k, first;
       borel_error error = {0};
       if (info->result == 'I') y = apply1(G, BOREL_OP_TO_F64, y);
       borel_status status = borel_graph_gradient(G, sum_of(G, y), &wrt, 1, &first, &error);
@@ -458,27 +476,20 @@ Test(elementwise, derivatives_agree_with_differences) {
       cr_assert(status == BOREL_OK, "%s: %s", info->name, error.message);
       size_t f = engines_add(&e, G, &y, 1), df = engines_add(&e, G, &first, 1);
       check_elementwise(op, 1, &e, f, df, 0, k);
-      status = borel_graph_gradient(G, sum_of(G, first), &wrt, 1, &second, &error);
-      if (status != BOREL_OK) {
-        cr_expect(strstr(error.message, "is not offered") &&
-                      (op == BOREL_OP_DIGAMMA || strstr(error.message, info->name)),
-                  "%s: %s", info->name, error.message);
-      } else {
-        size_t ddf = engines_add(&e, G, &second, 1);
-        check_elementwise(op, 2, &e, df, ddf, 0, k);
-      }
+      check_second(G, &e, op, df, first);
       engines_free(&e);
       borel_graph_free(G);
     }
   }
 }
 
-/* where(x > 0, f(x), 0) has derivative 0 at x < 0, whatever f does there: never NaN; in both engines. */
+/* where(x > 0, f(x), 0) has derivatives 0 at x < 0, whatever f does there: never NaN; in both engines, and
+ * also the second derivative, and that of the squared gradient. */
 Test(elementwise, a_dead_branch_gives_no_gradient) {
   cache_make();
   engines e = {0};
   borel_graph *G[BOREL_OP_COUNT][3] = {0};
-  size_t program[BOREL_OP_COUNT][3];
+  size_t program[BOREL_OP_COUNT][3], orders[BOREL_OP_COUNT][3];
   double x[4] = {-1.5, 0.0, -INFINITY, NAN};
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
@@ -487,13 +498,18 @@ Test(elementwise, a_dead_branch_gives_no_gradient) {
       if (info->types[k] != 'D') continue;
       borel_graph *g = G[op][k] = borel_graph_new();
       borel_node in = vector_input(g, 4), args[3],
-                 alive = apply2(g, BOREL_OP_GT, in, borel_graph_scalar(g, 0)), d;
+                 alive = apply2(g, BOREL_OP_GT, in, borel_graph_scalar(g, 0)), d[3];
       for (int j = 0; j < info->arity; j++)
         args[j] = j == k ? in : info->types[j] == 'I' ? alive : borel_graph_scalar(g, 0.75);
       borel_node y = borel_graph_op(g, (borel_op)op, args, (size_t)info->arity, 0, NULL, NULL);
       y = apply3(g, BOREL_OP_WHERE, alive, y, borel_graph_scalar(g, 0));
-      cr_assert(borel_graph_gradient(g, total(g, y), &in, 1, &d, NULL) == BOREL_OK);
-      program[op][k] = engines_add(&e, g, &d, 1);
+      cr_assert(borel_graph_gradient(g, total(g, y), &in, 1, d, NULL) == BOREL_OK);
+      orders[op][k] = 1;
+      if (borel_graph_gradient(g, total(g, d[0]), &in, 1, d + 1, NULL) == BOREL_OK &&
+          borel_graph_gradient(g, total(g, apply2(g, BOREL_OP_MUL, d[0], d[0])), &in, 1, d + 2, NULL) ==
+              BOREL_OK)
+        orders[op][k] = 3;
+      program[op][k] = engines_add(&e, g, d, orders[op][k]);
     }
   }
   engines_compile(&e);
@@ -501,9 +517,12 @@ Test(elementwise, a_dead_branch_gives_no_gradient) {
     for (int k = 0; k < 3; k++)
       for (int which = INTERPRETED; G[op][k] && which <= NATIVE; which++) {
         engines_run(&e, program[op][k], (engine)which, (void *[]){x});
-        const double *d = engines_output(&e, program[op][k], 0);
-        for (int i = 0; i < 4; i++)
-          cr_expect(d[i] == 0, "%s, argument %d, at %g: %g", borel_op_get((borel_op)op)->name, k, x[i], d[i]);
+        for (size_t order = 0; order < orders[op][k]; order++) {
+          const double *d = engines_output(&e, program[op][k], order);
+          for (int i = 0; i < 4; i++)
+            cr_expect(d[i] == 0, "%s, argument %d, derivative %zu, at %g: %g",
+                      borel_op_get((borel_op)op)->name, k, order, x[i], d[i]);
+        }
       }
   engines_free(&e);
   for (int op = 0; op < BOREL_OP_COUNT; op++)

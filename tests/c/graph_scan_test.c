@@ -158,7 +158,8 @@ Test(scan, of_no_steps_gives_the_initial_carry) {
   borel_graph_free(G);
 }
 
-/* In a forward filter with an impossible state, the masked branch inside the body gives 0, not NaN. */
+/* In a forward filter with an impossible state, the masked branch inside the body gives 0, not NaN: also in
+ * the second derivative. */
 Test(scan, masks_inside_the_body_stop_nan) {
   borel_graph *G = borel_graph_new();
   borel_node args[] = {scalar_input(G), vector_input(G, 20)};
@@ -168,14 +169,46 @@ Test(scan, masks_inside_the_body_stop_nan) {
              alive = apply2(B, BOREL_OP_GT, x, borel_graph_scalar(B, 0));
   borel_node term = apply3(B, BOREL_OP_WHERE, alive, apply1(B, BOREL_OP_LOG, x), borel_graph_scalar(B, 0));
   region->outputs[0] = apply2(B, BOREL_OP_ADD, s, term);
-  borel_node last = borel_graph_project(G, borel_graph_scan(G, region, args, 2, NULL), 0), d;
-  cr_assert(borel_graph_gradient(G, last, &args[1], 1, &d, NULL) == BOREL_OK);
+  borel_node last = borel_graph_project(G, borel_graph_scan(G, region, args, 2, NULL), 0), d[2];
+  cr_assert(borel_graph_gradient(G, last, &args[1], 1, d, NULL) == BOREL_OK);
+  cr_assert(borel_graph_gradient(G, total(G, d[0]), &args[1], 1, d + 1, NULL) == BOREL_OK);
   double s0 = 0, data[20], *out[2];
   for (int t = 0; t < 20; t++) data[t] = t % 3 ? t : t % 2 ? -1 : 0;
-  both(G, d, (void *[]){&s0, data}, out);
+  both(G, borel_graph_op(G, BOREL_OP_STACK, d, 2, 0, NULL, NULL), (void *[]){&s0, data}, out);
   for (int which = 0; which < 2; which++) {
-    for (int t = 0; t < 20; t++) cr_expect(out[which][t] == (data[t] > 0 ? 1 / data[t] : 0));
+    for (int t = 0; t < 20; t++) {
+      double at = data[t], second = at > 0 ? -1 / (at * at) : 0;
+      cr_expect(out[which][t] == (at > 0 ? 1 / at : 0));
+      cr_expect(fabs(out[which][20 + t] - second) <= 4e-16 * fabs(second));
+    }
     free(out[which]);
+  }
+  borel_graph_free(G);
+}
+
+/* Only the branch that is taken runs: sqrt of a negative number in the other one leaves no NaN, neither in
+ * the value nor in derivatives of the first and second order. */
+Test(cond, the_other_branch_leaves_no_trace) {
+  borel_graph *G = borel_graph_new();
+  borel_node x = scalar_input(G), mask = apply2(G, BOREL_OP_GT, x, borel_graph_scalar(G, 0));
+  borel_region *region = new_region(0, 0, 1, 1, 0), *other = new_region(0, 0, 1, 1, 0);
+  region->outputs[0] = apply1(region->body, BOREL_OP_SQRT, scalar_input(region->body));
+  borel_node inner = scalar_input(other->body);
+  other->outputs[0] = apply2(other->body, BOREL_OP_MUL, inner, inner);
+  region->otherwise = other;
+  borel_node y[3] = {
+      borel_graph_project(G, borel_graph_cond(G, region, (borel_node[]){mask, x}, 2, NULL), 0)};
+  cr_assert(borel_graph_gradient(G, y[0], &x, 1, y + 1, NULL) == BOREL_OK);
+  cr_assert(borel_graph_gradient(G, y[1], &x, 1, y + 2, NULL) == BOREL_OK);
+  borel_node all = borel_graph_op(G, BOREL_OP_STACK, y, 3, 0, NULL, NULL);
+  double at[] = {4, -3}, want[2][3] = {{2, 0.25, -1.0 / 32}, {9, -6, 2}};
+  for (int i = 0; i < 2; i++) {
+    double *out[2];
+    both(G, all, (void *[]){&at[i]}, out);
+    for (int which = 0; which < 2; which++) {
+      for (int k = 0; k < 3; k++) cr_expect(out[which][k] == want[i][k], "order %d at %g", k, at[i]);
+      free(out[which]);
+    }
   }
   borel_graph_free(G);
 }
