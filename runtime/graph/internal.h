@@ -65,6 +65,9 @@ borel_status borel_region_tangents(borel_graph *, borel_node region, const borel
 borel_node borel_graph_intern(borel_graph *, borel_node_info *node, const borel_node *args, size_t count);
 /* The graph is one more holder of the region from now on; 0 when memory is short. */
 int borel_graph_keep_region(borel_graph *, borel_region *);
+/* A node that is to `args` what `like` (a copy: the graph grows) is to its arguments; not an input. */
+borel_node borel_graph_like(borel_graph *, const borel_node_info *like, const borel_node *args,
+                            borel_error *);
 /* How many results a region node has. */
 size_t borel_region_results(const borel_node_info *);
 /* A region node of the given kind, checked. */

@@ -154,25 +154,21 @@ borel_node borel_graph_project(borel_graph *graph, borel_node whole, size_t whic
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-/* `args`: room for those of any node. Regions are shared, since they never change. */
-static borel_node copy_node(borel_graph *to, const borel_graph *from, borel_node i, const borel_node *inputs,
-                            const borel_node *map, borel_node *args, borel_error *error) {
-  const borel_node_info *node = borel_graph_at(from, i);
-  for (uint32_t k = 0; k < node->arg_count; k++) args[k] = map[borel_graph_args(from, i)[k]];
-  switch (node->op) {
-  case BOREL_OP_INPUT: return inputs[node->attr];
-  case BOREL_OP_ARRAY: return borel_graph_array(to, &node->array);
-  case BOREL_OP_PROJECT: return borel_graph_project(to, args[0], (size_t)node->attr);
+borel_node borel_graph_like(borel_graph *graph, const borel_node_info *like, const borel_node *args,
+                            borel_error *error) {
+  switch (like->op) {
+  case BOREL_OP_ARRAY: return borel_graph_array(graph, &like->array);
+  case BOREL_OP_PROJECT: return borel_graph_project(graph, args[0], (size_t)like->attr);
   case BOREL_OP_SCALAR:
-    return node->dtype == BOREL_I64 ? borel_graph_integer(to, node->attr)
-                                    : borel_graph_scalar(to, node->value);
+    return like->dtype == BOREL_I64 ? borel_graph_integer(graph, like->attr)
+                                    : borel_graph_scalar(graph, like->value);
   default: break;
   }
-  if (node->region) {
-    borel_region *shared = (borel_region *)node->region; /* one more holder is no change of what it is */
-    return borel_graph_region(to, node->op, shared, args, node->arg_count, error);
+  if (like->region) { /* shared: a region never changes, and one more holder is no change */
+    borel_region *region = (borel_region *)like->region;
+    return borel_graph_region(graph, like->op, region, args, like->arg_count, error);
   }
-  return borel_graph_op(to, node->op, args, node->arg_count, node->attr, &node->shape, error);
+  return borel_graph_op(graph, like->op, args, like->arg_count, like->attr, &like->shape, error);
 }
 
 borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
@@ -183,8 +179,12 @@ borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const bo
   borel_node *args = malloc(most * sizeof *args);
   if (!args) return borel_fail(error, BOREL_INTERNAL, "out of memory for the graph of the model");
   borel_status status = BOREL_OK;
-  for (borel_node i = 0; i < borel_graph_size(from) && !status; i++)
-    if ((map[i] = copy_node(to, from, i, inputs, map, args, error)) == BOREL_NO_NODE) status = BOREL_INTERNAL;
+  for (borel_node i = 0; i < borel_graph_size(from) && !status; i++) {
+    const borel_node_info *node = borel_graph_at(from, i);
+    for (uint32_t k = 0; k < node->arg_count; k++) args[k] = map[borel_graph_args(from, i)[k]];
+    map[i] = node->op == BOREL_OP_INPUT ? inputs[node->attr] : borel_graph_like(to, node, args, error);
+    if (map[i] == BOREL_NO_NODE) status = BOREL_INTERNAL;
+  }
   free(args);
   return status;
 }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * Finding recursions. `for t = 2, T do s = a + b * s end` leaves T copies of the same few nodes, each made of
+ * the ones before. Nodes of such a chain, and only they, have both long paths below and long paths above
+ * them; in the order in which they were made they repeat with the period of the loop. So: take the nodes with
+ * more than ENDS operations below and above, and look for runs in which each node does what the node one
+ * period before it did, to the same kind of arguments. The ends of a chain stay written out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/reroll.h"
+
+enum { ENDS = 12, LONGEST_PERIOD = 128, MOST_CHAINS = 16 };
+
+typedef struct {
+  const borel_graph *graph;
+  borel_node *order; /* candidates, as they were made */
+  size_t count;
+  uint32_t *place; /* [nodes]: 1 + place in the order, or 0 */
+  uint8_t *taken;  /* [count]: is in a chain already */
+} candidates;
+
+static int is_leaf(const borel_node_info *node) {
+  return node->op == BOREL_OP_SCALAR || node->op == BOREL_OP_ARRAY || node->op == BOREL_OP_INPUT;
+}
+
+/* Can it be part of a chain? */
+static int is_plain(const borel_node_info *node) {
+  return node->shape.rank == 0 &&
+         (borel_op_get(node->op)->kind == BOREL_CLASS_ELEMENTWISE || node->op == BOREL_OP_GATHER);
+}
+
+/* Lengths of the longest paths: below[n] to a leaf, above[n] to a term (0: not below any term). */
+static void measure(const borel_graph *G, const borel_node *terms, size_t count, uint32_t *below,
+                    uint32_t *above) {
+  size_t nodes = borel_graph_size(G);
+  for (borel_node i = 0; i < nodes; i++) {
+    const borel_node_info *node = borel_graph_at(G, i);
+    for (uint32_t k = 0; k < node->arg_count; k++) {
+      uint32_t path = below[borel_graph_args(G, i)[k]] + 1;
+      if (path > below[i]) below[i] = path;
+    }
+  }
+  for (size_t i = 0; i < count; i++) above[terms[i]] = 1;
+  for (size_t n = nodes; n-- > 0;) {
+    borel_node i = (borel_node)n;
+    const borel_node_info *node = borel_graph_at(G, i);
+    for (uint32_t k = 0; above[i] && k < node->arg_count; k++) {
+      uint32_t *arg = &above[borel_graph_args(G, i)[k]];
+      if (above[i] + 1 > *arg) *arg = above[i] + 1;
+    }
+  }
+}
+
+static int collect(candidates *c, const borel_node *terms, size_t count) {
+  size_t nodes = borel_graph_size(c->graph);
+  uint32_t *below = calloc(nodes + 1, sizeof *below), *above = calloc(nodes + 1, sizeof *above);
+  c->order = malloc((nodes + 1) * sizeof *c->order);
+  c->place = calloc(nodes + 1, sizeof *c->place);
+  int done = below && above && c->order && c->place;
+  if (done) {
+    measure(c->graph, terms, count, below, above);
+    for (borel_node i = 0; i < nodes; i++)
+      if (below[i] > ENDS && above[i] > ENDS && !is_leaf(borel_graph_at(c->graph, i))) {
+        c->order[c->count++] = i;
+        c->place[i] = (uint32_t)c->count;
+      }
+  }
+  free(below);
+  free(above);
+  return done && (c->taken = calloc(c->count + 1, 1));
+}
+
+/* Does candidate i do what candidate i - period did? Then bit k of *kind says that argument k is recurrent.
+ */
+static int repeats(const candidates *c, size_t i, size_t period, uint8_t *kind) {
+  const borel_node a = c->order[i], b = c->order[i - period];
+  const borel_node_info *x = borel_graph_at(c->graph, a), *y = borel_graph_at(c->graph, b);
+  *kind = 0;
+  if (x->op != y->op || x->attr != y->attr || x->dtype != y->dtype || !is_plain(x) || !is_plain(y)) return 0;
+  for (uint32_t k = 0; k < x->arg_count; k++) {
+    borel_node now = borel_graph_args(c->graph, a)[k], before = borel_graph_args(c->graph, b)[k];
+    if (now == before) continue;
+    if (c->place[now] && c->place[before]) {
+      if (c->place[now] != c->place[before] + period) return 0;
+      *kind |= (uint8_t)(1 << k);
+    } else if (c->place[now] || c->place[before] ||
+               borel_graph_at(c->graph, now)->dtype != borel_graph_at(c->graph, before)->dtype ||
+               borel_graph_at(c->graph, now)->shape.rank > 0 ||
+               borel_graph_at(c->graph, before)->shape.rank > 0) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* The longest run of repetitions with this period: candidates [start, start + length). */
+static void longest_run(const candidates *c, size_t period, uint8_t *kind, size_t *start, size_t *length) {
+  size_t from = period;
+  *length = 0;
+  for (size_t i = period; i < c->count; i++) {
+    int same = !c->taken[i] && !c->taken[i - period] && repeats(c, i, period, &kind[i]);
+    if (!same)
+      from = i + 1;
+    else if (i - from >= period && kind[i] != kind[i - period])
+      from = i; /* what was recurrent is so no more: another loop */
+    else if (i + 1 - from > *length)
+      *start = from, *length = i + 1 - from;
+  }
+}
+
+/* Distances of recurrent arguments; 0 when none reaches an earlier step: then these are repetitions, but no
+ * recursion. */
+static int describe(const candidates *c, borel_chain *chain, size_t base, const uint8_t *kind) {
+  int reaches_back = 0;
+  chain->nodes = c->order + base;
+  chain->recurrent = calloc(3 * chain->period, sizeof *chain->recurrent);
+  for (size_t p = 0; chain->recurrent && p < chain->period; p++)
+    for (uint32_t k = 0; k < 3; k++) {
+      size_t i = base + chain->period + p;
+      if (!(kind[i] >> k & 1)) continue;
+      uint32_t distance = (uint32_t)(i + 1) - c->place[borel_graph_args(c->graph, c->order[i])[k]];
+      chain->recurrent[3 * p + k] = distance;
+      reaches_back |= distance > p;
+    }
+  if (!reaches_back) free(chain->recurrent);
+  return reaches_back;
+}
+
+/* Adds the chain that covers most; 0 when there is none. */
+static int find_next(candidates *c, uint8_t *kind, borel_chains *out) {
+  size_t best_period = 0, best_start = 0, best_length = 0;
+  for (size_t period = 1; period <= LONGEST_PERIOD && period * BOREL_CHAIN_STEPS <= c->count; period++) {
+    size_t start = 0, length = 0;
+    longest_run(c, period, kind, &start, &length);
+    if (length > best_length && length >= period * (BOREL_CHAIN_STEPS - 1))
+      best_period = period, best_start = start, best_length = length;
+  }
+  if (!best_period) return 0;
+  for (size_t i = best_start; i < best_start + best_length; i++) repeats(c, i, best_period, &kind[i]);
+  borel_chain chain = {.period = best_period, .steps = best_length / best_period + 1};
+  size_t base = best_start - best_period;
+  memset(c->taken + base, 1, chain.steps * chain.period);
+  if (describe(c, &chain, base, kind)) out->list[out->count++] = chain;
+  return 1;
+}
+
+static int by_position(const void *a, const void *b) {
+  const borel_chain *x = a, *y = b;
+  return x->nodes < y->nodes ? -1 : x->nodes > y->nodes;
+}
+
+void borel_chains_find(const borel_graph *graph, const borel_node *terms, size_t count, borel_chains *out) {
+  candidates c = {.graph = graph};
+  *out = (borel_chains){.list = calloc(MOST_CHAINS, sizeof *out->list)};
+  uint8_t *kind = NULL;
+  if (out->list && collect(&c, terms, count) && (kind = malloc(c.count + 1)))
+    for (int tries = 0; tries < MOST_CHAINS && find_next(&c, kind, out); tries++) {}
+  if (out->count) qsort(out->list, out->count, sizeof *out->list, by_position);
+  out->order = c.order;
+  free(kind);
+  free(c.place);
+  free(c.taken);
+}
+
+void borel_chains_free(borel_chains *chains) {
+  for (size_t i = 0; i < chains->count; i++) free(chains->list[i].recurrent);
+  free(chains->list);
+  free(chains->order);
+}
