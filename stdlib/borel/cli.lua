@@ -130,7 +130,7 @@ local function run_script(path, arguments)
   local borel = require "borel"
   local folder = path:match "^(.*)/[^/]*$" or "."
   package.path = folder .. "/?.lua;" .. package.path
-  for _, name in ipairs { "sample", "observe", "factor", "deterministic", "dist" } do _G[name] = borel[name] end
+  for _, name in ipairs { "sample", "observe", "factor", "deterministic", "plate", "dist" } do _G[name] = borel[name] end
   _G.borel, _G.arg = borel, { [0] = path, table.unpack(arguments) }
   local chunk, trouble = load(text, "@" .. path, "t")
   if not chunk then error(trouble, 0) end

@@ -91,6 +91,7 @@ function Scorer:observe(address, dist, value)
   local label
   label, value = self.sites:observed(address, dist, value)
   self:term(label, dist:logdensity(value))
+  return value
 end
 
 function Scorer:factor(name, log_weight) self:term(self.sites:factor(name), log_weight) end
@@ -119,6 +120,7 @@ function Weigher:weigh(lp) self.log_weight = self.log_weight + (type(lp) == "num
 function Weigher:observe(address, dist, value)
   local _, seen = self.sites:observed(address, dist, value)
   self:weigh(dist:logdensity(seen))
+  return seen
 end
 
 function Weigher:factor(_, log_weight)

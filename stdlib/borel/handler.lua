@@ -1,36 +1,51 @@
 -- SPDX-License-Identifier: MIT
---- The verbs of a model, and the one slot that says who interprets them. A handler is a table with the
--- methods sample(address, dist), observe(address, dist, value), factor(address, log_weight) and
--- deterministic(name, value). Handlers stack: with() sets one, runs a function, and puts the old one back
--- however the function ends.
+--- The verbs of a model, and the one place that says who interprets them. A handler is a table with `sites`
+-- (borel/sites.lua) and the methods
+--   sample(address, dist) -> value              observe(address, dist, value, fixed) -> value
+--   factor(address, log_weight)                 deterministic(name, value)
+-- `fixed` marks a sample site that borel.condition turned into an observation. Names get the prefix of the
+-- calls around them, and distributions the axes of the plates around them, before a handler sees either.
 local core = require "borel.core"
+local shapes = require "borel.shape"
 
 local handler = {}
-local current = nil
+local state = { prefix = "", frame = {}, plates = {} } -- frame: extents of the plates around, the innermost first
 
---- Runs fn(...) under `h`; errors pass through unchanged.
-function handler.with(h, fn, ...)
-  local previous = current
-  current = h
+--- Runs fn(...) with part of the state replaced: handler, prefix, or frame and plates. Errors pass through
+-- unchanged, and however fn ends the old state is back.
+function handler.within(change, fn, ...)
+  local previous = state
+  state = {
+    handler = change.handler or previous.handler, prefix = change.prefix or previous.prefix,
+    frame = change.frame or previous.frame, plates = change.plates or previous.plates,
+  }
   local results = table.pack(pcall(fn, ...))
-  current = previous
+  state = previous
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end
 
+--- Runs fn(...) under `h`, outside every call and plate.
+function handler.with(h, fn, ...) return handler.within({ handler = h, prefix = "", frame = {}, plates = {} }, fn, ...) end
+
 --- Are distributions to check the parameters they are given? Not where these come from random draws: a scale
 -- that turns out negative is then a term that is not finite, as it is in the graph.
-function handler.checks() return not (current and current.lenient) end
+function handler.checks() return not (state.handler and state.handler.lenient) end
 
-local function need(verb)
-  if not current then
+--- The handler, for `verb`; an error outside a model.
+function handler.need(verb)
+  if not state.handler then
     core.error(verb .. " called outside a model: put it into a function given to borel.model, and give that to borel.infer")
   end
-  return current
+  return state.handler
 end
+local need = handler.need
 
 --- Is a model being run by a handler now?
-function handler.active() return current ~= nil end
+function handler.active() return state.handler ~= nil end
+
+--- What the names of sites begin with here.
+function handler.prefix() return state.prefix end
 
 local function check_text(verb, text)
   if not utf8.len(text) or text:find "%c" then
@@ -40,9 +55,9 @@ local function check_text(verb, text)
   return text
 end
 
---- "theta" or {"theta", 3} -> "theta" or "theta[3]"
+--- "theta" or {"theta", 3} -> "theta" or "theta[3]", after the prefix.
 local function address_of(verb, name)
-  if type(name) == "string" and name ~= "" then return check_text(verb, name) end
+  if type(name) == "string" and name ~= "" then return state.prefix .. check_text(verb, name) end
   if type(name) == "table" and getmetatable(name) == nil and type(name[1]) == "string" and #name >= 2 then
     local parts = {}
     for i = 2, #name do
@@ -53,46 +68,62 @@ local function address_of(verb, name)
       end
       parts[#parts + 1] = tostring(index)
     end
-    return check_text(verb, name[1] .. "[" .. table.concat(parts, ",") .. "]")
+    return state.prefix .. check_text(verb, name[1] .. "[" .. table.concat(parts, ",") .. "]")
   end
   core.error(verb .. ": the first argument is the name of the site, a text or {text, index}")
 end
 
 local function is_dist(value) return type(value) == "table" and value.is_distribution == true end
 
-local function need_dist(verb, value)
+-- The distribution with the axes of the plates around it.
+local function need_dist(what, value)
   if not is_dist(value) then
-    core.error(verb .. ": needs a distribution such as dist.normal(0, 1), got " .. (value == nil and "nothing" or "a " .. type(value)))
+    core.error(what .. ": needs a distribution such as dist.normal(0, 1), got " .. (value == nil and "nothing" or "a " .. type(value)))
   end
+  return #state.frame > 0 and value:across(state.frame, what) or value
+end
+
+--- For verbs made of others: the handler, the address and the distribution as a handler gets them.
+function handler.site(verb, name, dist)
+  local h = need(verb)
+  local address = address_of(verb, name)
+  return h, address, need_dist(verb .. " '" .. address .. "'", dist)
 end
 
 --- sample(name, dist) -> a value of the distribution. name: text, or {text, index} for sites made in loops.
 function handler.sample(name, dist)
-  local h = need "sample"
-  local address = address_of("sample", name)
-  need_dist("sample '" .. address .. "'", dist)
-  return h:sample(address, dist)
+  local h, address, wide = handler.site("sample", name, dist)
+  return h:sample(address, wide)
 end
 
---- observe([name,] dist, value): the value was seen. Its shape must be that of the distribution.
+--- observe([name,] dist, value) -> value: it was seen. Its shape must be that of the distribution. A simulation
+-- draws the value, which may then be nil, and returns what it drew.
 function handler.observe(name, dist, value)
   local h = need "observe"
   if is_dist(name) then name, dist, value = nil, name, dist end
   local address = name ~= nil and address_of("observe", name) or nil
-  need_dist("observe" .. (address and " '" .. address .. "'" or ""), dist)
-  if value == nil then
-    core.error("observe" .. (address and " '" .. address .. "'" or "") .. ": the observed value is nil (is the name in the data?)")
-  end
-  h:observe(address, dist, value)
+  local what = "observe" .. (address and " '" .. address .. "'" or "")
+  dist = need_dist(what, dist)
+  if value == nil and not h.simulates then core.error(what .. ": the observed value is nil (is the name in the data?)") end
+  return h:observe(address, dist, value)
 end
 
---- factor([name,] log_weight): multiplies the density by exp(log_weight).
+--- factor([name,] log_weight): multiplies the density by exp(log_weight); in a plate, once for each element.
 function handler.factor(name, log_weight)
   local h = need "factor"
   if log_weight == nil and type(name) ~= "string" then name, log_weight = nil, name end
   if log_weight == nil then core.error("factor: the log-weight is missing") end
   if type(log_weight) == "table" and getmetatable(log_weight) == nil then
     core.error("factor: the log-weight is a table; sum it or make an array of it with borel.stack")
+  end
+  local frame = state.frame
+  if #frame > 0 then
+    local wide = shapes.broadcast(frame, shapes.of(log_weight))
+    if not wide or not shapes.equal(wide, frame) then
+      core.error(("factor: the log-weight has shape %s, the plates around it %s: it is a number, or has one value for each element"):format(
+        shapes.text(shapes.of(log_weight)), shapes.text(frame)))
+    end
+    log_weight = log_weight + core.zeros(frame)
   end
   h:factor(name ~= nil and address_of("factor", name) or nil, log_weight)
 end
@@ -104,6 +135,41 @@ function handler.deterministic(name, value)
   if value == nil then core.error("deterministic '" .. address .. "': the value is nil") end
   h:deterministic(address, value)
   return value
+end
+
+-- ---- plates and calls ------------------------------------------------------------------------------------
+
+local MOST_ELEMENTS = 1e7
+
+--- plate(name, n, fn): n independent copies of what fn does, at once. fn runs one time, with the index vector
+-- 1 .. n (i64). Inside it every distribution gets the plate's axis in front of its own: sample("x",
+-- dist.normal(0, 1)) is a vector [n], dist.normal(mu[i], 1) has the axis already. A plate in a plate puts its
+-- axis in front of the outer one, and its index has the shape [m, 1], so that values of both broadcast to
+-- [m, n]. Returns what fn returns.
+function handler.plate(name, n, fn)
+  local h = need "plate"
+  local address = address_of("plate", name)
+  local what = "plate '" .. address .. "'"
+  if type(n) ~= "number" or not math.tointeger(n) or n < 1 or n > MOST_ELEMENTS then
+    core.error(("%s: the size is %s, must be a whole number from 1 to %g"):format(what, tostring(n), MOST_ELEMENTS))
+  end
+  if type(fn) ~= "function" then core.error(("%s: needs a function of the index vector, got a %s"):format(what, type(fn))) end
+  if #state.frame == core.MAX_RANK then core.error(("%s: more than %d plates in each other"):format(what, core.MAX_RANK)) end
+  if state.plates[address] then core.error(what .. " is inside itself") end
+  n = math.tointeger(n)
+  h.sites:plate(address, n)
+  local index, extents, plates = core.range(1, n), { n }, { [address] = true }
+  for _ = 1, #state.frame do extents[#extents + 1] = 1 end
+  if #extents > 1 then index = index:reshape(extents) end
+  for outer in pairs(state.plates) do plates[outer] = true end
+  return handler.within({ frame = { n, table.unpack(state.frame) }, plates = plates }, fn, index)
+end
+
+--- Runs fn(...) with "name." in front of the names of its sites, under `layer(handler)`.
+function handler.call(name, layer, fn, ...)
+  local h = need "borel.call"
+  local prefix = address_of("borel.call", name) .. "."
+  return handler.within({ prefix = prefix, handler = layer(h, prefix) }, fn, ...)
 end
 
 return handler

@@ -23,7 +23,10 @@ local handler = require "borel.handler"
 borel.sample, borel.observe = handler.sample, handler.observe
 borel.factor, borel.deterministic = handler.factor, handler.deterministic
 
+borel.plate = handler.plate
 borel.dist = require "borel.dist"
+require "borel.batch"
+require "borel.missing"
 borel.support = require "borel.support"
 borel.kernels = require "borel.kernels"
 borel.interp = require "borel.interp"
@@ -34,6 +37,8 @@ local model = require "borel.model"
 borel.model = model.new
 borel.check = model.check
 borel.enumerate = model.enumerate
+borel.simulate = require("borel.simulate").simulate
+borel.condition, borel.intervene, borel.call = model.condition, model.intervene, model.call
 
 local infer = require "borel.infer"
 borel.infer, borel.open = infer.infer, infer.open

@@ -4,6 +4,7 @@
 local concrete = require "borel.concrete"
 local core = require "borel.core"
 local handler = require "borel.handler"
+local layers = require "borel.layers"
 local lint = require "borel.lint"
 local tracer = require "borel.tracer"
 
@@ -15,7 +16,40 @@ local model = {}
 --- borel.model(fn): fn(data) calls sample, observe, factor, deterministic.
 function model.new(fn)
   if type(fn) ~= "function" then core.error("borel.model needs a function, got a " .. type(fn)) end
-  return setmetatable({ fn = fn, line = core.position() }, Model)
+  return setmetatable({ fn = fn, layers = {}, line = core.position() }, Model)
+end
+
+-- The same model under one more layer.
+local function changed(what, kind, m, values)
+  model.need(what, m)
+  local list = { table.unpack(m.layers) }
+  list[#list + 1] = layers.new(kind, values)
+  return setmetatable({ fn = m.fn, layers = list, line = m.line }, Model)
+end
+
+--- borel.condition(model, {site = value}): the model with these unknowns observed: each keeps its density. A site
+-- of a loop or of a call has its full name: ["theta[3]"], ["arm.mu"].
+function model.condition(m, values) return changed("borel.condition", "condition", m, values) end
+
+--- borel.intervene(model, {site = value}): the model in which these sites are set and no longer drawn: they have
+-- no density, and what they depended on is not informed (the do-operator of Pearl).
+function model.intervene(m, values) return changed("borel.intervene", "intervene", m, values) end
+
+--- Runs the model under a handler; returns what its function returns.
+function Model:run(h, ...) return handler.with(layers.over(self.layers, h, ""), self.fn, ...) end
+
+--- borel.call(name, model, ...): runs another model inside this one, the names of its sites after "name.";
+-- returns what its function returns. name may be {text, index}.
+function model.call(name, m, ...)
+  local h = handler.need "borel.call"
+  model.need("borel.call", m)
+  if h.traces then
+    local findings = lint.check(m.fn)
+    if findings[1] then error(findings[1].text, 0) end
+  end
+  local results = table.pack(handler.call(name, function(inner, prefix) return layers.over(m.layers, inner, prefix) end, m.fn, ...))
+  if h.traces then layers.check(m.layers) end
+  return table.unpack(results, 1, results.n)
 end
 
 function model.need(what, value)
@@ -32,10 +66,11 @@ function Model:trace(data, engine)
   local h
   local ok, message = pcall(function()
     h = tracer.new(graph)
-    handler.with(h, self.fn, data)
+    self:run(h, data)
   end)
   core.trace_end(graph)
   if not ok then error(message, 0) end
+  layers.check(self.layers)
   local start = core.clock()
   h.target:build(engine or "auto")
   return { target = h.target, names = h.names, seconds = core.clock() - start }
@@ -101,7 +136,7 @@ function Model:check_trace(traced, data, seed)
   local point = 1
   while point <= points do
     local h = concrete.scorer(seed or 1, point, point > CHECK_POINTS and point - CHECK_POINTS - 1 or nil)
-    handler.with(h, self.fn, data)
+    self:run(h, data)
     compare(traced, labels, h)
     for _, term in ipairs(h.terms) do
       if term.value ~= term.value then
@@ -150,13 +185,14 @@ function model.enumerate(m, data, options)
   local sums, lost = {}, {} -- compensated (Neumaier)
   while choice:next() do
     local h = concrete.weigher(choice)
-    local key = key_of(table.pack(handler.with(h, m.fn, data)))
+    local key = key_of(table.pack(m:run(h, data)))
     local mass = choice:probability() * math.exp(h.log_weight)
     local old = sums[key] or 0
     local new = old + mass
     lost[key] = (lost[key] or 0) + (math.abs(old) >= math.abs(mass) and (old - new) + mass or (mass - new) + old)
     sums[key] = new
   end
+  layers.check(m.layers)
   local measure, total = {}, 0
   for key, sum in pairs(sums) do measure[key] = sum + lost[key] end
   local keys = {}

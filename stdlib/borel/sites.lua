@@ -9,7 +9,7 @@ Sites.__index = Sites
 
 local sites = {}
 
-function sites.new() return setmetatable({ lines = {}, visits = {} }, Sites) end
+function sites.new() return setmetatable({ lines = {}, visits = {}, plates = {} }, Sites) end
 
 --- Notes a new address and returns its label, "mu (model.lua:3)"; a second use is an error with both lines.
 function Sites:add(address, what)
@@ -35,13 +35,18 @@ function Sites:factor(name)
   return self:visit("factor")
 end
 
---- Checks an observed value and returns the label of its term and the value, tables made arrays.
-function Sites:observed(address, dist, value)
-  local label = address and self:add(address, "observed site") or self:visit("observe")
-  local what = address and ("observed '%s'"):format(address) or "observe"
-  if value == core.missing then
-    core.error(what .. ": the value is missing (null); borel.missing handles unknown values of the data, leave them out otherwise")
+--- Notes a plate; the same name with another size is an error.
+function Sites:plate(address, n)
+  local seen = self.plates[address]
+  if seen and seen.n ~= n then
+    core.error(("plate '%s' has %d elements here and %d at %s: give them different names"):format(address, n, seen.n, seen.line))
   end
+  self.plates[address] = seen or { n = n, line = core.position() }
+end
+
+--- Checks that `value` has the shape of the distribution and returns it, a table made an array. `what` names it
+-- in messages.
+function sites.fitting(what, dist, value)
   if type(value) == "table" and getmetatable(value) == nil then
     if #value == 0 then core.error(what .. ": the data are empty") end
     local made, array = pcall(core.array, value)
@@ -56,9 +61,19 @@ function Sites:observed(address, dist, value)
     core.error(("%s: the value has shape %s, but %s has shape %s; they must be equal (use :iid(n) for n repetitions)"):format(
       what, shapes.text(have), dist.law.name, shapes.text(want)))
   end
+  return value
+end
+
+--- Checks that `value` is a value of the distribution, in shape and support, and returns it, a table made an array.
+function sites.checked(what, dist, value)
+  if value == core.missing then
+    core.error(what .. ": the value is missing (null); borel.missing(name, dist, value) makes it an unknown")
+  end
+  value = sites.fitting(what, dist, value)
+  local have = shapes.of(value)
   local nan = not core.is_symbolic(value) and shapes.first_nan(value)
   if nan then
-    core.error(("%s: value %d of %d is NaN or missing (null); borel.missing handles unknown values of the data"):format(
+    core.error(("%s: value %d of %d is NaN or missing (null); borel.missing(name, dist, values) makes such values unknowns"):format(
       what, nan, shapes.size(have)))
   end
   if not core.is_symbolic(value) then
@@ -81,7 +96,13 @@ function Sites:observed(address, dist, value)
         values and tostring(values[at]) .. ", " or "", dist.law.name, whole))
     end
   end
-  return label, value
+  return value
+end
+
+--- Checks an observed value and returns the label of its term and the value, tables made arrays.
+function Sites:observed(address, dist, value)
+  local label = address and self:add(address, "observed site") or self:visit("observe")
+  return label, sites.checked(address and ("observed '%s'"):format(address) or "observe", dist, value)
 end
 
 return sites

@@ -9,7 +9,7 @@ Tracer.__index = Tracer
 local tracer = {}
 
 function tracer.new(graph)
-  return setmetatable({ graph = graph, target = core.model(graph), sites = sites.new(), names = {} }, Tracer)
+  return setmetatable({ traces = true, graph = graph, target = core.model(graph), sites = sites.new(), names = {} }, Tracer)
 end
 
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
@@ -44,6 +44,7 @@ function Tracer:observe(address, dist, value)
   local label
   label, value = self.sites:observed(address, dist, value)
   self:term(label, dist:logdensity(value), true)
+  return value
 end
 
 function Tracer:factor(name, log_weight)
