@@ -27,6 +27,7 @@ static int open_core(lua_State *L) {
   borel_lua_open_component(L);
   borel_lua_open_run(L);
   borel_lua_open_data(L);
+  borel_lua_open_rows(L);
   borel_lua_open_choice(L);
   borel_lua_open_scripted(L);
   borel_lua_open_system(L);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * diagnose.h - how far to trust a set of Markov chains: R-hat, effective sample size, Monte Carlo
- * standard error, E-BFMI.
+ * standard error, E-BFMI; and how well a model predicts: PSIS-LOO, WAIC.
  *
  *   Vehtari, Gelman, Simpson, Carpenter, Buerkner (2021), "Rank-normalization, folding, and
  *     localization: an improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16(2).
  *   Geyer (1992), "Practical Markov chain Monte Carlo", Statistical Science 7(4).
  *   Betancourt (2016), "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo",
  *     arXiv:1604.00695.
+ *   Vehtari, Simpson, Gelman, Yao, Gabry (2024), "Pareto smoothed importance sampling", JMLR 25(72).
+ *   Zhang, Stephens (2009), "A new and efficient estimation method for the generalized Pareto
+ *     distribution", Technometrics 51(3).
+ *   Watanabe (2010), "Asymptotic equivalence of Bayes cross validation and widely applicable information
+ *     criterion in singular learning theory", JMLR 11.
  *
  * The reference implementation is arviz-stats 0.8.0 (the engine of ArviZ 1.x), matched to a relative
  * 1e-8 by tests/c/diagnose_test.c. One exception: for borel_mcse_sd it takes the ESS of x in place of
@@ -75,6 +80,39 @@ struct borel_summary {
 /* Fills `out`, for less than the separate calls (the draws are sorted once). Returns 0; EINVAL for
  * chains == 0 or draws < 4; ENOMEM. On error, and for a NaN in x, every field is NaN. */
 int borel_summarise(const double *x, size_t chains, size_t draws, struct borel_summary *out);
+
+/* --- predictive accuracy --- loglik is [chains, draws]: log p(y_i | theta) of ONE observation at each draw. */
+
+/* Fits a generalised Pareto distribution to exceedances x [n], positive and increasing: shape k (with a weak
+ * prior at 1/2 worth ten observations) and scale sigma. EINVAL for n < 5; ENOMEM; then both are NaN.
+ * Zhang and Stephens; the prior of k: Vehtari et al. 2024. */
+int borel_pareto_fit(const double *x, size_t n, double *k, double *sigma);
+
+/* Turns log importance ratios [n] into smoothed log weights that sum to 1 on the natural scale; *k is the Pareto
+ * shape of their upper tail: +inf when the tail has fewer than 5 ratios or cannot be fitted (then nothing is
+ * smoothed), 0 when it has no spread. r_eff: effective over actual sample size, > 0. EINVAL for NaN and +inf
+ * among the ratios: all weights are then NaN; ENOMEM. Vehtari et al. 2024. */
+int borel_psis(double *log_ratio, size_t n, double r_eff, double *k);
+
+/* Above this k the estimate is not to be trusted: min(1 - 1 / log10(S), 0.7) for S draws. Vehtari et al. 2024. */
+double borel_pareto_limit(size_t draws);
+
+/* Relative efficiency of the likelihood's draws, ESS of exp(loglik) over their number; 1 where that is not
+ * defined. */
+double borel_relative_ess(const double *loglik, size_t chains, size_t draws);
+
+/* What one observation adds to the expected log predictive density (elpd), its effective number of parameters p
+ * (difference from the density of the fit that saw it), and k. */
+struct borel_elpd {
+  double elpd, p, k;
+};
+
+/* Leave-one-out by PSIS. Errors as borel_psis; the fields are then NaN, k +inf. */
+int borel_loo(const double *loglik, size_t chains, size_t draws, double r_eff, struct borel_elpd *out);
+
+/* WAIC: log mean likelihood minus the variance of loglik (dividing by S - 1), which is p; k is NaN. EINVAL for
+ * less than 2 draws. Watanabe; Gelman, Hwang, Vehtari 2014, eq. (13) for p. */
+int borel_waic(const double *loglik, size_t chains, size_t draws, struct borel_elpd *out);
 
 /* --- private to runtime/diagnose ------------------------------------------------------------------- */
 

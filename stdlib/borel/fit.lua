@@ -3,11 +3,12 @@
 --   fit:summary()        the table as text          fit:rows()      the same as a list of tables
 --   fit:draws "theta"    array [chains, draws, ...] fit:info "energy"  [chains, draws] of the kernel
 --   fit.reliable, fit.problems, fit.divergences, fit.directory
+--   fit:predict(...)     predict.lua                fit:loo(), fit:waic(), fit:log_likelihood()  accuracy.lua
 local core = require "borel.core"
 local options = require "borel.options"
 
 local Fit = {}
-local fit = {}
+local fit = { methods = Fit } -- others add theirs: predict.lua, accuracy.lua
 
 -- The rule of `unreliable` (Vehtari et al. 2021, section 4, for R-hat and ESS; Betancourt 2016 for E-BFMI).
 local RHAT_LIMIT, ESS_PER_CHAIN, EBFMI_LIMIT, DIVERGENCE_SHARE = 1.01, 100, 0.3, 0.001
@@ -178,6 +179,24 @@ function Fit:rows()
     end
   end
   return self.row_list
+end
+
+--- The arguments of a method that runs a model at the draws: ([model,] options) -> model, options. Without a model,
+-- or without `data` among the options, it is that of the run; a fit that was opened from its directory has neither.
+function fit.subject(self, what, m, opts, known)
+  need_draws(self)
+  if type(m) == "table" and not m.is_model and opts == nil then m, opts = nil, m end
+  opts = options.check(what, opts, known)
+  if m ~= nil and not (type(m) == "table" and m.is_model) then
+    core.error(("%s: the first argument is a model or the options, got a %s"):format(what, type(m)))
+  end
+  if m == nil and not self.model then
+    core.error(what .. (self.density and ": the density of a plugin has no observed sites"
+      or ": this fit was read from its directory; give the model: fit:predict(model, { data = ... })"))
+  end
+  if type(opts.data) == "string" then opts.data = require "borel.read"(opts.data) end
+  if opts.data == nil then opts.data = self.data end
+  return m or self.model, opts
 end
 
 -- ---- judgement ---------------------------------------------------------------------------------------------------

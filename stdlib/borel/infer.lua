@@ -154,6 +154,11 @@ local function stop_here(path, failure)
   error(fit.interrupted, 0)
 end
 
+-- What the methods of a fit that run its model need.
+local function remember(result, what, opts)
+  if what.is_model then result.model, result.data = what, opts.data else result.density = true end
+end
+
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
 -- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
@@ -178,6 +183,7 @@ function infer.infer(what, given)
   if resume and session.calls < resume.call and resume.previous[session.calls] ~= "" then
     -- finished before the run that is resumed
     local done = infer.open(resume.previous[session.calls])
+    remember(done, what, opts)
     session.fits[#session.fits + 1], session.runs[session.calls] = done, done.directory
     return done
   end
@@ -212,6 +218,7 @@ function infer.infer(what, given)
   end
   local result = fit.open(path)
   result.chains = chains
+  remember(result, what, opts)
   session.fits[#session.fits + 1], session.runs[session.calls] = result, path
   if not session.quiet then io.stderr:write(result:verdict(), "\n") end
   return result

@@ -15,7 +15,8 @@ for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_
   "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
-  "terminal_width", "nearest", "compile_count", "MAX_RANK" } do
+  "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise",
+  "pareto_limit" } do
   borel[name] = nil
 end
 
@@ -42,6 +43,8 @@ borel.condition, borel.intervene, borel.call = model.condition, model.intervene,
 
 local infer = require "borel.infer"
 borel.infer, borel.open = infer.infer, infer.open
+require "borel.predict"
+borel.compare = require("borel.accuracy").compare
 borel.kernel, borel.density = infer.kernel, infer.density
 
 --- No-U-turn sampler; parameters as `borel plugins info nuts` lists them.

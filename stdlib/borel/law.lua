@@ -49,13 +49,15 @@ local function trailing(shape, count) return { table.unpack(shape, #shape - coun
 local function broadcast_parameters(self)
   local shape = {}
   for i, param in ipairs(self.args) do
-    local own = shapes.of(param)
-    local lead = leading(own, #own - (self.law.params[i].rank or 0))
-    local wide = shapes.broadcast(shape, lead)
-    if not wide then
-      core.error(("%s: parameters of shapes %s and %s do not fit together"):format(self.law.name, shapes.text(shape), shapes.text(lead)))
+    local own = type(param) ~= "number" and shapes.of(param) or nil
+    if own and #own > 0 then
+      local lead = leading(own, #own - (self.law.params[i].rank or 0))
+      local wide = shapes.broadcast(shape, lead)
+      if not wide then
+        core.error(("%s: parameters of shapes %s and %s do not fit together"):format(self.law.name, shapes.text(shape), shapes.text(lead)))
+      end
+      shape = wide
     end
-    shape = wide
   end
   return shape
 end
@@ -279,17 +281,41 @@ function Dist:logdensity(x)
   return core.where(mask, lp, -math.huge)
 end
 
+-- A number for each place of the batch, from parameters that are numbers there: plain Lua numbers, as elements of
+-- arrays would cost more than the draws.
+local function draw_numbers(self, choice, batch)
+  local count, draw, args, columns, values = shapes.size(batch), self.law.draw, { table.unpack(self.args) }, {}, {}
+  for i, arg in ipairs(self.args) do
+    local own = shapes.of(arg)
+    if #own > 0 then
+      local full = shapes.equal(own, batch) and arg or arg + core.zeros(batch)
+      columns[i] = full:reshape({ count }):totable()
+    end
+  end
+  for k = 1, count do
+    for i, column in pairs(columns) do args[i] = column[k] end
+    values[k] = draw(choice, table.unpack(args))
+  end
+  return core.array(values):reshape(batch)
+end
+
+local function array_of(value) return type(value) == "table" and getmetatable(value) == nil and core.array(value) or value end
+
 --- A value drawn from `choice`: a number, or an array of shape(); nil when the law cannot be drawn from.
 function Dist:draw(choice)
   if not self.law.draw then return nil end
-  local batch, event = self:batch_shape(), self:event_shape()
+  local batch, event, elementwise = self:batch_shape(), self:event_shape(), not self.law.event
   if self.vector then batch, event = joined(batch, event), {} end
-  local args = parameters_of(self, batch)
-  local function one(k)
-    local value = self.law.draw(choice, table.unpack(args(k)))
-    return type(value) == "table" and getmetatable(value) == nil and core.array(value) or value
+  for _, param in ipairs(self.law.params) do elementwise = elementwise and (param.rank or 0) == 0 end
+  local x
+  if #batch == 0 then
+    x = array_of(self.law.draw(choice, table.unpack(self.args)))
+  elseif elementwise then
+    x = draw_numbers(self, choice, batch)
+  else
+    local args = parameters_of(self, batch)
+    x = collect(batch, event, function(k) return array_of(self.law.draw(choice, table.unpack(args(k)))) end)
   end
-  local x = collect(batch, event, one)
   return self.arrange and self.arrange(x) or x
 end
 

@@ -46,7 +46,7 @@ function Simulator:sample(address, dist)
 end
 
 function Simulator:observe(address, dist, value, fixed)
-  if value ~= nil and (fixed or self.lane == 0) then -- data are the same in every run
+  if value ~= nil and (fixed or self.first) then -- data are the same in every run
     local label
     label, value = self.sites:observed(address, dist, value)
     address = address or label
@@ -83,6 +83,7 @@ end
 local function note(self, run, wanted)
   for _, name in ipairs(run.names) do
     local base = simulate.base(name)
+    self.seen[name] = true
     if not wanted or wanted[name] or base and wanted[base] then
       local list = self.lists[name]
       if not list then
@@ -163,13 +164,17 @@ end
 -- ---- running -------------------------------------------------------------------------------------------------
 
 --- Runs `m` for each lane 0 .. runs - 1 and returns the simulation. about: seed, role, lead (axes of the draws),
--- given(lane) -> function(address, dist) or nil, wanted (set of names, or nil for all).
+-- given(lane) -> function(address, dist) -> value of a site or nil, and the lane of its streams when that is another;
+-- wanted (set of names, or nil for all).
 function simulate.runs(m, data, about)
   local runs = shapes.size(about.lead)
   local self = setmetatable({ runs = runs, lead = about.lead, names = {}, lists = {}, kinds = {}, bases = {}, results = {},
-    ignored = {} }, Simulation)
+    ignored = {}, seen = {} }, Simulation)
   for lane = 0, runs - 1 do
-    local run = new_run(about.seed, about.role, lane, about.given and about.given(lane))
+    local given, stream
+    if about.given then given, stream = about.given(lane) end
+    local run = new_run(about.seed, about.role, stream or lane, given)
+    run.first = lane == 0
     self.results[lane + 1] = table.pack(m:run(run, data))
     note(self, run, about.wanted)
     if lane == 0 then self.ignored = run.factors end
@@ -194,9 +199,9 @@ function simulate.wanted(what, list)
 end
 
 --- After a simulation: names that were wanted and never met are an error.
-function simulate.found(what, self, wanted, seen)
+function simulate.found(what, self, wanted)
   for name in pairs(wanted or {}) do
-    if not self.lists[name] and not self.bases[name] then options.unknown(what .. ": the model has no site", name, seen) end
+    if not self.lists[name] and not self.bases[name] then options.unknown(what .. ": the model has no value", name, self.seen) end
   end
 end
 
@@ -218,7 +223,7 @@ function simulate.simulate(m, given)
   if type(opts.data) == "string" then opts.data = read(opts.data) end
   local wanted = simulate.wanted("borel.simulate", opts.sites)
   local self = simulate.runs(m, opts.data, { seed = opts.seed, role = "simulate", lead = { opts.draws }, wanted = wanted })
-  simulate.found("borel.simulate", self, wanted, {})
+  simulate.found("borel.simulate", self, wanted)
   return self
 end
 
