@@ -81,28 +81,30 @@ struct borel_summary {
  * chains == 0 or draws < 4; ENOMEM. On error, and for a NaN in x, every field is NaN. */
 int borel_summarise(const double *x, size_t chains, size_t draws, struct borel_summary *out);
 
-/* --- predictive accuracy --- loglik is [chains, draws]: log p(y_i | theta) of ONE observation at each draw. */
+/* --- predictive accuracy --- loglik is [chains, draws]: log p(y_i | theta) of ONE observation at each draw.
+ */
 
 /* Fits a generalised Pareto distribution to exceedances x [n], positive and increasing: shape k (with a weak
  * prior at 1/2 worth ten observations) and scale sigma. EINVAL for n < 5; ENOMEM; then both are NaN.
  * Zhang and Stephens; the prior of k: Vehtari et al. 2024. */
 int borel_pareto_fit(const double *x, size_t n, double *k, double *sigma);
 
-/* Turns log importance ratios [n] into smoothed log weights that sum to 1 on the natural scale; *k is the Pareto
- * shape of their upper tail: +inf when the tail has fewer than 5 ratios or cannot be fitted (then nothing is
- * smoothed), 0 when it has no spread. r_eff: effective over actual sample size, > 0. EINVAL for NaN and +inf
- * among the ratios: all weights are then NaN; ENOMEM. Vehtari et al. 2024. */
+/* Turns log importance ratios [n] into smoothed log weights that sum to 1 on the natural scale; *k is the
+ * Pareto shape of their upper tail: +inf when the tail has fewer than 5 ratios or cannot be fitted (then
+ * nothing is smoothed), 0 when it has no spread. r_eff: effective over actual sample size, > 0. EINVAL for
+ * NaN and +inf among the ratios: all weights are then NaN; ENOMEM. Vehtari et al. 2024. */
 int borel_psis(double *log_ratio, size_t n, double r_eff, double *k);
 
-/* Above this k the estimate is not to be trusted: min(1 - 1 / log10(S), 0.7) for S draws. Vehtari et al. 2024. */
+/* Above this k the estimate is not to be trusted: min(1 - 1 / log10(S), 0.7) for S draws. Vehtari et al.
+ * 2024. */
 double borel_pareto_limit(size_t draws);
 
 /* Relative efficiency of the likelihood's draws, ESS of exp(loglik) over their number; 1 where that is not
  * defined. */
 double borel_relative_ess(const double *loglik, size_t chains, size_t draws);
 
-/* What one observation adds to the expected log predictive density (elpd), its effective number of parameters p
- * (difference from the density of the fit that saw it), and k. */
+/* What one observation adds to the expected log predictive density (elpd), its effective number of parameters
+ * p (difference from the density of the fit that saw it), and k. */
 struct borel_elpd {
   double elpd, p, k;
 };
@@ -110,8 +112,8 @@ struct borel_elpd {
 /* Leave-one-out by PSIS. Errors as borel_psis; the fields are then NaN, k +inf. */
 int borel_loo(const double *loglik, size_t chains, size_t draws, double r_eff, struct borel_elpd *out);
 
-/* WAIC: log mean likelihood minus the variance of loglik (dividing by S - 1), which is p; k is NaN. EINVAL for
- * less than 2 draws. Watanabe; Gelman, Hwang, Vehtari 2014, eq. (13) for p. */
+/* WAIC: log mean likelihood minus the variance of loglik (dividing by S - 1), which is p; k is NaN. EINVAL
+ * for less than 2 draws. Watanabe; Gelman, Hwang, Vehtari 2014, eq. (13) for p. */
 int borel_waic(const double *loglik, size_t chains, size_t draws, struct borel_elpd *out);
 
 /* --- private to runtime/diagnose ------------------------------------------------------------------- */

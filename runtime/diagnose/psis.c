@@ -30,7 +30,8 @@ int borel_pareto_fit(const double *x, size_t n, double *k, double *sigma) {
   const size_t points = 30 + (size_t)sqrt((double)n);
   double *b = malloc(2 * points * sizeof *b), *weight = b + points;
   if (!b) return ENOMEM;
-  /* A grid of b = -k / sigma from the quantiles of Zhang and Stephens' prior; the profile likelihood weighs it. */
+  /* A grid of b = -k / sigma from the quantiles of Zhang and Stephens' prior; the profile likelihood weighs
+   * it. */
   const double quartile = x[(size_t)((double)n / 4 + 0.5) - 1];
   for (size_t j = 0; j < points; j++) {
     b[j] = (1 - sqrt((double)points / ((double)j + 0.5))) / (3 * quartile) + 1 / x[n - 1];

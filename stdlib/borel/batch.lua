@@ -67,15 +67,15 @@ function Dist:across(frame, what)
   return result
 end
 
---- The distribution of the values at the flat places idx (i64 array, 1-based) of the batch; values are numbers.
+--- The distribution of the values at the flat places idx (i64 array, 1-based) of the batch.
 function Dist:at(idx)
-  local shape, args, many = self:shape(), {}, false
+  local batch, args, many = self:batch_shape(), {}, false
   for i, arg in ipairs(self.args) do
-    local own = shapes.of(arg)
+    local lead, event = axes_of(self, i)
     args[i] = arg
-    if #own > 0 then
-      if not shapes.equal(own, shape) then arg = arg + core.zeros(shape) end
-      args[i], many = arg:reshape({ shapes.size(shape) })[idx], true
+    if #lead > 0 then
+      if not shapes.equal(lead, batch) then arg = arg + core.zeros(joined(batch, event)) end
+      args[i], many = arg:reshape(joined({ shapes.size(batch) }, event))[idx], true
     end
   end
   return changed(self, args, many and {} or { #idx })

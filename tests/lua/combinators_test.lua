@@ -111,6 +111,37 @@ fails("plate 'q' has 3 elements here and 2 at .*combinators_test.lua:%d+", in_pl
 end))
 fails("plate 'q': the size is 2.5", in_plate(function() plate("q", 2.5, print) end))
 
+-- Laws of every kind: the density in a plate is that of each element, also of those picked out.
+local mu, rate = borel.array { -1, 0.5, 2 }, borel.array { 0.5, 2, 4 }
+local rows = borel.array { { 0.2, 0.8 }, { 0.5, 0.5 }, { 0.9, 0.1 } }
+for name, kind in pairs {
+  truncated = { function(i) return dist.truncated(dist.normal(mu[i], 2), 0, nil) end, { 0.1, 1, 3 } },
+  mixture = { function(i) return dist.mixture({ 0.3, 0.7 }, { dist.normal(mu[i], 1), dist.normal(0, rate[i]) }) end, { 0.1, 1, 3 } },
+  zero_inflated = { function(i) return dist.zero_inflated(0.2, dist.poisson(rate[i])) end, { 0, 2, 3 } },
+  categorical = { function(i) return dist.categorical(rows[i]) end, { 1, 2, 1 } },
+  uniform = { function(i) return dist.uniform(mu[i], 5) end, { 0.1, 1, 3 } },
+} do
+  local make, x = kind[1], kind[2]
+  local wide = make(borel.range(1, 3)):across({ 3 }, name)
+  local square = make(borel.range(1, 3)):across({ 2, 3 }, name)
+  local repeated = make(borel.range(1, 3)):iid(2):across({ 3 }, name)
+  local picked = make(borel.range(1, 3)):at(borel.array { 3, 1 })
+  local some = make(1):across({ 3 }, name):at(borel.array { 3, 1 })
+  assert(text(wide:shape()) == "3" and text(square:shape()) == "2 3" and text(repeated:shape()) == "3 2")
+  assert(text(picked:shape()) == "2" and text(some:shape()) == "2", name)
+  local values = borel.array(x)
+  local in_square = square:logdensity(borel.stack { values, values }:reshape { 2, 3 })
+  local twice = repeated:logdensity(borel.array { { x[1], x[1] }, { x[2], x[2] }, { x[3], x[3] } })
+  for i = 1, 3 do
+    local want = make(i):logdensity(x[i])
+    for _, have in ipairs { wide:logdensity(values)[i], in_square[{ 2, i }], twice[{ i, 2 }] } do
+      assert(math.abs(have - want) < 1e-13 * (1 + math.abs(want)), ("%s: %.17g, not %.17g"):format(name, have, want))
+    end
+  end
+  assert(math.abs(picked:logdensity({ x[3], x[1] })[1] - make(3):logdensity(x[3])) < 1e-13, name)
+  assert(math.abs(some:logdensity({ x[1], x[1] })[2] - make(1):logdensity(x[1])) < 1e-13, name)
+end
+
 -- ---- exact measures -----------------------------------------------------------------------------------------------
 
 local function measure(m, want, total, d)
