@@ -21,6 +21,18 @@ end
 
 local function known(value) return value ~= nil and { known = value } or nil end
 
+-- Functions that run another one: which argument it is, and which argument is its first one. model.lua adds its own.
+lint.runs = { [handler.plate] = { fn = 3, first = 4 } }
+
+-- The code of a function or of a model's function, and what is known of its upvalues; nil when it is not the user's.
+local function code_of(value)
+  if not value then return nil end
+  if value.code then return value.code, value.up end
+  local fn = value.known
+  if type(fn) == "table" and rawget(fn, "fn") then fn = fn.fn end
+  if lint.is_script(fn) then return lint.read(fn) end
+end
+
 local function field(of, key)
   if not of then return nil end
   if of == DRAWN then
@@ -59,8 +71,12 @@ local function follow(fn, up, args, found, depth)
     local last = at.B == 0 and fn.registers or A + at.B - 1
     local result
     if target then
-      if target.method == "drawn" or target.known == handler.sample then
+      local run = target.known ~= nil and lint.runs[target.known]
+      if target.method == "drawn" or target.known == handler.sample or target.known == core.missing then
         result = DRAWN
+      elseif run then
+        local code, captured = code_of(R[A + run.fn])
+        if code and depth < DEEPEST then result = follow(code, captured, table.move(R, A + run.first, last, 1, {}), found, depth + 1) end
       elseif depth < DEEPEST and (target.code or target.known and lint.is_script(target.known)) then
         local given, drawn = {}, false
         for i = A + 1, last do

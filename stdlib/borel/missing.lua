@@ -31,6 +31,7 @@ end
 local function missing(_, name, dist, values)
   local h, address, wide = handler.site("borel.missing", name, dist)
   local what = ("borel.missing '%s'"):format(address)
+  if values == nil and h.simulates then return h:observe(address, wide, nil) end
   if values == nil then core.error(what .. ": the value is nil (is the name in the data?)") end
   if values == core.missing then values = 0 / 0 end
   values = sites.fitting(what, wide, values)

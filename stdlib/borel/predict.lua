@@ -74,7 +74,7 @@ function fit.methods:predict(m, given)
     return value
   end
   local result = simulate.runs(m, opts.data, {
-    seed = opts.seed, role = "predict", lead = { self.chain_count, per_chain }, wanted = wanted,
+    what = "fit:predict", seed = opts.seed, role = "predict", lead = { self.chain_count, per_chain }, wanted = wanted,
     given = function(lane)
       at[1] = lane // per_chain * self.draw_count + pick[lane % per_chain + 1]
       return take, at[1] - 1

@@ -3,6 +3,7 @@
 -- may be held at a given value instead (the draws of a posterior, borel.condition). What the run made - sites,
 -- observed sites, deterministic values, what the function returned - is kept by name.
 local core = require "borel.core"
+local handler = require "borel.handler"
 local layers = require "borel.layers"
 local model = require "borel.model"
 local options = require "borel.options"
@@ -163,10 +164,11 @@ end
 
 -- ---- running -------------------------------------------------------------------------------------------------
 
---- Runs `m` for each lane 0 .. runs - 1 and returns the simulation. about: seed, role, lead (axes of the draws),
+--- Runs `m` for each lane 0 .. runs - 1 and returns the simulation. about: what (the caller), seed, role, lead (axes of the draws),
 -- given(lane) -> function(address, dist) -> value of a site or nil, and the lane of its streams when that is another;
 -- wanted (set of names, or nil for all).
 function simulate.runs(m, data, about)
+  if handler.active() then core.error(about.what .. " called inside a model: a model inside a model is borel.call") end
   local runs = shapes.size(about.lead)
   local self = setmetatable({ runs = runs, lead = about.lead, names = {}, lists = {}, kinds = {}, bases = {}, results = {},
     ignored = {}, seen = {} }, Simulation)
@@ -222,7 +224,8 @@ function simulate.simulate(m, given)
   local opts = options.check("borel.simulate", given, known)
   if type(opts.data) == "string" then opts.data = read(opts.data) end
   local wanted = simulate.wanted("borel.simulate", opts.sites)
-  local self = simulate.runs(m, opts.data, { seed = opts.seed, role = "simulate", lead = { opts.draws }, wanted = wanted })
+  local self = simulate.runs(m, opts.data, { what = "borel.simulate", seed = opts.seed, role = "simulate", lead = { opts.draws },
+    wanted = wanted })
   simulate.found("borel.simulate", self, wanted)
   return self
 end

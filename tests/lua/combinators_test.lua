@@ -112,14 +112,14 @@ end))
 fails("plate 'q': the size is 2.5", in_plate(function() plate("q", 2.5, print) end))
 
 -- Laws of every kind: the density in a plate is that of each element, also of those picked out.
-local mu, rate = borel.array { -1, 0.5, 2 }, borel.array { 0.5, 2, 4 }
+local centre, rate = borel.array { -1, 0.5, 2 }, borel.array { 0.5, 2, 4 }
 local rows = borel.array { { 0.2, 0.8 }, { 0.5, 0.5 }, { 0.9, 0.1 } }
 for name, kind in pairs {
-  truncated = { function(i) return dist.truncated(dist.normal(mu[i], 2), 0, nil) end, { 0.1, 1, 3 } },
-  mixture = { function(i) return dist.mixture({ 0.3, 0.7 }, { dist.normal(mu[i], 1), dist.normal(0, rate[i]) }) end, { 0.1, 1, 3 } },
+  truncated = { function(i) return dist.truncated(dist.normal(centre[i], 2), 0, nil) end, { 0.1, 1, 3 } },
+  mixture = { function(i) return dist.mixture({ 0.3, 0.7 }, { dist.normal(centre[i], 1), dist.normal(0, rate[i]) }) end, { 0.1, 1, 3 } },
   zero_inflated = { function(i) return dist.zero_inflated(0.2, dist.poisson(rate[i])) end, { 0, 2, 3 } },
   categorical = { function(i) return dist.categorical(rows[i]) end, { 1, 2, 1 } },
-  uniform = { function(i) return dist.uniform(mu[i], 5) end, { 0.1, 1, 3 } },
+  uniform = { function(i) return dist.uniform(centre[i], 5) end, { 0.1, 1, 3 } },
 } do
   local make, x = kind[1], kind[2]
   local wide = make(borel.range(1, 3)):across({ 3 }, name)
@@ -197,6 +197,21 @@ fails("needs a model made by borel.model", borel.condition, print, { x = 1 })
 fails("the site 'a.x' was already made at", borel.enumerate, borel.model(function()
   borel.call("a", coin, 0.5)
   borel.call("a", coin, 0.5)
+end))
+
+-- What tracing cannot see is found inside plates and calls too, with its line.
+fails("combinators_test.lua:%d+: a drawn value is tested as a condition", borel.check, borel.model(function()
+  plate("p", 2, function()
+    if sample("x", dist.normal(0, 1)) then borel.factor(1) end
+  end)
+end))
+fails("combinators_test.lua:%d+: a drawn value is compared with ==", borel.check, borel.model(function()
+  local a = borel.call("a", coin, 0.5)
+  borel.factor(a == 1 and 0 or 1)
+end))
+local branches = borel.model(function(x) borel.factor(x == 1 and 0 or 1) end)
+fails("combinators_test.lua:%d+: a drawn value is compared with ==", borel.check, borel.model(function()
+  borel.call("a", branches, sample("x", dist.normal(0, 1)))
 end))
 
 -- In inference: mu ~ N(0, 1), x ~ N(mu, 1). Seen x = 3: mu ~ N(3/2, 1/2). Set x = 3: mu ~ N(0, 1).
