@@ -192,7 +192,7 @@ function fit.subject(self, what, m, opts, known)
   end
   if m == nil and not self.model then
     core.error(what .. (self.density and ": the density of a plugin has no observed sites"
-      or ": this fit was read from its directory; give the model: fit:predict(model, { data = ... })"))
+      or (": this fit was read from its directory; give the model: %s(model, { data = ... })"):format(what)))
   end
   if type(opts.data) == "string" then opts.data = require "borel.read"(opts.data) end
   if opts.data == nil then opts.data = self.data end

@@ -44,9 +44,6 @@ local need = handler.need
 --- Is a model being run by a handler now?
 function handler.active() return state.handler ~= nil end
 
---- What the names of sites begin with here.
-function handler.prefix() return state.prefix end
-
 local function check_text(verb, text)
   if not utf8.len(text) or text:find "%c" then
     core.error(verb .. ": the name of a site must be printable UTF-8 text, got " .. ("%q"):format(text):gsub("[\0-\31\127-\255]", "?"))
