@@ -99,7 +99,8 @@ local function manifest_of(prepared, kernel, opts, previous)
     folder = core.current_folder(),
     call = session.calls,
     previous = core.json_list(previous),
-    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint, init = opts.init },
+    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint,
+      init = opts.init },
     overrides = session.overrides,
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
@@ -149,8 +150,10 @@ local function stop_here(path, failure)
   local result = fit.open(path)
   session.fits[#session.fits + 1], session.runs[session.calls] = result, path
   if result.draw_count >= LEAST_DRAWS then print(result:summary()) end
-  io.stderr:write(("borel: interrupted%s; %s; continue with: borel resume %s\n"):format(failure and ": " .. failure or " after the last draw",
-    result.draw_count == 0 and "no draws yet" or ("%d draws in each of %d chains so far"):format(result.draw_count, result.chain_count), path))
+  local so_far = result.draw_count == 0 and "no draws yet"
+    or ("%d draws in each of %d chains so far"):format(result.draw_count, result.chain_count)
+  io.stderr:write(("borel: interrupted%s; %s; continue with: borel resume %s\n"):format(
+    failure and ": " .. failure or " after the last draw", so_far, path))
   error(fit.interrupted, 0)
 end
 
@@ -161,8 +164,8 @@ end
 
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
--- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their draws to the run directory
--- as they go; an interrupted run continues with `borel resume`.
+-- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their
+-- draws to the run directory as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
   if core.interrupted() then error(fit.interrupted, 0) end -- a script that caught it
   if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end

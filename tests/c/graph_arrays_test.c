@@ -252,7 +252,7 @@ static borel_node cond_of(borel_graph *G, borel_node mask, borel_node x, borel_n
              apply1(B, BOREL_OP_SQRT,
                     apply2(B, BOREL_OP_ADD, apply2(B, BOREL_OP_MUL, 1, 1), borel_graph_scalar(B, 1))));
   B = bodies[1];
-  *other = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, NULL, 0};
+  *other = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, NULL, NULL, 0};
   other->outputs[0] = apply2(B, BOREL_OP_MUL, 0, apply2(B, BOREL_OP_ADD, 0, 1));
   borel_error error = {0};
   borel_node node = made(borel_graph_cond(G, region, (borel_node[]){mask, x, w}, 3, &error), &error);

@@ -11,9 +11,9 @@
 static borel_region *new_region(size_t carries, size_t sequences, size_t captured, size_t outputs,
                                 int reverse) {
   borel_region *region = malloc(sizeof *region);
-  *region = (borel_region){borel_graph_new(), carries, sequences,
-                           captured,          outputs, calloc(outputs, sizeof(borel_node)),
-                           reverse,           NULL,    0};
+  *region = (borel_region){
+      borel_graph_new(), carries, sequences, captured, outputs, calloc(outputs, sizeof(borel_node)),
+      reverse,           NULL,    NULL,      0};
   return region;
 }
 
