@@ -88,8 +88,11 @@ static borel_node grow(borel_graph *G, borel_op op, uint64_t *state) {
                  : op == BOREL_OP_GATHER || op == BOREL_OP_SCATTER || op == BOREL_OP_MATMUL ? 2
                                                                                             : 1;
   if (differs_in_loops(op))
-    for (size_t k = 0; k < count; k++)
-      if (borel_graph_at(G, args[k])->shape.rank > 0) return BOREL_NO_NODE;
+    for (size_t k = 0; k < count; k++) { /* numbers only: of arrays the sum */
+      if (borel_graph_at(G, args[k])->shape.rank == 0) continue;
+      if (borel_graph_at(G, args[k])->dtype != BOREL_F64) return BOREL_NO_NODE;
+      args[k] = total(G, args[k]);
+    }
   return borel_graph_op(G, op, args, count, attr, stated, &error);
 }
 
