@@ -91,7 +91,10 @@ local function rounding(traced, h, terms)
   for k = 1, NUDGES do
     local u = {}
     for i, x in ipairs(h.u) do u[i] = x * (1 + ((i * 7 + k * i * i + k) % 5 < 2 and -1 or 1) * 2.0 ^ -52) end
-    for i, term in ipairs(traced.target:terms(u, h.z)) do widest[i] = math.max(widest[i], math.abs(term - terms[i])) end
+    for i, term in ipairs(traced.target:terms(u, h.z)) do
+      local moved = math.abs(term - terms[i])
+      if moved < math.huge then widest[i] = math.max(widest[i], moved) end -- to a point outside the support is no rounding
+    end
   end
   return widest
 end
