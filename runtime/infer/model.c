@@ -362,7 +362,7 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
   }
   uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(borel_build_id(), native ? 1 : 2));
   if (native) id = borel_hash_text(borel_compiler_text(optimise), id);
-  id = borel_hash_text(borel_linear_library(), id);
+  if (strstr(model->text.bytes, "borel_linear_")) id = borel_hash_text(borel_linear_library(), id);
   snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter",
            (unsigned long long)id);
   if (native)
