@@ -95,9 +95,11 @@ SPECIAL(
       return borel_exp(a == -__builtin_inf() ? a : a - b);
     })
 
+/* log(1 - exp(x)): above -ln 2 with 1 - u made exact to a few ulp by x / ln(u), u the rounded exp(x). */
 SPECIAL(
     borel_log1m_exp, static inline double borel_log1m_exp(double x) {
-      return x > -0.6931471805599453 ? borel_ln(-expm1(x)) : borel_ln1p(-borel_exp(x));
+      double u = borel_exp(x), l = borel_ln(u);
+      return x > -0.6931471805599453 ? borel_ln(u == 1.0 ? -x : (1.0 - u) * (x / l)) : borel_ln1p(-u);
     })
 
 SPECIAL(
