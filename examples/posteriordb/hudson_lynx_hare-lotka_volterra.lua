@@ -1,20 +1,12 @@
 -- Lynx and hare, 1900 to 1920 (Hudson's Bay Company): a differential equation whose parameters and initial state
 -- are unknown, seen with multiplicative errors.
-local positive_normal = dist.define {
-  name = "positive_normal", params = { "mu", { name = "sigma", check = "positive" } }, support = borel.support.positive,
-  logdensity = function(x, mu, sigma)
-    local z = (x - mu) / sigma
-    return -0.5 * z * z
-  end,
-}
-
 local function lotka_volterra(_, z, theta)
   local prey, predators = z[1], z[2]
   return { (theta[1] - theta[2] * predators) * prey, (theta[4] * prey - theta[3]) * predators }
 end
 
 local lynx_hare = borel.model(function(data)
-  local theta = sample("theta", positive_normal(borel.array { 1, 0.05, 1, 0.05 }, borel.array { 0.5, 0.05, 0.5, 0.05 }))
+  local theta = sample("theta", dist.truncated(dist.normal({ 1, 0.05, 1, 0.05 }, { 0.5, 0.05, 0.5, 0.05 }), 0))
   local sigma = sample("sigma", dist.lognormal(-1, 1):iid(2))
   local z_init = sample("z_init", dist.lognormal(math.log(10), 1):iid(2))
   local z = borel.ode(lotka_volterra, z_init, 0, data.ts, { theta })
