@@ -26,7 +26,7 @@ enum {
   GRADIENTS,
   RECENT
 };
-enum { KEPT = 128 /* draws from which low_rank is found */, LEAST = 10 };
+enum { KEPT = 512 /* draws from which low_rank is found */, LEAST = 10 };
 enum { COUNT_DRAWS, COUNT_GRADIENTS, COUNT_BACK, COUNT_BACK_GRADIENTS };
 
 int borel_metric_uses_gradients(borel_metric_kind kind) {

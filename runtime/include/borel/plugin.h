@@ -282,13 +282,12 @@ typedef struct {
 /* How the metric is found; the value of a CHOICE parameter with these words. */
 typedef uint32_t borel_metric_kind;
 enum {
-  BOREL_METRIC_FISHER = 0,   /* scale^2 = sd of draws / sd of gradients */
-  BOREL_METRIC_VARIANCE = 1, /* scale^2 = variance of draws */
-  BOREL_METRIC_DENSE = 2,    /* L L' = covariance of draws */
-  BOREL_METRIC_LOW_RANK =
-      3 /* fisher, and the directions in which draws and gradients are far from unit scale */
+  BOREL_METRIC_LOW_RANK = 0, /* fisher, and directions in which draws and gradients are far from unit scale */
+  BOREL_METRIC_FISHER = 1,   /* scale^2 = sd of draws / sd of gradients */
+  BOREL_METRIC_VARIANCE = 2, /* scale^2 = variance of draws */
+  BOREL_METRIC_DENSE = 3     /* L L' = covariance of draws */
 };
-#define BOREL_METRIC_WORDS "fisher|variance|dense|low_rank"
+#define BOREL_METRIC_WORDS "low_rank|fisher|variance|dense" /* the first is the default */
 
 /* A place on a trajectory. The arrays [D] are the kernel's, as a rule in scratch. Never grows. */
 typedef struct {
