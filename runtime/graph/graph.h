@@ -151,8 +151,10 @@ borel_status borel_op_infer(borel_node_info *info, const borel_node_info *const 
 double borel_op_number(borel_op, double a, double b, double c);
 
 /* The sum of scalar terms, isomorphic ones merged into one vector term each: a loop over observations
- * becomes arrays again. `merged` (may be NULL) counts the terms that were merged. */
+ * becomes arrays again, a recursion a scan. `merged` (may be NULL) counts the terms that were merged. */
 borel_node borel_graph_reroll(borel_graph *, const borel_node *terms, size_t count, size_t *merged,
                               borel_error *);
+/* The vector of f64 scalars, made as loops where these are isomorphic. */
+borel_node borel_graph_vector(borel_graph *, const borel_node *scalars, size_t count, borel_error *);
 
 #endif

@@ -124,11 +124,6 @@ static borel_node pick(borel_merger *m, borel_node from, const size_t *places, s
   for (size_t i = 0; i < count; i++) ((int64_t *)index.data)[i] = (int64_t)places[i];
   borel_node args[] = {from, borel_graph_array(m->graph, &index)};
   borel_array_release(&index);
-  if (places[0] == 0 && borel_shape_size(&borel_graph_at(m->graph, from)->shape) == (int64_t)count) {
-    size_t i = 0;
-    while (i < count && places[i] == i) i++;
-    if (i == count) return from; /* all of it, in order */
-  }
   return borel_graph_op(m->graph, BOREL_OP_GATHER, args, 2, 0, NULL, m->error);
 }
 
@@ -392,4 +387,14 @@ done:
   free(order);
   merger_end(&m);
   return total;
+}
+
+borel_node borel_graph_vector(borel_graph *G, const borel_node *scalars, size_t count, borel_error *error) {
+  borel_merger m;
+  borel_node made = BOREL_NO_NODE;
+  if (merger_begin(&m, G, scalars, count, error) && roll_chains(&m, scalars, count) == BOREL_OK)
+    made = borel_merge(&m, scalars, count);
+  merger_end(&m);
+  if (made == BOREL_NO_NODE) borel_fail(error, BOREL_INTERNAL, "out of memory for the values of the model");
+  return borel_graph_expand(G, made, &(borel_shape){1, {(int64_t)count}}, error);
 }

@@ -109,6 +109,15 @@ static borel_node simplify_sum(borel_graph *graph, borel_node a) {
   }
 }
 
+/* Are these the places 0, 1, ... of the whole array? */
+static int picks_all(const borel_graph *graph, borel_node from, borel_node index) {
+  const borel_node_info *places = borel_graph_at(graph, index);
+  if (places->op != BOREL_OP_ARRAY || !borel_shape_equal(&places->shape, shape_of(graph, from))) return 0;
+  int64_t i = 0, size = borel_shape_size(&places->shape);
+  while (i < size && ((const int64_t *)places->array.data)[i] == i) i++;
+  return i == size;
+}
+
 borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
   switch (node->op) {
@@ -143,6 +152,7 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
     if (op_of(graph, a) == BOREL_OP_BROADCAST && is_number(graph, argument(graph, a, 0)))
       return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
     return as_shape(graph, a, &node->shape);
+  case BOREL_OP_GATHER: return picks_all(graph, a, b) ? a : BOREL_NO_NODE;
   case BOREL_OP_SUM:
     if (is_number(graph, a)) return a;
     return node->attr < 0 ? simplify_sum(graph, a) : BOREL_NO_NODE;

@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "core/version.h"
 #include "graph/linear.h"
+#include "infer/inputs.h"
 
 enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
 static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
@@ -23,13 +24,16 @@ typedef struct {
 } term;
 
 struct borel_model {
-  borel_source source; /* first: a source is a model */
-  borel_graph *graph;
+  borel_source source;    /* first: a source is a model */
+  borel_graph *graph;     /* of the trace, or `rewritten` */
+  borel_graph *rewritten; /* owned; NULL when no sites share an input */
   borel_layout layout;
   borel_site *sites;
-  borel_node *inputs; /* [sites] */
+  borel_node *site_nodes; /* [sites]: inputs of the graph of the trace */
+  borel_model_inputs inputs;
   borel_value_info *values;
   borel_node *value_nodes;
+  int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
   term *terms;
   size_t term_count, rerolled;
   borel_program *programs[FUNCTIONS], *split, *each_term;
@@ -62,11 +66,13 @@ void borel_model_free(borel_model *model) {
   for (size_t i = 0; i < model->source.value_count; i++) free((void *)model->values[i].name);
   for (size_t i = 0; i < model->term_count; i++) free(model->terms[i].label);
   free(model->sites);
-  free(model->inputs);
+  free(model->site_nodes);
+  borel_model_inputs_free(&model->inputs);
   free(model->values);
   free(model->value_nodes);
   free(model->terms);
   borel_text_free(&model->text);
+  borel_graph_free(model->rewritten);
   free(model);
 }
 
@@ -89,7 +95,8 @@ static borel_status no_memory(borel_error *error) {
 borel_status borel_model_site(borel_model *model, const char *name, borel_node input, borel_site_block block,
                               int64_t lowest, int64_t count, borel_error *error) {
   size_t n = model->layout.site_count;
-  if (!room(&model->sites, n, sizeof *model->sites) || !room(&model->inputs, n, sizeof *model->inputs))
+  if (!room(&model->sites, n, sizeof *model->sites) ||
+      !room(&model->site_nodes, n, sizeof *model->site_nodes))
     return no_memory(error);
   size_t size = (size_t)borel_shape_size(&borel_graph_at(model->graph, input)->shape);
   borel_site site = {.name = strdup(name),
@@ -100,7 +107,7 @@ borel_status borel_model_site(borel_model *model, const char *name, borel_node i
                      .count = count};
   if (!site.name) return no_memory(error);
   model->sites[n] = site;
-  model->inputs[n] = input;
+  model->site_nodes[n] = input;
   model->layout.site_count++;
   if (block == BOREL_SITE_U)
     model->layout.D += size;
@@ -142,13 +149,12 @@ borel_status borel_model_term(borel_model *model, const char *label, borel_node 
 
 static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u,
                         const int64_t *z) {
-  for (size_t i = 0; i < model->layout.site_count; i++) {
-    const borel_site *site = &model->sites[i];
-    int32_t slot = p->input_slot[borel_graph_at(model->graph, model->inputs[i])->attr];
+  for (size_t i = 0; i < model->inputs.count; i++) {
+    const borel_model_input *input = &model->inputs.list[i];
+    int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
     if (slot < 0) continue;
-    const void *from =
-        site->block == BOREL_SITE_U ? (const void *)(u + site->offset) : (const void *)(z + site->offset);
-    memcpy(w->slot[slot], from, 8 * site->size);
+    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
+                           w->slot[slot]);
   }
 }
 
@@ -192,10 +198,10 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   (void)layout;
   evaluate(t, GRADIENT, &t->work[GRADIENT], u, z);
   *logdensity = *output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
-  for (size_t i = 0, k = 0; i < model->layout.site_count; i++)
-    if (model->sites[i].block == BOREL_SITE_U)
-      memcpy(gradient + model->sites[i].offset, output(model->programs[GRADIENT], &t->work[GRADIENT], ++k),
-             8 * model->sites[i].size);
+  for (size_t i = 0, k = 0; i < model->inputs.count; i++)
+    if (model->inputs.list[i].block == BOREL_SITE_U)
+      borel_model_input_write(&model->inputs.list[i],
+                              output(model->programs[GRADIENT], &t->work[GRADIENT], ++k), gradient);
   return verdict(*logdensity, error);
 }
 
@@ -249,9 +255,13 @@ static borel_status source_constrain(const borel_source *source, borel_target *t
   model_target *t = (model_target *)target;
   (void)error;
   evaluate(t, VALUES, &t->work[VALUES], u, z);
-  for (size_t i = 0; i < model->source.value_count; i++)
-    memcpy(out + model->values[i].offset, output(model->programs[VALUES], &t->work[VALUES], i),
-           8 * model->values[i].size);
+  const borel_program *p = model->programs[VALUES];
+  const double *scalars = model->joined ? output(p, &t->work[VALUES], p->output_count - 1) : NULL;
+  for (size_t i = 0, k = 0; i < model->source.value_count; i++)
+    if (scalars && model->values[i].shape.rank == 0)
+      out[model->values[i].offset] = *scalars++;
+    else
+      memcpy(out + model->values[i].offset, output(p, &t->work[VALUES], k++), 8 * model->values[i].size);
   return BOREL_OK;
 }
 
@@ -304,25 +314,64 @@ static borel_node sum_terms(borel_model *model, int likelihood, borel_error *err
   return sum;
 }
 
+/* From now on the nodes of the model are those of the rewritten graph, if there is one. */
+static borel_status make_inputs(borel_model *model, borel_error *error) {
+  borel_node *map = NULL;
+  borel_status status =
+      borel_model_inputs_make(model->graph, model->sites, model->site_nodes, model->layout.site_count,
+                              &model->inputs, &model->rewritten, &map, error);
+  if (!status && model->rewritten) {
+    for (size_t i = 0; i < model->term_count; i++) model->terms[i].node = map[model->terms[i].node];
+    for (size_t i = 0; i < model->source.value_count; i++) model->value_nodes[i] = map[model->value_nodes[i]];
+    model->graph = model->rewritten;
+  }
+  free(map);
+  return status;
+}
+
+/* Many scalar values, as those of sites in a loop are, are computed in loops too. */
+static borel_program *plan_values(borel_model *model, borel_error *error) {
+  enum { LEAST_JOINED = 8 };
+  size_t count = model->source.value_count, arrays = 0, scalars = 0;
+  borel_node *outputs = malloc((2 * count + 1) * sizeof *outputs),
+             *list = outputs ? outputs + count + 1 : NULL;
+  borel_program *made = NULL;
+  if (!outputs) return no_memory(error), NULL;
+  for (size_t i = 0; i < count; i++)
+    if (model->values[i].shape.rank == 0)
+      list[scalars++] = model->value_nodes[i];
+    else
+      outputs[arrays++] = model->value_nodes[i];
+  model->joined = scalars >= LEAST_JOINED;
+  if (!model->joined) {
+    made = borel_program_new(model->graph, model->value_nodes, count, error);
+  } else {
+    outputs[arrays] = borel_graph_vector(model->graph, list, scalars, error);
+    if (outputs[arrays] != BOREL_NO_NODE) made = borel_program_new(model->graph, outputs, arrays + 1, error);
+  }
+  free(outputs);
+  return made;
+}
+
 static borel_status plan_programs(borel_model *model, borel_error *error) {
+  if (make_inputs(model, error)) return BOREL_INTERNAL;
   borel_graph *G = model->graph;
   borel_node prior = sum_terms(model, 0, error), likelihood = sum_terms(model, 1, error);
   if (prior == BOREL_NO_NODE || likelihood == BOREL_NO_NODE) return BOREL_INTERNAL;
   borel_node total = borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){prior, likelihood}, 2, 0, NULL, error);
-  size_t sites = model->layout.site_count, wanted = 0;
-  borel_node *wrt = malloc((sites + 1) * sizeof *wrt),
-             *outputs = malloc((sites + model->term_count + 2) * sizeof *outputs);
+  size_t inputs = model->inputs.count, wanted = 0;
+  borel_node *wrt = malloc((inputs + 1) * sizeof *wrt),
+             *outputs = malloc((inputs + model->term_count + 2) * sizeof *outputs);
   borel_status status = BOREL_INTERNAL;
   if (!wrt || !outputs || total == BOREL_NO_NODE) goto done;
-  for (size_t i = 0; i < sites; i++)
-    if (model->sites[i].block == BOREL_SITE_U) wrt[wanted++] = model->inputs[i];
+  for (size_t i = 0; i < inputs; i++)
+    if (model->inputs.list[i].block == BOREL_SITE_U) wrt[wanted++] = model->inputs.list[i].node;
   outputs[0] = total;
   if ((status = borel_graph_gradient(G, total, wrt, wanted, outputs + 1, error))) goto done;
   status = BOREL_INTERNAL;
   if (!(model->programs[DENSITY] = borel_program_new(G, &total, 1, error))) goto done;
   if (!(model->programs[GRADIENT] = borel_program_new(G, outputs, wanted + 1, error))) goto done;
-  if (!(model->programs[VALUES] = borel_program_new(G, model->value_nodes, model->source.value_count, error)))
-    goto done;
+  if (!(model->programs[VALUES] = plan_values(model, error))) goto done;
   if (!(model->split = borel_program_new(G, (borel_node[]){prior, likelihood}, 2, error))) goto done;
   for (size_t i = 0; i < model->term_count; i++) outputs[i] = model->terms[i].node;
   if (!(model->each_term = borel_program_new(G, outputs, model->term_count, error))) goto done;

@@ -145,6 +145,45 @@ rolls("alternating steps", function(n)
   end
 end)
 
+-- ---- sites in loops ----------------------------------------------------------------------------------------------
+
+rolls("sites", function(n)
+  return function()
+    local mu, tau = sample("mu", dist.normal(0, 1)), sample("tau", dist.half_normal(1))
+    for i = 1, n do observe(dist.normal(sample({ "theta", i }, dist.normal(mu, tau)), 1), values[i]) end
+  end
+end)
+
+rolls("a chain of sites, native", function(n)
+  return function()
+    local rho, s = sample("rho", dist.uniform(-1, 1)), sample("s", dist.half_normal(1))
+    local x = sample({ "x", 1 }, dist.normal(0, s))
+    for t = 2, n do
+      x = sample({ "x", t }, dist.normal(rho * x, s))
+      observe(dist.normal(x, 1), values[t])
+    end
+  end
+end, "native")
+
+-- Two families in turn, one of them bounded, and values that are kept; each draw must hold what belongs together.
+local function families(n)
+  return function()
+    for i = 1, n do
+      local a, b = sample({ "a", i }, dist.normal(0, 1)), sample({ "b", i }, dist.exponential(2))
+      observe(dist.normal(a, b + 1), values[i])
+      borel.deterministic("twice[" .. i .. "]", 2 * a + b)
+    end
+    sample("a", dist.uniform(0, 1))
+  end
+end
+rolls("two families", families)
+local fit = borel.infer(borel.model(families(12)), { draws = 20, warmup = 20, chains = 1, out = os.tmpname() .. ".run" })
+for i = 1, 12 do
+  local a, b, twice = fit:draws("a[" .. i .. "]"), fit:draws("b[" .. i .. "]"), fit:draws("twice[" .. i .. "]")
+  assert(borel.maximum(borel.abs(2 * a + b - twice)) <= 1e-14 * borel.maximum(borel.abs(twice)), "draws are mixed up")
+  assert(borel.sum(b:gt(0)) == b.size)
+end
+
 -- ---- what is no loop -------------------------------------------------------------------------------------------
 
 -- One step in the middle has another form: the recursion before it and that after it are two.
