@@ -32,6 +32,7 @@ borel.kernels = require "borel.kernels"
 borel.interp = require "borel.interp"
 
 borel.while_loop = require("borel.loop").while_loop
+borel.implicit = require("borel.implicit").solve
 
 local model = require "borel.model"
 borel.model = model.new
