@@ -132,6 +132,64 @@ static int model_evaluate(lua_State *L) {
   return 2;
 }
 
+/* The point (u, z) at stack indices `index` and index + 1, as lists, in memory that Lua owns. */
+static void read_point(lua_State *L, int index, const borel_layout *layout, double **u, int64_t **z) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  luaL_checktype(L, index + 1, LUA_TTABLE);
+  *u = lua_newuserdatauv(L, (layout->D + layout->K + 1) * sizeof **u, 0);
+  *z = lua_newuserdatauv(L, (layout->K + 1) * sizeof **z, 0);
+  double *whole = *u + layout->D;
+  read_numbers(L, index, *u, layout->D);
+  read_numbers(L, index + 1, whole, layout->K);
+  for (size_t i = 0; i < layout->K; i++) (*z)[i] = (int64_t)whole[i];
+}
+
+/* model:term_report(i, u, z): |gradient| of term i, and seconds of an evaluation of it alone */
+static int model_term_report(lua_State *L) {
+  borel_model *model = check_model(L);
+  lua_Integer i = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, i >= 1 && (size_t)i <= borel_model_term_count(model), 2, "no such term");
+  double *u, norm, seconds;
+  int64_t *z;
+  borel_error error = {0};
+  read_point(L, 3, borel_model_source(model)->layout, &u, &z);
+  if (borel_model_term_report(model, (size_t)i - 1, u, z, &norm, &seconds, &error))
+    return borel_lua_error(L, &error);
+  lua_pushnumber(L, norm);
+  lua_pushnumber(L, seconds);
+  return 2;
+}
+
+/* model:time(u, z): seconds of a density and of a gradient by the engine of the model */
+static int model_time(lua_State *L) {
+  borel_model *model = check_model(L);
+  double *u, density, gradient;
+  int64_t *z;
+  borel_error error = {0};
+  read_point(L, 2, borel_model_source(model)->layout, &u, &z);
+  if (borel_model_time(model, u, z, &density, &gradient, &error)) return borel_lua_error(L, &error);
+  lua_pushnumber(L, density);
+  lua_pushnumber(L, gradient);
+  return 2;
+}
+
+/* model:sites(): {{name =, block = "u" or "z", size =}, ...} */
+static int model_sites(lua_State *L) {
+  const borel_layout *layout = borel_model_source(check_model(L))->layout;
+  lua_createtable(L, (int)layout->site_count, 0);
+  for (size_t i = 0; i < layout->site_count; i++) {
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, layout->sites[i].name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, layout->sites[i].block == BOREL_SITE_U ? "u" : "z");
+    lua_setfield(L, -2, "block");
+    lua_pushinteger(L, (lua_Integer)layout->sites[i].size);
+    lua_setfield(L, -2, "size");
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
 static int model_labels(lua_State *L) {
   borel_model *model = check_model(L);
   lua_newtable(L);
@@ -152,6 +210,10 @@ static int model_describe(lua_State *L) {
   FIELD(lua_pushstring(L, borel_model_engine_id(model)), "engine_id");
   FIELD(lua_pushstring(L, borel_model_data_id(model)), "data_id");
   FIELD(lua_pushstring(L, borel_model_engine_text(model)), "engine");
+  borel_model_sizes sizes = borel_model_size(model);
+  FIELD(lua_pushinteger(L, (lua_Integer)sizes.nodes), "nodes");
+  FIELD(lua_pushinteger(L, (lua_Integer)sizes.statements), "statements");
+  FIELD(lua_pushinteger(L, (lua_Integer)sizes.groups), "groups");
   FIELD(lua_pushboolean(L, borel_model_compiled(model)), "compiled");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_rerolled(model)), "rerolled");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->D), "D");
@@ -222,7 +284,8 @@ void borel_lua_open_model(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"site", model_site},         {"value", model_value},       {"term", model_term},
       {"build", model_build},       {"terms", model_terms},       {"labels", model_labels},
-      {"evaluate", model_evaluate}, {"describe", model_describe}, {NULL, NULL}};
+      {"evaluate", model_evaluate}, {"describe", model_describe}, {"term_report", model_term_report},
+      {"time", model_time},         {"sites", model_sites},       {NULL, NULL}};
   luaL_newmetatable(L, MODEL);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

@@ -41,6 +41,24 @@ const char *borel_model_term_label(const borel_model *, size_t i);
 borel_status borel_model_terms(const borel_model *, const double *u, const int64_t *z, double *out,
                                borel_error *);
 
+/* ---- for people who ask (borel explain) ------------------------------------------------------ */
+
+typedef struct {
+  size_t nodes;      /* of the graph, derivatives included */
+  size_t statements; /* nodes that are computed: density, gradient and values of a draw together */
+  size_t groups;     /* loops and straight lines of scalars that they were fused into */
+  size_t text;       /* bytes of emitted C */
+} borel_model_sizes;
+borel_model_sizes borel_model_size(const borel_model *);
+
+/* Term i alone at a point, by the interpreter: |gradient| in u, and seconds of an evaluation. Makes nodes in
+ * the graph; not while chains run. */
+borel_status borel_model_term_report(borel_model *, size_t i, const double *u, const int64_t *z, double *norm,
+                                     double *seconds, borel_error *);
+/* Seconds of an evaluation of density and of density with gradient at a point, by the engine of the model. */
+borel_status borel_model_time(const borel_model *, const double *u, const int64_t *z, double *density,
+                              double *gradient, borel_error *);
+
 /* The emitted C text (also when the engine is the interpreter). */
 const char *borel_model_text(const borel_model *);
 /* What distinguishes results bit for bit: hash of engine, text, compiler, flags, library build. */

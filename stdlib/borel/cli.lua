@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- The command line: borel run | check | summary | resume | compile | validate | plugins. Returns a function
+--- The command line: borel run | check | explain | summary | resume | compile | validate | plugins. Returns a function
 -- of the arguments that returns the exit code: 0 all is well, 1 an error, 2 wrong usage, 3 an unreliable run
 -- under --strict.
 local core = require "borel.core"
@@ -9,7 +9,8 @@ local usage = [[
 usage: borel COMMAND [ARGUMENTS]
 
   run FILE.lua [OPTIONS] [-- ARGS]   run a model script; a script that returns a model is run with borel.infer
-  check FILE.lua [OPTIONS]           trace the model, compare it with the plain script, draw nothing
+  check FILE.lua [OPTIONS]           trace the model, compare it with the plain script; gradients, supports, prior
+  explain FILE.lua [OPTIONS]         its terms at a point (--at RUN: a draw; --seed N: of the prior), time and size
   summary RUN                        the table of a run directory, finished or not
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
@@ -25,7 +26,7 @@ options of run (they take the place of what the script gives to borel.infer):
   --out DIR           --kernel NAME --engine E    --checkpoint N
   --quiet     no progress, no closing lines
   --strict    exit with 3 when a run is unreliable     (also: summary, resume)
-  --json      the result as JSON on stdout             (also: check, summary, resume, plugins, validate)
+  --json      the result as JSON on stdout             (also: check, explain, summary, resume, plugins, validate)
   --accept-numerics   resume under another engine      (resume)
 
 borel --help, borel --version; documentation: docs/ in the source tree]]
@@ -145,7 +146,7 @@ local function run_script(path, arguments)
   end
   if session.calls == 0 and type(result) == "table" and result.is_model then
     local done = borel.infer(result)
-    if session.mode ~= "check" then print(done:summary()) end
+    if session.mode ~= "check" and session.mode ~= "explain" then print(done:summary()) end
   elseif session.calls == 0 and session.mode ~= "run" then
     error(path .. ": the script calls borel.infer nowhere and returns no model", 0)
   end
@@ -182,19 +183,34 @@ function commands.run(args)
   return finish(given)
 end
 
+-- What borel.infer said in place of running: texts, or JSON under `key`.
+local function print_checks(given, key)
+  local checks, ok = {}, true
+  for i, done in ipairs(session.fits) do
+    checks[i] = done.check
+    ok = ok and done.ok
+    if not given.json then print(done.text) end
+  end
+  if given.json then print_json { [key] = core.json_list(checks) } end
+  return ok and 0 or 1
+end
+
 function commands.check(args)
   local given, rest, after = parse(args, 2, with(run_options, flags_of "json"))
-  session.mode = "check"
+  session.mode, session.examines = "check", true
   for name in pairs(run_options) do session.overrides[name] = given[name] end
   if given.json then redirect_print() end
   run_script(one(rest, "the script"), after)
-  local checks = {}
-  for i, done in ipairs(session.fits) do
-    checks[i] = done.check
-    if not given.json then print(done.text) end
-  end
-  if given.json then print_json { checks = core.json_list(checks) } end
-  return 0
+  return print_checks(given, "checks")
+end
+
+function commands.explain(args)
+  local given, rest, after = parse(args, 2, with(with(run_options, { at = "path" }), flags_of "json"))
+  session.mode, session.at = "explain", given.at
+  for name in pairs(run_options) do session.overrides[name] = given[name] end
+  if given.json then redirect_print() end
+  run_script(one(rest, "the script"), after)
+  return print_checks(given, "explanations")
 end
 
 function commands.compile(args)

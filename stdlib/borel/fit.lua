@@ -330,16 +330,11 @@ fit.stop = setmetatable({}, { __tostring = function() return "checked; nothing w
 --- Raised after Ctrl-C stopped a run and what there is was shown.
 fit.interrupted = setmetatable({}, { __tostring = function() return "interrupted" end })
 
---- What borel.infer returns under `borel check`: it has a summary (a description) and ends the script at
--- anything else.
-function fit.checked(prepared)
-  local about = prepared.about
-  local text = ("ok: %d continuous and %d discrete unknowns%s; %s"):format(about.D, about.K,
-    (about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "", about.engine)
+--- What borel.infer returns under `borel check` and `borel explain`: it has an empty summary, and ends the script at
+-- anything else. `result` goes to the command line: { check =, text =, c_text =, ok = }.
+function fit.checked(result)
   local session = require "borel.session"
-  local check = { D = about.D, K = about.K, rerolled = about.rerolled, engine = about.engine, engine_id = about.engine_id,
-    sites = core.json_list(prepared.sites) }
-  session.fits[#session.fits + 1] = { check = check, text = text, c_text = about.text }
+  session.fits[#session.fits + 1] = result
   return setmetatable({ summary = function() return "" end, is_checked = true }, { __index = function() error(fit.stop, 0) end })
 end
 

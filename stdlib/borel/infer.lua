@@ -2,6 +2,8 @@
 --- borel.infer: from a model and data to a run directory and a fit.
 local core = require "borel.core"
 local component = require "borel.component"
+local examine = require "borel.examine"
+local explain = require "borel.explain"
 local fit = require "borel.fit"
 local handler = require "borel.handler"
 local model = require "borel.model"
@@ -83,7 +85,7 @@ local function prepare(what, opts)
   if about.compiled and traced.seconds > 1 and not session.quiet then
     io.stderr:write(("compiled the model in %.1f s; the next run finds it in the cache\n"):format(traced.seconds))
   end
-  return { source = traced.target, about = about, sites = traced.names }
+  return { source = traced.target, about = about, sites = traced.names, traced = traced }
 end
 
 local function script_name()
@@ -143,6 +145,30 @@ local function previous_runs()
   return paths
 end
 
+-- In place of a run, for `borel check`, `borel explain` and `borel compile`.
+local function describe(what, prepared, opts)
+  local about = prepared.about
+  local head = ("%d continuous and %d discrete unknowns%s; %s"):format(about.D, about.K,
+    (about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "", about.engine)
+  local result = { c_text = about.text, ok = true, text = "ok: " .. head, check = { D = about.D, K = about.K,
+    rerolled = about.rerolled, engine = about.engine, engine_id = about.engine_id, sites = core.json_list(prepared.sites) } }
+  if not prepared.traced then return result end
+  if session.mode == "explain" then
+    local chosen, kernel, why = pcall(choose_kernel, opts.kernel, about)
+    local report = explain.model(what, prepared.traced, opts.data, { at = session.at, seed = opts.seed,
+      kernel = chosen and kernel.object:describe().name or "none",
+      why = chosen and why or tostring(kernel):gsub("^.-:%d+: ", ""):gsub("^borel.infer: ", "") })
+    result.check, result.text = report, head .. "\n" .. explain.text(report)
+  elseif session.examines then
+    local report = examine.model(what, prepared.traced, opts.data, opts.seed)
+    result.ok = #report.problems == 0
+    result.text = ("%s: %s\n%s"):format(result.ok and "ok" or "problems", head, examine.text(report))
+    report.problems, report.prior = core.json_list(report.problems), core.json_list(report.prior)
+    result.check.report = report
+  end
+  return result
+end
+
 local LEAST_DRAWS = 10 -- of each chain: below that a summary says nothing
 
 -- After Ctrl-C: the summary of the draws that there are and how to go on; then the script ends.
@@ -150,10 +176,9 @@ local function stop_here(path, failure)
   local result = fit.open(path)
   session.fits[#session.fits + 1], session.runs[session.calls] = result, path
   if result.draw_count >= LEAST_DRAWS then print(result:summary()) end
-  local so_far = result.draw_count == 0 and "no draws yet"
-    or ("%d draws in each of %d chains so far"):format(result.draw_count, result.chain_count)
-  io.stderr:write(("borel: interrupted%s; %s; continue with: borel resume %s\n"):format(
-    failure and ": " .. failure or " after the last draw", so_far, path))
+  local what = result.draw_count > 0 and ("%d draws in each of %d chains so far"):format(result.draw_count, result.chain_count)
+    or "no draws yet, " .. (failure or "")
+  io.stderr:write(("borel: interrupted; %s; continue with: borel resume %s\n"):format(what, path))
   error(fit.interrupted, 0)
 end
 
@@ -193,7 +218,7 @@ function infer.infer(what, given)
   resume = resume and session.calls == resume.call and resume or nil
 
   local prepared = prepare(what, opts)
-  if session.mode == "check" then return fit.checked(prepared) end
+  if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end
   local kernel, why = choose_kernel(opts.kernel, prepared.about)
   local manifest = manifest_of(prepared, kernel, opts, previous_runs())
   local directory

@@ -2,7 +2,9 @@
 --- What the program was asked to do, for those who act on it while a script runs. The command line sets it;
 -- without one (a script run by hand, a test) the defaults hold.
 return {
-  mode = "run", -- "check": borel.infer checks and stops; "resume": it continues the run in `resume`
+  mode = "run", -- "check", "explain": borel.infer describes and stops; "resume": it continues the run in `resume`
+  examines = false, -- in mode "check": gradients, supports and the prior too
+  at = nil, -- in mode "explain": a run directory whose last draw is the point
   script = nil, -- path of the script
   script_hash = nil,
   arguments = {}, -- of the script

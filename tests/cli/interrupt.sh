@@ -50,7 +50,7 @@ interrupt 0.3 run "$script" "${options[@]}" --out parts
 # ---- warm-up: nothing to show yet ----
 interrupt 0.7 run "$script" --chains 2 --warmup 50000000 --quiet --out warm
 ends "warm-up"
-grep -q 'no draws yet; continue with: borel resume' trouble || fail "warm-up: $(cat trouble)"
+grep -q 'no draws yet, chain 1: stopped on request after [0-9]* of [0-9]* iterations; continue with: borel resume' trouble || fail "warm-up: $(cat trouble)"
 [[ ! -s output ]] || fail "warm-up: a summary of nothing: $(cat output)"
 
 # ---- not a run ----

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+# borel check and borel explain: what they say of good models and of one that cannot be sampled; their JSON.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+cd "$work"
+examples=$BOREL_SOURCE_DIR/examples
+
+# expect NAME CODE PATTERN COMMAND...
+expect() {
+  local code=0
+  "${@:4}" >output 2>&1 || code=$?
+  ((code == $2)) || fail "$1: exit code $code: $(cat output)"
+  grep -qE -- "$3" output || fail "$1: no '$3' in: $(cat output)"
+}
+has() { grep -qE -- "$2" output || fail "$1: no '$2' in: $(cat output)"; }
+
+# json FILE CONDITION: holds for the document d
+json() {
+  echo "local d = require('borel.core').read_json('$1'); assert($2, [[$2]])" >condition.lua
+  "$BOREL" run condition.lua >message 2>&1 || fail "$1: $(cat message)"
+}
+
+# ---- check ----
+expect "check" 0 "^ok: 10 continuous" "$BOREL" check "$examples/eight_schools.lua"
+has "check" "^gradient +against finite differences at 2 points: largest difference [0-9.]+e-(0[7-9]|1[0-9])"
+has "check" "^starts +20 of 20"
+has "check" "log-likelihood is finite in 200 \(100 %\)"
+has "check" "^  tau +[0-9.]+ +[0-9.]+ +[0-9.]+"
+"$BOREL" check "$examples/eight_schools.lua" --json >check.json
+json check.json "d.checks[1].report.points == 2 and d.checks[1].report.gradient < 1e-6 and #d.checks[1].report.problems == 0"
+json check.json "d.checks[1].report.prior[1].name == 'mu' and d.checks[1].report.prior[1].low < -2"
+
+# The prior of mu is N(0, 5): 5 % and 95 % of 200 draws are within 4 standard errors of +-8.22 (normal quantile;
+# the error of a sample quantile is sqrt(p (1 - p) / n) / density = 0.0154 / 0.0206 = 0.75).
+json check.json "math.abs(d.checks[1].report.prior[1].low + 8.22) < 3 and math.abs(d.checks[1].report.prior[1].high - 8.22) < 3"
+
+cat >impossible.lua <<'LUA'
+return borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  factor("far", borel.where(x:gt(100), 0, -math.huge))
+end)
+LUA
+expect "impossible" 1 "^problems: 1 continuous" "$BOREL" check impossible.lua
+has "impossible" "problem +the log-likelihood is not finite in any of 200 draws"
+has "impossible" "problem +none of 20 starts"
+echo 'return borel.model(function() sample("z", dist.bernoulli(0.5):iid(3)) end)' >discrete.lua
+expect "discrete" 0 "^ok: 0 continuous and 3 discrete" "$BOREL" check discrete.lua
+
+# ---- explain ----
+expect "explain" 0 "^density  log-density -[0-9.]+, .gradient. [0-9.]+" "$BOREL" explain "$examples/eight_schools.lua"
+has "explain" "^  y \(.*eight_schools.lua:[0-9]+\) +-[0-9.]+ +[0-9.]+ +[0-9.]+ [nu]s"
+has "explain" "^size +[0-9]+ nodes in the graph, [0-9]+ statements"
+has "explain" "^kernel +nuts: every unknown is continuous"
+expect "loop" 0 "195 terms of loops re-rolled" "$BOREL" explain "$examples/posteriordb/arK-arK.lua"
+"$BOREL" explain "$examples/eight_schools.lua" --json --seed 7 >explain.json
+# The terms add up to the density, and their gradients bound the norm of its gradient.
+json explain.json "(function() local e, sum, norms = d.explanations[1], 0, 0
+  for _, t in ipairs(e.terms) do sum, norms = sum + t.logdensity, norms + t.gradient_norm end
+  return math.abs(sum - e.logdensity) < 1e-10 * math.abs(sum) and e.gradient_norm <= norms end)()"
+"$BOREL" run "$examples/eight_schools.lua" --quiet --draws 50 --warmup 50 --out run >/dev/null
+expect "at a run" 0 "^point +the last draw of chain 1 of .*run" "$BOREL" explain "$examples/eight_schools.lua" --at run
+expect "at another run" 1 "run: this run has 10 continuous and 0 discrete unknowns, the model 1 and 0" "$BOREL" explain impossible.lua --at run
+expect "not finite" 0 "far \(impossible.lua:3\) +-inf .*not finite" "$BOREL" explain impossible.lua
+echo 'return borel.model(function() local z = sample("z", dist.bernoulli(0.5)) sample("x", dist.normal(z, 1)) end)' >mixed.lua
+expect "no kernel" 0 "^kernel +none: the model has discrete and continuous unknowns" "$BOREL" explain mixed.lua
+finish
