@@ -1,4 +1,4 @@
--- expect: data-null.lua:4: observed 'y': value 2 of 3 is NaN or missing (null); borel.missing handles unknown values of the data
+-- expect: data-null.lua:4: observed 'y': value 2 of 3 is NaN or missing (null)
 borel.infer(borel.model(function(data)
   local mu = sample("mu", dist.normal(0, 5))
   observe("y", dist.normal(mu, 1):iid(3), data.y)
