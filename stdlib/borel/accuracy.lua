@@ -160,6 +160,9 @@ function Accuracy:summary()
     ("%s of %d observations from %d draws"):format(self.kind == "loo" and "PSIS-LOO" or "WAIC", self.count, self.draws),
     ("elpd %.2f  se %.2f  p %.2f"):format(self.elpd, self.se, self.p),
   }
+  if self.elpd ~= self.elpd then
+    lines[2] = "elpd is not defined: some observation has no finite log-likelihood at some draw"
+  end
   if #self.problems > 0 then
     lines[#lines + 1] = (self.kind == "loo" and "unreliable, k above %.2f: %s" or "unreliable, p above %.1f: %s"):format(
       self.k_limit or 0.4, some(self.problems))

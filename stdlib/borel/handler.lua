@@ -9,14 +9,15 @@ local core = require "borel.core"
 local shapes = require "borel.shape"
 
 local handler = {}
-local state = { prefix = "", frame = {}, plates = {} } -- frame: extents of the plates around, the innermost first
+local state = { prefix = "", depth = 0, frame = {}, plates = {} } -- frame: extents of the plates around, innermost first
 
---- Runs fn(...) with part of the state replaced: handler, prefix, or frame and plates. Errors pass through
+--- Runs fn(...) with part of the state replaced: handler, prefix and depth, or frame and plates. Errors pass through
 -- unchanged, and however fn ends the old state is back.
 function handler.within(change, fn, ...)
   local previous = state
   state = {
-    handler = change.handler or previous.handler, prefix = change.prefix or previous.prefix,
+    handler = change.handler or previous.handler,
+    prefix = change.prefix or previous.prefix, depth = change.depth or previous.depth,
     frame = change.frame or previous.frame, plates = change.plates or previous.plates,
   }
   local results = table.pack(pcall(fn, ...))
@@ -26,11 +27,14 @@ function handler.within(change, fn, ...)
 end
 
 --- Runs fn(...) under `h`, outside every call and plate.
-function handler.with(h, fn, ...) return handler.within({ handler = h, prefix = "", frame = {}, plates = {} }, fn, ...) end
+function handler.with(h, fn, ...) return handler.within({ handler = h, prefix = "", depth = 0, frame = {}, plates = {} }, fn, ...) end
 
 --- Are distributions to check the parameters they are given? Not where these come from random draws: a scale
 -- that turns out negative is then a term that is not finite, as it is in the graph.
 function handler.checks() return not (state.handler and state.handler.lenient) end
+
+--- Is the model being traced, so that parameters which are plain numbers are known and not drawn?
+function handler.traces() return state.handler ~= nil and state.handler.traces == true end
 
 --- The handler, for `verb`; an error outside a model.
 function handler.need(verb)
@@ -136,7 +140,7 @@ end
 
 -- ---- plates and calls ------------------------------------------------------------------------------------
 
-local MOST_ELEMENTS = 1e7
+local MOST_ELEMENTS, DEEPEST_CALL = 1e7, 30
 
 --- plate(name, n, fn): n independent copies of what fn does, at once. fn runs one time, with the index vector
 -- 1 .. n (i64). Inside it every distribution gets the plate's axis in front of its own: sample("x",
@@ -165,8 +169,11 @@ end
 --- Runs fn(...) with "name." in front of the names of its sites, under `layer(handler)`.
 function handler.call(name, layer, fn, ...)
   local h = need "borel.call"
-  local prefix = address_of("borel.call", name) .. "."
-  return handler.within({ prefix = prefix, handler = layer(h, prefix) }, fn, ...)
+  local prefix, depth = address_of("borel.call", name) .. ".", state.depth + 1
+  if depth > DEEPEST_CALL then
+    core.error(("borel.call '%s': calls are more than %d deep: does a model call itself?"):format(prefix:sub(1, -2), DEEPEST_CALL))
+  end
+  return handler.within({ prefix = prefix, depth = depth, handler = layer(h, prefix) }, fn, ...)
 end
 
 return handler

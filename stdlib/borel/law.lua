@@ -276,7 +276,9 @@ function Dist:logdensity(x)
     core.error(("%s:logdensity: the value has shape %s, one value of the distribution has shape %s"):format(self.law.name,
       shapes.text(have), shapes.text(event)))
   end
-  local lp, mask = self:inside(x), self:contains(x)
+  local mask = self:contains(x)
+  if mask == false then return -math.huge end
+  local lp = self:inside(x)
   if shapes.all_true(mask) then return lp end
   return core.where(mask, lp, -math.huge)
 end

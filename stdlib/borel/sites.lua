@@ -2,6 +2,7 @@
 --- The sites of one run of a model: their addresses, lines and labels. All handlers share it, so that they
 -- find the same errors and name terms alike.
 local core = require "borel.core"
+local handler = require "borel.handler"
 local shapes = require "borel.shape"
 
 local Sites = {}
@@ -79,8 +80,10 @@ function sites.checked(what, dist, value)
   if not core.is_symbolic(value) then
     local infinite = shapes.first_infinite(value)
     if infinite then core.error(("%s: value %d of %d is infinite"):format(what, infinite, shapes.size(have))) end
+    -- Where values are drawn, a support that depends on parameters may depend on a draw: outside it the density is 0.
+    local may_vary = (dist.modifier ~= nil or type(dist.law.support) == "function") and not handler.traces()
     local support = dist:support()
-    local inside = dist:contains(value)
+    local inside = may_vary or dist:contains(value)
     if not shapes.all_true(inside) and not core.is_symbolic(inside) then
       local at = 1
       for i, ok in ipairs(shapes.flat(inside)) do

@@ -122,6 +122,15 @@ end
 assert(joint:loo({ sites = { "y" } }).count == 6 and joint:loo().count == 7)
 fails("fit:loo: the model observes no 'x'; did you mean", joint.loo, joint, { sites = { "x" } })
 
+-- An observation that some draws rule out has no elpd, and it is named.
+local bounded = infer(borel.model(function(data)
+  local top = sample("top", dist.uniform(0, 10))
+  observe("y", dist.uniform(0, top):iid(#data), data)
+end), { 1.0, 2, 3 })
+local broken = bounded:loo(nil, { data = { 1.0, 2, 4 } })
+assert(broken.elpd ~= broken.elpd and not broken.reliable and broken.elpd_i[1] == broken.elpd_i[1])
+assert(broken:summary():find "elpd is not defined" and broken:summary():find "unreliable, k above 0.70: y%[3%]")
+
 -- ---- comparison ---------------------------------------------------------------------------------------------------------
 
 local worse = infer(borel.model(function(data)

@@ -214,6 +214,10 @@ fails("combinators_test.lua:%d+: a drawn value is compared with ==", borel.check
   borel.call("a", branches, sample("x", dist.normal(0, 1)))
 end))
 
+local itself
+itself = borel.model(function() return borel.call("a", itself) end)
+fails("combinators_test.lua:%d+: borel.call 'a.a.*': calls are more than 30 deep", borel.simulate, itself)
+
 -- In inference: mu ~ N(0, 1), x ~ N(mu, 1). Seen x = 3: mu ~ N(3/2, 1/2). Set x = 3: mu ~ N(0, 1).
 local pair = borel.model(function()
   local mu = sample("mu", dist.normal(0, 1))
@@ -240,6 +244,18 @@ assert(row_of(filled, "filled[3]").mean == 2 and row_of(filled, "filled[3]").sd 
 assert(#borel.check(holes, { y = { 1.0, 3, 2, 4 } }).sites == 1)
 local none = infer(holes, { y = borel.zeros(4) / 0 })
 expect(none, "filled[2]", 0, math.sqrt(2))
+
+-- A matrix with holes: unknowns in the order of the data; accuracy counts what was seen, predictions keep the unknowns.
+local matrix = infer(borel.model(function(d)
+  local mu = sample("mu", dist.normal(0, 1):iid(2))
+  borel.deterministic("filled", borel.missing("y", dist.normal(mu, 1):iid(3), d))
+end), borel.array { { 1, 0 / 0 }, { 0 / 0, 2 }, { 3, 0.5 } })
+-- mu_1 | 1, 3 ~ N(4/3, 1/3), mu_2 | 2, 1/2 ~ N(5/6, 1/3)
+expect(matrix, "y.missing[1]", 5 / 6, math.sqrt(4 / 3))
+expect(matrix, "filled[2,1]", 4 / 3, math.sqrt(4 / 3))
+assert(matrix:loo().count == 4)
+local repeated = matrix:predict { draws = 2 }
+assert(text(repeated:draws("y").shape) == "4 2 4" and repeated:draws("filled")[{ 3, 2, 1, 2 }] == matrix:draws("y.missing")[{ 3, 4000, 1 }])
 
 -- Parameters of their own, in a plate; and the value used later: z ~ N(y, 1) = 4 with y ~ N(0, 1) missing: y ~ N(2, 1/2).
 local later = borel.model(function(d)

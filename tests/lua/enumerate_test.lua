@@ -64,6 +64,14 @@ check("observed", function(_)
   return z[1], z[2]
 end, { ["0 0"] = 0.05, ["0 1"] = 0.05, ["1 0"] = 0.225, ["1 1"] = 0.225 }, 0.55)
 
+-- A support that depends on what was drawn: outside it an observation is impossible, not wrong.
+check("support", function()
+  local n = sample("n", dist.discrete_uniform(1, 4))
+  borel.observe(dist.discrete_uniform(1, n), 3)
+  borel.observe(dist.uniform(0, n), 2.5)
+  return n
+end, { ["3"] = 1 / 36, ["4"] = 1 / 64 }, 1 / 36 + 1 / 64)
+
 -- A law with infinitely many outcomes is refused by name.
 local ok, message = pcall(borel.enumerate, borel.model(function() return sample("x", dist.normal(0, 1)) end))
 assert(not ok and message:find("normal", 1, true), message)

@@ -72,6 +72,13 @@ end)
 assert(text(borel.simulate(gaps, { data = {}, draws = 4 }):draws("y").shape) == "4 3")
 assert(text(borel.simulate(gaps, { data = { y = { 1, borel.missing, 2.5 } }, draws = 4 }):returned().shape) == "4 3")
 
+-- Data that the drawn parameters rule out are no matter either; data that no parameters allow are wrong.
+local bounded = borel.model(function(data) observe("y", dist.uniform(0, sample("b", dist.uniform(0, 1))), data) end)
+assert(borel.simulate(bounded, { data = 0.999999, draws = 20 }):draws("y")[20] < 1)
+fails("observed 'k': value 2 of 2 is %-1, outside the support of poisson", borel.simulate, borel.model(function()
+  observe("k", dist.poisson(sample("rate", dist.exponential(1))):iid(2), { 3, -1 })
+end))
+
 -- Held sites: by condition and by intervention; sites that exist in some runs only.
 local held = borel.simulate(borel.condition(normal, { mu = 10 }), { data = { n = 2 }, draws = 2000 })
 expect("y given mu", held:draws "y", 10, 1)
