@@ -357,7 +357,7 @@ static const borel_kernel_ops ops = {
 
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "elliptical-slice",
     .summary = "slice sampling along ellipses around a normal reference, without gradients",
     .reference = "Murray, Adams, MacKay 2010, JMLR W&CP 9:541",

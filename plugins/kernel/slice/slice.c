@@ -375,7 +375,7 @@ static const borel_kernel_ops ops = {
 
 static const borel_component component = {
     .size = sizeof component,
-    .kind = "kernel/0",
+    .kind = BOREL_KERNEL,
     .name = "slice",
     .summary = "slice sampling of one coordinate after the other, without gradients",
     .reference = "Neal 2003, Annals of Statistics 31:705",

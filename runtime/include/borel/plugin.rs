@@ -298,7 +298,7 @@ pub const BOREL_HAMILTONIAN_FIELDS: u32 = 16;
 #[repr(C)]
 pub struct borel_hamiltonian {
     pub size: u32,
-    pub fields: unsafe extern "C" fn(u32, *mut borel_field),
+    pub fields: unsafe extern "C" fn(u32, usize, *mut borel_field),
     pub metric: unsafe extern "C" fn(u32, usize, *const *const c_void, *mut borel_metric),
     pub push: unsafe extern "C" fn(*const borel_metric, f64, *const f64, *const f64, *mut f64),
     pub pull: unsafe extern "C" fn(*const borel_metric, *const f64, *mut f64),
