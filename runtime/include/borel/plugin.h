@@ -9,10 +9,9 @@
  * Rules that hold everywhere
  *  - Every ops table, and every struct that is passed by pointer, starts with its own `size` and grows at
  *    the tail only. A slot beyond `size`, or NULL, is absent: BOREL_HAS tells.
- *  - What lies in arrays, inside another struct or on a plugin's stack (borel_value, borel_site,
- * borel_claims, borel_metric, borel_place) never grows; its reserved places are zero. borel_param and
- * borel_field may grow: a plugin states the sizes that it was built with. borel_error and borel_unif never
- * change.
+ *  - What lies in arrays, inside another struct or on a plugin's stack never grows, and its reserved places
+ *    are zero: borel_value, borel_site, borel_claims, borel_metric, borel_place. borel_param and borel_field
+ *    may grow: a plugin states the sizes that it was built with. borel_error and borel_unif never change.
  *  - An object (borel_target, borel_rng) is a pointer to its ops table, then what the header shows, then what
  *    its maker alone knows.
  *  - Numbers of a fixed set (status, element types) are uint32_t, whatever a compiler makes of an enum. A
