@@ -83,7 +83,7 @@ touch fast
 run --kernel slow.lua --out whole
 rm fast
 for signal in INT KILL; do
-  "$BOREL" run model.lua --quiet --kernel slow.lua --out cut-$signal >out 2>&1 &
+  env --default-signal=INT "$BOREL" run model.lua --quiet --kernel slow.lua --out cut-$signal >out 2>&1 &
   process=$!
   for _ in {1..600}; do # until every chain has a checkpoint in the midst of its way
     [[ $(stat -c %s cut-$signal/chain-{1..4}.log 2>/dev/null | awk '$1 > 6000' | wc -l) == 4 ]] && break
