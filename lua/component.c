@@ -230,6 +230,8 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
   FIELD("plugin", entry->plugin->id);
   FIELD("version", entry->plugin->version);
   FIELD("licence", entry->plugin->licence);
+  lua_pushinteger(L, entry->plugin->abi);
+  lua_setfield(L, -2, "abi");
   borel_text_free(&claims);
   lua_newtable(L);
   for (size_t i = 0; c->params && c->params[i].name; i++) {

@@ -289,7 +289,7 @@ local function print_component(c)
   print(c.summary)
   if c.reference ~= "" then print("reference: " .. c.reference) end
   print("claims: " .. c.claims)
-  print("file: " .. c.path)
+  print(("file: %s (plugin ABI %d)"):format(c.path, c.abi))
   if #c.params > 0 then print "parameters:" end
   for _, param in ipairs(c.params) do
     print(("  %-20s %-7s default %-9s %s"):format(param.name, param.type, describe_default(param), describe_range(param)))
@@ -305,7 +305,7 @@ local function component_json(c)
     params[i] = { name = p.name, type = p.type, doc = p.doc, unit = p.unit, choices = p.choices, default = p.default,
       min = finite_or_nil(p.min), max = finite_or_nil(p.max), required = p.required }
   end
-  return { kind = c.kind, name = c.name, summary = c.summary, reference = c.reference, claims = c.claims, path = c.path,
+  return { kind = c.kind, name = c.name, summary = c.summary, reference = c.reference, claims = c.claims, path = c.path, abi = c.abi,
     plugin = c.plugin, version = c.version, licence = c.licence, params = core.json_list(params) }
 end
 

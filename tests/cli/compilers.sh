@@ -14,19 +14,29 @@ check() {
   grep -q holds out || fail "$so: nothing holds: $(cat out)"
 }
 
-missing=()
-for pair in gcc:g++ clang:clang++; do
-  if ! command -v "${pair%:*}" >/dev/null || ! command -v "${pair#*:}" >/dev/null; then
-    missing+=("${pair%:*}")
-    continue
-  fi
+# one COMPILER C++COMPILER: all of them, in a folder of its own
+one() {
+  mkdir "$1" && cd "$1"
   for level in O0 O3; do
     for source in "$BOREL_SOURCE_DIR"/plugins/kernel/{random-walk/random-walk,nuts/nuts}.c "$skeletons"/c/*.c; do
-      check "${pair%:*}" c17 $level "$source"
+      check "$1" c17 $level "$source"
     done
-    for source in "$skeletons"/c++/*.cpp; do check "${pair#*:}" c++17 $level "$source"; done
+    for source in "$skeletons"/c++/*.cpp; do check "$2" c++17 $level "$source"; done
   done
+  trap - EXIT # the folder is the parent's
+  exit $((failures > 0))
+}
+
+missing=() running=()
+for pair in gcc:g++ clang:clang++; do
+  if command -v "${pair%:*}" >/dev/null && command -v "${pair#*:}" >/dev/null; then
+    one "${pair%:*}" "${pair#*:}" &
+    running+=($!)
+  else
+    missing+=("${pair%:*}")
+  fi
 done
+for process in "${running[@]}"; do wait "$process" || failures=$((failures + 1)); done
 finish
 ((${#missing[@]} == 0)) || {
   echo "skipped: ${missing[*]} is not installed with its C++ compiler (Debian: clang, g++)"

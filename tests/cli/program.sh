@@ -52,6 +52,7 @@ expect compile 0 "native code" "$BOREL" compile "$examples/eight_schools.lua"
 
 expect plugins 0 "kernel/[0-9]+ +nuts" "$BOREL" plugins
 expect "plugin info" 0 "max_depth" "$BOREL" plugins info nuts
+expect "plugin info, file" 0 "^file: /.*nuts.so \(plugin ABI [0-9]+\)" "$BOREL" plugins info nuts
 expect "unknown plugin" 1 "no component 'nutz'; did you mean 'nuts'" "$BOREL" plugins info nutz
 "$BOREL" plugins --json >plugins.json
 json plugins.json "#d.components >= 3 and d.failed == 0"
