@@ -15,7 +15,17 @@ int borel_component_named(const char *name) {
   return length > 0 && length <= MAX_NAME && !name[length];
 }
 
+/* A kind of another version, by name; else one that was never known. */
 static borel_status unknown_kind(const borel_component *component, borel_error *error) {
+  const char *slash = strchr(component->kind, '/');
+  size_t length = slash ? (size_t)(slash - component->kind) : 0;
+  const borel_kind *same;
+  for (size_t i = 0; slash && (same = borel_kind_at(i)); i++)
+    if (strlen(same->folder) == length && !strncmp(same->folder, component->kind, length))
+      return borel_fail(
+          error, BOREL_ARG,
+          "component %s is of kind %s, but this Borel takes kind %s; build it again with its header",
+          component->name, component->kind, same->name);
   borel_text known = {0};
   const borel_kind *kind;
   for (size_t i = 0; (kind = borel_kind_at(i)); i++)

@@ -111,12 +111,15 @@ Test(loader, refuses_each_defect_in_its_own_words) {
   static const struct {
     const char *name, *text;
   } bad[] = {
-      {"wrong_abi", "built for plugin ABI 4711, but this Borel has ABI 0"},
+      {"wrong_abi", "built for plugin ABI 4711, but this Borel has ABI 1"},
       {"no_entry", "exports no constant `borel_plugin_entry`"},
       {"function_entry", "exports no constant `borel_plugin_entry`"},
       {"null_name", "a component has no name (NULL)"},
       {"bad_kind",
        "component bad-kind has the unknown kind \"kernle/0\"; known kinds: " BOREL_KERNEL ", " BOREL_DENSITY},
+      {"old_abi", "built for plugin ABI 0, but this Borel has ABI 1; build it again"},
+      {"old_kind",
+       "component old-kind is of kind kernel/0, but this Borel takes kind kernel/1; build it again"},
       {"absurd_count", "its entry claims 1099511627776 components; 1 to 1024 are possible"},
       {"short_ops", "component short-ops: its ops table has "},
       {"missing_op", "component missing-op lacks the op destroy, which kind " BOREL_KERNEL " requires"},

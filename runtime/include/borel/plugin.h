@@ -33,11 +33,12 @@
 extern "C" {
 #endif
 
-#define BOREL_ABI 0u /* of this header; a plugin built for another one is refused by name */
+#define BOREL_ABI 1u /* of this header, frozen; a plugin built for another one is refused by name */
 
-/* The kinds of component: what `ops` points to. */
-#define BOREL_KERNEL "kernel/0"
-#define BOREL_DENSITY "density/0"
+/* The kinds of component: what `ops` points to. Frozen: a change that plugins would notice makes a new kind.
+ */
+#define BOREL_KERNEL "kernel/1"
+#define BOREL_DENSITY "density/1"
 
 /* Does `table`, a pointer to a `type` that begins with its size, have this slot? */
 #define BOREL_HAS(type, table, slot)                                                                         \

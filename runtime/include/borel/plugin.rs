@@ -10,9 +10,9 @@
 
 use std::os::raw::{c_char, c_int, c_void};
 
-pub const BOREL_ABI: u32 = 0;
-pub const BOREL_KERNEL: *const c_char = b"kernel/0\0".as_ptr() as *const c_char;
-pub const BOREL_DENSITY: *const c_char = b"density/0\0".as_ptr() as *const c_char;
+pub const BOREL_ABI: u32 = 1;
+pub const BOREL_KERNEL: *const c_char = b"kernel/1\0".as_ptr() as *const c_char;
+pub const BOREL_DENSITY: *const c_char = b"density/1\0".as_ptr() as *const c_char;
 
 pub type borel_status = u32;
 pub const BOREL_OK: u32 = 0;

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# Plugins that were built when kernel/1 and density/1 were frozen load, are found true, and run.
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+[[ $(uname -sm) == "Linux x86_64" ]] || {
+  echo "skipped: the fixtures are for Linux on x86-64, this is $(uname -sm)"
+  exit 77
+}
+fixtures=$BOREL_SOURCE_DIR/tests/fixtures/abi
+(cd "$fixtures" && sha256sum --quiet -c ./*.sha256) || fail "the fixtures are not those that were frozen"
+cp "$fixtures"/*.so "$work"
+cd "$work"
+for so in *.so; do
+  (($(stat -c %s "$so") < 30000)) || fail "$so is larger than 30 kB"
+  "$BOREL" validate "./$so" >"$so.txt" 2>&1 || fail "$so: $(cat "$so.txt")"
+done
+for row in 'preserves the target +matrix: max' 'reversible +pairs: with law = normal' \
+  'preserves the target +orbit' 'leaves a true point +steps'; do
+  grep -qE "holds +$row" kernel-1.so.txt || fail "kernel-1.so: not '$row' in: $(cat kernel-1.so.txt)"
+done
+[[ $(grep -c '^kernel/1 frozen-' kernel-1.so.txt) == 3 ]] || fail "kernel-1.so: $(cat kernel-1.so.txt)"
+[[ $(grep -c holds density-1.so.txt) == 7 ]] || fail "density-1.so: $(cat density-1.so.txt)"
+
+# Means of a normal law and of a coin, within five Monte Carlo errors.
+cat >run.lua <<'LUA'
+local options = { draws = 2000, warmup = 500, progress = false }
+local function mean_is(fit, name, expected)
+  for _, row in ipairs(fit:rows()) do
+    if row.name == name then
+      assert(math.abs(row.mean - expected) < 5 * row.mcse_mean, ("%s: %g +- %g"):format(name, row.mean, row.mcse_mean))
+      return
+    end
+  end
+  error("no " .. name)
+end
+local normal = borel.model(function() sample("x", dist.normal(3, 2)) end)
+for _, name in ipairs { "frozen-walk", "frozen-leap" } do
+  options.kernel = borel.kernel(name, name == "frozen-walk" and { memory = 5, factors = { 2, 0.5 } } or {})
+  mean_is(borel.infer(normal, options), "x", 3)
+end
+options.kernel = "frozen-flip"
+mean_is(borel.infer(borel.model(function() sample("k", dist.bernoulli(0.3)) end), options), "k", 0.3)
+options.kernel = "frozen-walk"
+borel.infer(borel.density("frozen-density", { offset = 1, sd = { 1, 2 } }), options)
+LUA
+BOREL_PLUGIN_PATH=$work "$BOREL" run run.lua --quiet >out 2>&1 || fail "run: $(cat out)"
+finish
