@@ -92,6 +92,8 @@ static void tear_down(setting *s) {
   scratch_remove(s->folder);
 }
 
+static int in_processes; /* each chain in a process of its own */
+
 /* Runs or resumes in <folder>/<name>; progress[CHAINS]. */
 static borel_status run(const setting *s, const char *name, unsigned threads, int resume,
                         borel_run_watcher watcher, borel_chain_progress *progress, borel_error *error) {
@@ -103,7 +105,8 @@ static borel_status run(const setting *s, const char *name, unsigned threads, in
                                .draws = DRAWS,
                                .seed = 7,
                                .checkpoint_every = EVERY,
-                               .resume = resume};
+                               .resume = resume,
+                               .processes = in_processes};
   cr_assert_eq(borel_rundir_create(path, BOREL_RUNDIR_FOREIGN, &directory, error), BOREL_OK, "%s",
                error->message);
   borel_status status =
@@ -135,6 +138,69 @@ Test(infer, threads_change_nothing) {
   cr_assert_eq(run(&s, "one", 1, 0, NULL, progress, &error), BOREL_OK, "%s", error.message);
   cr_assert_eq(run(&s, "two", 2, 0, NULL, progress, &error), BOREL_OK, "%s", error.message);
   assert_same_logs(&s, "one", "two");
+  tear_down(&s);
+}
+
+static int stop_at_once(void *context, const borel_run_options *options, borel_chain_progress *chains) {
+  (void)context, (void)options, (void)chains;
+  return 1;
+}
+
+Test(infer, processes_change_nothing) {
+  setting s = set_up();
+  borel_chain_progress threads[CHAINS], processes[CHAINS];
+  borel_error error = {0};
+  cr_assert_eq(run(&s, "threads", 2, 0, NULL, threads, &error), BOREL_OK, "%s", error.message);
+  in_processes = 1;
+  for (unsigned at_once = 1; at_once <= 3; at_once++) {
+    char name[32];
+    snprintf(name, sizeof name, "processes-%u", at_once);
+    cr_assert_eq(run(&s, name, at_once, 0, NULL, processes, &error), BOREL_OK, "%s", error.message);
+    assert_same_logs(&s, "threads", name);
+    for (int c = 0; c < CHAINS; c++) {
+      cr_expect(processes[c].state == BOREL_CHAIN_DONE && processes[c].gradients == threads[c].gradients);
+      cr_expect(processes[c].iteration == WARMUP + DRAWS && processes[c].step_size == threads[c].step_size);
+    }
+  }
+  tear_down(&s);
+}
+
+Test(infer, a_process_that_ends_fails_its_chain_and_can_be_resumed) {
+  setting s = set_up();
+  borel_chain_progress progress[CHAINS];
+  borel_error error = {0};
+  in_processes = 1;
+  cr_assert_eq(run(&s, "whole", 2, 0, NULL, progress, &error), BOREL_OK, "%s", error.message);
+  unsigned long least = progress[0].gradients, most = least;
+  for (int c = 1; c < CHAINS; c++) {
+    if (progress[c].gradients < least) least = progress[c].gradients;
+    if (progress[c].gradients > most) most = progress[c].gradients;
+  }
+  cr_assert(least < most, "all chains take %lu gradients: choose another seed", least);
+  budget = (long)least; /* each process has its own: the cheapest chain gets through, the dearest does not */
+  cr_expect_eq(run(&s, "some", 2, 0, NULL, progress, &error), BOREL_INTERNAL);
+  budget = -1;
+  cr_expect(strstr(error.message, "its process ended itself with exit code 9 after iteration"), "%s",
+            error.message);
+  int failed = 0;
+  for (int c = 0; c < CHAINS; c++) failed += progress[c].state == BOREL_CHAIN_FAILED;
+  cr_expect(failed > 0 && failed < CHAINS, "%d of %d chains failed", failed, (int)CHAINS);
+  error = (borel_error){0};
+  cr_assert_eq(run(&s, "some", 2, 1, NULL, progress, &error), BOREL_OK, "%s", error.message);
+  assert_same_logs(&s, "whole", "some");
+  tear_down(&s);
+}
+
+Test(infer, processes_that_are_stopped_continue_to_the_same_bytes) {
+  setting s = set_up();
+  borel_chain_progress progress[CHAINS];
+  borel_error error = {0};
+  cr_assert_eq(run(&s, "whole", 1, 0, NULL, progress, &error), BOREL_OK);
+  in_processes = 1;
+  borel_status status = run(&s, "stopped", 2, 0, stop_at_once, progress, &error);
+  cr_assert(status == BOREL_OK || status == BOREL_CANCELLED, "%s", error.message);
+  cr_assert_eq(run(&s, "stopped", 2, 1, NULL, progress, &error), BOREL_OK, "%s", error.message);
+  assert_same_logs(&s, "whole", "stopped");
   tear_down(&s);
 }
 
@@ -201,11 +267,6 @@ Test(infer, a_crash_costs_at_most_one_interval) {
   for (int c = 0; c < CHAINS; c++) total += (long)progress[c].gradients;
   for (int k = 0; k < 8; k++) crash_and_resume(&s, 20 + k * (total - 40) / 8);
   tear_down(&s);
-}
-
-static int stop_at_once(void *context, const borel_run_options *options, borel_chain_progress *chains) {
-  (void)context, (void)options, (void)chains;
-  return 1;
 }
 
 Test(infer, a_stopped_run_continues_to_the_same_bytes) {
