@@ -26,13 +26,15 @@ static int raise(lua_State *L, const borel_error *error) {
 
 void borel_scripted_push_reals(lua_State *L, const double *x, size_t n) {
   borel_array a = borel_array_new(BOREL_F64, &(borel_shape){1, {(int64_t)n}});
-  if (a.data && n) memcpy(a.data, x, n * sizeof *x);
+  if (!a.data) borel_lua_fail(L, "out of memory for %zu numbers", n);
+  if (n) memcpy(a.data, x, n * sizeof *x);
   borel_lua_pusharray(L, a);
 }
 
 void borel_scripted_push_wholes(lua_State *L, const int64_t *x, size_t n) {
   borel_array a = borel_array_new(BOREL_I64, &(borel_shape){1, {(int64_t)n}});
-  if (a.data && n) memcpy(a.data, x, n * sizeof *x);
+  if (!a.data) borel_lua_fail(L, "out of memory for %zu numbers", n);
+  if (n) memcpy(a.data, x, n * sizeof *x);
   borel_lua_pusharray(L, a);
 }
 
