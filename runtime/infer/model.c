@@ -549,13 +549,13 @@ static void release(interpreted *in) {
 
 borel_status borel_model_term_report(borel_model *model, size_t i, const double *u, const int64_t *z,
                                      double *norm, double *seconds, borel_error *error) {
-  size_t sites = model->layout.site_count, wanted = 0;
-  borel_node node = model->terms[i].node, *wrt = malloc((sites + 1) * sizeof *wrt),
-             *gradient = malloc((sites + 1) * sizeof *gradient);
+  size_t inputs = model->inputs.count, wanted = 0;
+  borel_node node = model->terms[i].node, *wrt = malloc((inputs + 1) * sizeof *wrt),
+             *gradient = malloc((inputs + 1) * sizeof *gradient);
   interpreted value = {0}, slope = {0};
   borel_status status = wrt && gradient ? BOREL_OK : no_memory(error);
-  for (size_t s = 0; !status && s < sites; s++)
-    if (model->sites[s].block == BOREL_SITE_U) wrt[wanted++] = model->inputs[s];
+  for (size_t k = 0; !status && k < inputs; k++)
+    if (model->inputs.list[k].block == BOREL_SITE_U) wrt[wanted++] = model->inputs.list[k].node;
   if (!status) status = borel_graph_gradient(model->graph, node, wrt, wanted, gradient, error);
   if (!status) status = interpret_at(model, &slope, gradient, wanted, u, z, error);
   if (!status) status = interpret_at(model, &value, &node, 1, u, z, error);

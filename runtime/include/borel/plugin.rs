@@ -258,11 +258,11 @@ pub struct borel_metric {
     pub reserved: [*const f64; 2],
 }
 
-pub const BOREL_METRIC_FISHER: u32 = 0;
-pub const BOREL_METRIC_VARIANCE: u32 = 1;
-pub const BOREL_METRIC_DENSE: u32 = 2;
-pub const BOREL_METRIC_LOW_RANK: u32 = 3;
-pub const BOREL_METRIC_WORDS: *const c_char = b"fisher|variance|dense|low_rank\0".as_ptr() as *const c_char;
+pub const BOREL_METRIC_LOW_RANK: u32 = 0;
+pub const BOREL_METRIC_FISHER: u32 = 1;
+pub const BOREL_METRIC_VARIANCE: u32 = 2;
+pub const BOREL_METRIC_DENSE: u32 = 3;
+pub const BOREL_METRIC_WORDS: *const c_char = b"low_rank|fisher|variance|dense\0".as_ptr() as *const c_char;
 
 #[repr(C)]
 pub struct borel_place {
