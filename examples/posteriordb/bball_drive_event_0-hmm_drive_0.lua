@@ -2,8 +2,8 @@
 -- drive the states mark. The states are summed out by the forward recursion.
 local drive = borel.model(function(data)
   local theta = { sample("theta1", dist.dirichlet(data.alpha[1])), sample("theta2", dist.dirichlet(data.alpha[2])) }
-  local phi = sample("phi", dist.flat():iid(2):positive_ordered())
-  local lambda = sample("lambda", dist.flat():iid(2):positive_ordered())
+  local phi = sample("phi", dist.flat():positive_ordered(2))
+  local lambda = sample("lambda", dist.flat():positive_ordered(2))
   factor("phi_prior", dist.normal({ 0, 3 }, 1):logdensity(phi))
   factor("lambda_prior", dist.normal({ 0, 3 }, 1):logdensity(lambda))
   local column = { data.N, 1 }

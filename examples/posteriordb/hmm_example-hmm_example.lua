@@ -2,7 +2,7 @@
 -- first state has no distribution of its own.
 local hmm = borel.model(function(data)
   local theta = { sample("theta1", dist.flat():simplex(2)), sample("theta2", dist.flat():simplex(2)) }
-  local mu = sample("mu", dist.flat():iid(2):positive_ordered())
+  local mu = sample("mu", dist.flat():positive_ordered(2))
   factor("mu_prior", dist.normal({ 3, 10 }, 1):logdensity(mu))
   local emission = dist.normal(mu, 1):logdensity(data.y:reshape { data.N, 1 })
   local transition = borel.log(borel.stack(theta):reshape { 2, 2 })
