@@ -232,22 +232,23 @@ end
 -- ---- densities and draws ---------------------------------------------------------------------------------------
 
 -- Does the law take whole batches? Elementwise ones do.
-local function takes_batches(self)
-  local batched = self.law.batched
-  if type(batched) == "function" then return batched(table.unpack(self.args)) end
+local function takes_batches(definition, ...)
+  local batched = definition.batched
+  if type(batched) == "function" then return batched(...) end
   if batched then return true end
-  if self.law.event then return false end
-  for _, param in ipairs(self.law.params) do
+  if definition.event then return false end
+  for _, param in ipairs(definition.params) do
     if (param.rank or 0) > 0 then return false end
   end
   return true
 end
+law.takes_batches = takes_batches
 
 --- Log-density of each value of the batch, where x lies in the support.
 function Dist:inside(x)
   local batch = self:batch_shape()
   local lp
-  if takes_batches(self) or #batch == 0 then
+  if takes_batches(self.law, table.unpack(self.args)) or #batch == 0 then
     lp = self.law.logdensity(x, table.unpack(self.args))
   else
     local value, args = events_of(x, batch, self:event_shape()), parameters_of(self, batch)

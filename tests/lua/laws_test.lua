@@ -411,6 +411,17 @@ local by_row = dist.mixture({ { 0.2, 0.8 }, { 0.5, 0.5 } }, { dist.normal(0, 1),
 local lp_rows = by_row:logdensity { 1, 2 }
 assert(math.abs(lp_rows[1] - density("mixture({0.2, 0.8}, {normal(0, 1), normal(3, 1)})", 1)) < 1e-14)
 assert(math.abs(lp_rows[2] - density("mixture({0.5, 0.5}, {normal(0, 1), normal(3, 1)})", 2)) < 1e-14)
+-- A mixture of vectors, with a mean and a covariance for each of a batch.
+local centres, spreads = borel.array { { 0, 1 }, { 2, 3 } }, borel.array { { { 1, 0.2 }, { 0.2, 2 } }, { { 2, 0 }, { 0, 1 } } }
+local clusters = dist.mixture({ 0.3, 0.7 }, { dist.multi_normal(centres, spreads), dist.multi_normal({ 3, 1 }, spreads[2]) })
+local at = borel.array { { 1, 0.5 }, { 0, 2 } }
+local lp_clusters = clusters:logdensity(at)
+for k = 1, 2 do
+  local first = dist.multi_normal(centres[k], spreads[k]):logdensity(at[k])
+  local second = dist.multi_normal({ 3, 1 }, spreads[2]):logdensity(at[k])
+  assert(math.abs(lp_clusters[k] - math.log(0.3 * math.exp(first) + 0.7 * math.exp(second))) < 1e-13)
+end
+assert(shapes.text(clusters:iid(3):shape()) == "[3, 2, 2]" and shapes.text(clusters:iid(3):draw(source()).shape) == "[3, 2, 2]")
 assert(pcall(distribution, "binomial({3, 5}, 0.5)") and not pcall(distribution, "binomial({3, -5}, 0.5)"))
 
 -- ---- unknowns -----------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ local function around(dist, own, values, definition)
   for i, p in ipairs(own) do params[i] = p end
   for _, p in ipairs(dist.law.params) do params[#params + 1] = { name = p.name, rank = p.rank } end
   definition.params = params
-  definition.batched = dist.law.batched
+  definition.batched = function(...) return law.takes_batches(dist.law, select(#own + 1, ...)) end
   local args = { table.unpack(values, 1, #own) }
   for _, arg in ipairs(dist.args) do args[#args + 1] = arg end
   local made = law.constructor(definition)(table.unpack(args, 1, #params))
@@ -383,9 +383,8 @@ function compound.mixture(weights, dists)
       args[#args + 1] = dist.args[i]
     end
   end
-  local batched, with_cdf = true, true
+  local with_cdf = true
   for _, part in ipairs(parts) do
-    batched = batched and (part.law.batched or not part.law.event)
     with_cdf = with_cdf and (part.law.logcdf or part.law.logccdf) and not part.law.event
   end
   -- log_sum_exp over the parts of log weight + f(part, its arguments)
@@ -399,7 +398,13 @@ function compound.mixture(weights, dists)
   end
   local first = parts[1]
   local definition = {
-    name = "mixture", params = params, batched = batched,
+    name = "mixture", params = params,
+    batched = function(...)
+      for _, part in ipairs(parts) do
+        if not law.takes_batches(part.law, table.unpack({ ... }, part.first, part.last)) then return false end
+      end
+      return true
+    end,
     event = first.law.event and function(...) return first.law.event(table.unpack({ ... }, first.first, first.last)) end,
     support = function(...) return support_of(first.law, table.unpack({ ... }, first.first, first.last)) end,
     check = function(w)
