@@ -7,7 +7,7 @@ local options = require "borel.options"
 local shapes = require "borel.shape"
 local support = require "borel.support"
 
-for _, family in ipairs { "real", "positive", "bounded", "counts", "compound", "flat", "vectors", "matrices", "processes" } do
+for _, family in ipairs { "real", "positive", "bounded", "counts", "truncated", "mixtures", "flat", "vectors", "matrices", "processes" } do
   require("borel.laws." .. family)
 end
 
