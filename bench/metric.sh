@@ -11,11 +11,14 @@ for example in examples/posteriordb/*.lua; do
   for metric in ${METRICS:-fisher variance dense low_rank}; do
     for seed in ${SEEDS:-1 2 3}; do
       timeout "${LIMIT:-900}" "$BOREL" run bench/nuts/run.lua --quiet --seed "$seed" --out "$work/run" -- "$example" "$metric" 0.88 ||
-        echo "- 0 0"
+        echo "- 0 0" # too slow, or an error that stands above
       rm -rf "$work/run"
     done | awk -v name="$name" -v metric="$metric" '
+      $1 == "-" { lost++; next }
       { runs++; reliable += $2; sum += $3; if (runs == 1 || $3 < least) least = $3 }
-      END { printf "%-50s %-9s mean %8.2f  least %8.2f  reliable %d of %d\n", name, metric, sum / runs, least, reliable, runs
+      END { if (lost) printf "%-50s %-9s %d runs came to no end\n", name, metric, lost
+            if (!runs) exit
+            printf "%-50s %-9s mean %8.2f  least %8.2f  reliable %d of %d\n", name, metric, sum / runs, least, reliable, runs
             printf "FIGURE ess_per_1000_gradients_%s_%s %.2f\n", metric, name, sum / runs }'
   done
 done
