@@ -2,6 +2,7 @@
  * Warm-up of kernels that follow gradients: metric and step size. */
 #include "host/hamiltonian.h"
 
+#include "core/error.h"
 #include "host/leapfrog.h"
 #include "host/metric.h"
 #include "host/point.h"
@@ -67,6 +68,9 @@ static borel_status start(const borel_hamiltonian_options *options, const borel_
                           borel_target *target, borel_point *point, void *const *tuned, double *room,
                           borel_error *error) {
   double *step_size = tuned[STEP_SIZE];
+  if (options->metric > BOREL_METRIC_DENSE)
+    return borel_fail(error, BOREL_ARG, "this Borel has no metric number %u: the plugin needs a newer one",
+                      (unsigned)options->metric);
   borel_metric none = {0};
   borel_place place = {0};
   borel_status status = borel_place_load(target, point, &none, &place, error);
