@@ -33,7 +33,8 @@ local function built(name, fn, engine)
     local low = traced.target:evaluate(u, {})
     u[i] = at
     local difference = (high - low) / (2 * h) -- error h^2 f''' / 6 + rounding / h
-    assert(math.abs(difference - gradient[i]) <= 1e-6 * (scale + math.abs(difference)), ("%s: gradient %d is %.9g, by differences %.9g"):format(
+    assert(math.abs(difference - gradient[i]) <= 1e-6 * (scale + math.abs(difference)),
+      ("%s: gradient %d is %.9g, by differences %.9g"):format(
       name, i, gradient[i], difference))
   end
   return about, traced
