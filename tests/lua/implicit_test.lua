@@ -32,7 +32,11 @@ close(ds, 3, 1e-14, "dx/ds = x / (x - y)")
 close(dp, -1, 1e-14, "dx/dp = -1 / (x - y)")
 
 -- No zero, or a singular Jacobian at the guess: NaN.
-for what, x in pairs { none = borel.implicit(function(x) return x * x + 1 end, 1), flat = borel.implicit(function(x) return x * x - 1 end, 0) } do
+local lost = {
+  none = borel.implicit(function(x) return x * x + 1 end, 1),
+  flat = borel.implicit(function(x) return x * x - 1 end, 0),
+}
+for what, x in pairs(lost) do
   assert(x ~= x, what)
 end
 
