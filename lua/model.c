@@ -105,11 +105,13 @@ static int model_terms(lua_State *L) {
   return 1;
 }
 
-/* model:evaluate(u, z): log-density and gradient (a table) through the engine of the model. */
+/* model:evaluate(u, z [, times]): log-density and gradient (a table) through the engine of the model; that
+ * many times, for measurements. */
 static int model_evaluate(lua_State *L) {
   borel_model *model = check_model(L);
   const borel_source *source = borel_model_source(model);
   size_t D = source->layout->D, K = source->layout->K;
+  lua_Integer times = luaL_optinteger(L, 4, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
   double *u = lua_newuserdatauv(L, (2 * D + K + 1) * sizeof *u, 0), *gradient = u + D, *zf = gradient + D,
@@ -121,7 +123,7 @@ static int model_evaluate(lua_State *L) {
   borel_error error = {0};
   borel_target *target = NULL;
   if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
-  target->ops->gradient(target, 0, u, z, &value, gradient, &error);
+  for (; times > 0; times--) target->ops->gradient(target, 0, u, z, &value, gradient, &error);
   source->close(source, target);
   lua_pushnumber(L, value);
   lua_createtable(L, (int)D, 0);
