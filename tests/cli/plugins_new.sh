@@ -45,23 +45,23 @@ cmp c-kernel.log cpp-kernel.log || fail "C and C++ draw other numbers"
 ((skipped)) || cmp c-kernel.log rust-kernel.log || fail "C and Rust draw other numbers"
 
 # ---- what is thrown stays inside ----
-# thrown LANGUAGE SED PATTERN: the skeleton with one line changed ends a run with a message
+# thrown LANGUAGE EXTENSION SED PATTERN: the skeleton with one line changed ends a run with a message
 thrown() {
-  local dir=${1//+/p}-kernel name=my-own-kernel file
-  file=$(ls "$dir/$name".{cpp,rs} 2>/dev/null)
+  local dir=${1//+/p}-kernel name=my-own-kernel
+  local file=$dir/$name.$2
   cp "$file" kept
-  sed -i "$2" "$file"
-  cmp -s kept "$file" && fail "$dir: nothing is changed by $2"
-  "$dir/build.sh" >out 2>&1 && fail "$dir: $2: passes"
-  "$BOREL" run model.lua --quiet --kernel "./$dir/$name.so" >out 2>&1 && fail "$dir: $2: runs"
-  grep -q "borel: chain 1: kernel '$name', iteration 1: $3" out || fail "$dir: $2: $(cat out)"
+  sed -i "$3" "$file"
+  cmp -s kept "$file" && fail "$dir: nothing is changed by $3"
+  "$dir/build.sh" >out 2>&1 && fail "$dir: $3: passes"
+  "$BOREL" run model.lua --quiet --kernel "./$dir/$name.so" >out 2>&1 && fail "$dir: $3: runs"
+  grep -q "borel: chain 1: kernel '$name', iteration 1: $4" out || fail "$dir: $3: $(cat out)"
   cp kept "$file"
 }
-thrown c++ 's/    borel::random rng = context.rng();/    throw std::runtime_error("thrown"); &/' 'thrown'
-thrown c++ 's/    borel::random rng = context.rng();/    throw 7; &/' 'a C++ exception that is no std::exception'
-thrown c++ 's/    borel::random rng = context.rng();/    throw std::bad_alloc(); &/' 'out of memory'
-thrown c++ 's/    borel::random rng = context.rng();/    throw borel::failure(BOREL_IO, "no disk"); &/' 'no disk'
-((skipped)) || thrown rust 's/^        let rng = (\*context).rng;/        panic!("thrown"); #[allow(unreachable_code)]\n&/' 'a panic in Rust code'
+thrown c++ cpp 's/    borel::random rng = context.rng();/    throw std::runtime_error("thrown"); &/' 'thrown'
+thrown c++ cpp 's/    borel::random rng = context.rng();/    throw 7; &/' 'a C++ exception that is no std::exception'
+thrown c++ cpp 's/    borel::random rng = context.rng();/    throw std::bad_alloc(); &/' 'out of memory'
+thrown c++ cpp 's/    borel::random rng = context.rng();/    throw borel::failure(BOREL_IO, "no disk"); &/' 'no disk'
+((skipped)) || thrown rust rs 's/^        let rng = (\*context).rng;/        panic!("thrown"); #[allow(unreachable_code)]\n&/' 'a panic in Rust code'
 
 # ---- refusals: nothing is written ----
 # refused CODE PATTERN ARGS
