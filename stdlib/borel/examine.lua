@@ -35,8 +35,9 @@ local function probe(model, data, seed, lane)
   end
   function h:observe(...)
     local before = #self.terms
-    plain.observe(self, ...)
+    local value = plain.observe(self, ...)
     likelihood(before)
+    return value
   end
   function h:factor(...)
     local before = #self.terms

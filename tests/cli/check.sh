@@ -45,6 +45,16 @@ has "impossible" "problem +none of 20 starts"
 echo 'return borel.model(function() sample("z", dist.bernoulli(0.5):iid(3)) end)' >discrete.lua
 expect "discrete" 0 "^ok: 0 continuous and 3 discrete" "$BOREL" check discrete.lua
 
+# Observations that later ones depend on.
+cat >series.lua <<'LUA'
+return borel.model(function()
+  local a = sample("a", dist.normal(0, 1))
+  local y = 0
+  for t, value in ipairs { 0.5, 1.5, 0.2 } do y = observe({ "y", t }, dist.normal(a * y, 1), value) end
+end)
+LUA
+expect "series" 0 "^ok: 1 continuous" "$BOREL" check series.lua
+
 # ---- explain ----
 expect "explain" 0 "^density  log-density -[0-9.]+, .gradient. [0-9.]+" "$BOREL" explain "$examples/eight_schools.lua"
 has "explain" "^  y \(.*eight_schools.lua:[0-9]+\) +-[0-9.]+ +[0-9.]+ +[0-9.]+ [nu]s"

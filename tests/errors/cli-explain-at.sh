@@ -1,0 +1,2 @@
+# expect: cannot open the run
+borel explain "$models/one.lua" --at nowhere
