@@ -9,6 +9,7 @@ local shapes = require "borel.shape"
 local examine = {}
 
 local PRIOR_DRAWS, GRADIENT_POINTS, MOST_COORDINATES = 200, 2, 200
+local LONGEST, LEAST_DRAWS = 5, 10 -- seconds after which no further prior draw is begun, once there are as many
 
 -- ---- runs on plain numbers ------------------------------------------------------------------------------------------
 
@@ -125,10 +126,15 @@ end
 
 --- Examines a model that was traced: { problems = {texts}, gradient =, round_trip =, prior = {ranges}, ... }.
 function examine.model(model, traced, data, seed)
-  local report = { problems = {}, gradient = 0, excess = 0, round_trip = 0, draws = PRIOR_DRAWS, finite = 0, starts = 0, points = 0 }
+  local report = { problems = {}, gradient = 0, excess = 0, round_trip = 0, finite = 0, starts = 0, points = 0 }
   local function problem(...) report.problems[#report.problems + 1] = (...):format(select(2, ...)) end
   local target, sites, draws = traced.target, traced.target:sites(), {}
-  for lane = 1, PRIOR_DRAWS do draws[lane] = probe(model, data, seed, lane) end
+  local start = core.clock()
+  for lane = 1, PRIOR_DRAWS do
+    if lane > LEAST_DRAWS and core.clock() - start > LONGEST then break end
+    draws[lane] = probe(model, data, seed, lane)
+  end
+  report.draws = #draws
 
   for _, notes in ipairs(draws) do
     if finite(notes.likelihood) then report.finite = report.finite + 1 end
@@ -144,7 +150,7 @@ function examine.model(model, traced, data, seed)
     problem("values of site '%s' change by %.1e on the way to unconstrained numbers and back", report.round_trip_site, report.round_trip)
   end
   if report.finite == 0 then
-    problem("the log-likelihood is not finite in any of %d draws from the prior", PRIOR_DRAWS)
+    problem("the log-likelihood is not finite in any of %d draws from the prior", report.draws)
   end
 
   -- Starts of chains are u ~ U(-2, 2), not the prior.
