@@ -28,7 +28,7 @@ int borel_pareto_fit(const double *x, size_t n, double *k, double *sigma) {
   *k = *sigma = NAN;
   if (n < 5) return EINVAL;
   const size_t points = 30 + (size_t)sqrt((double)n);
-  double *b = malloc(2 * points * sizeof *b), *weight = b + points;
+  double *b = calloc(2 * points, sizeof *b), *weight = b + points;
   if (!b) return ENOMEM;
   /* A grid of b = -k / sigma from the quantiles of Zhang and Stephens' prior; the profile likelihood weighs
    * it. */

@@ -91,7 +91,7 @@ for signal in INT KILL; do
   done
   kill -$signal $process
   wait $process && fail "a run that was interrupted by $signal ends with 0"
-  [[ $signal == KILL ]] || grep -q 'stopped on request.*continue with: borel resume cut-INT' out || fail "$signal: $(cat out)"
+  [[ $signal == KILL ]] || grep -q 'interrupted.*continue with: borel resume cut-INT' out || fail "$signal: $(cat out)"
   sleep 0.2
   pgrep -f "out cut-$signal" >/dev/null && fail "workers outlive a parent that was stopped by $signal"
   touch fast
