@@ -5,50 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "compile/driver.h"
-#include "compile/program.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/version.h"
 #include "graph/linear.h"
-#include "infer/inputs.h"
+#include "infer/model_private.h"
 
-enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
 static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
-
-typedef struct {
-  char *label;
-  borel_node node;
-  int likelihood;
-} term;
-
-struct borel_model {
-  borel_source source;    /* first: a source is a model */
-  borel_graph *graph;     /* of the trace, or `rewritten` */
-  borel_graph *rewritten; /* owned; NULL when no sites share an input */
-  borel_layout layout;
-  borel_site *sites;
-  borel_node *site_nodes; /* [sites]: inputs of the graph of the trace */
-  borel_model_inputs inputs;
-  borel_value_info *values;
-  borel_node *value_nodes;
-  int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
-  term *terms;
-  size_t term_count, rerolled;
-  borel_program *programs[FUNCTIONS], *split, *each_term;
-  borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
-  borel_text text;
-  char engine_id[40], engine_text[500], data_id[20];
-  int compiled;
-};
-
-typedef struct {
-  borel_target target; /* first */
-  const borel_model *model;
-  borel_workspace work[FUNCTIONS], split;
-} model_target;
 
 borel_model *borel_model_new(borel_graph *graph) {
   borel_model *model = calloc(1, sizeof *model);
@@ -87,10 +51,6 @@ static int room(void *list, size_t count, size_t size) {
   void *more = realloc(old, (count ? 2 * count : 1) * size);
   if (more) memcpy(list, &more, sizeof more);
   return more != NULL;
-}
-
-static borel_status no_memory(borel_error *error) {
-  return borel_fail(error, BOREL_INTERNAL, "out of memory for the model");
 }
 
 borel_status borel_model_site(borel_model *model, const char *name, borel_node input, borel_site_block block,
@@ -142,163 +102,8 @@ borel_status borel_model_term(borel_model *model, const char *label, borel_node 
     return no_memory(error);
   char *copy = strdup(label);
   if (!copy) return no_memory(error);
-  model->terms[model->term_count++] = (term){copy, node, likelihood};
+  model->terms[model->term_count++] = (borel_model_term_info){copy, node, likelihood};
   return BOREL_OK;
-}
-
-/* ---- targets --------------------------------------------------------------------------------- */
-
-static void fill_inputs(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u,
-                        const int64_t *z) {
-  for (size_t i = 0; i < model->inputs.count; i++) {
-    const borel_model_input *input = &model->inputs.list[i];
-    int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
-    if (slot < 0) continue;
-    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
-                           w->slot[slot]);
-  }
-}
-
-static void evaluate(const model_target *t, int f, borel_workspace *w, const double *u, const int64_t *z) {
-  const borel_program *p = t->model->programs[f];
-  fill_inputs(t->model, p, w, u, z);
-  if (t->model->native[f])
-    t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
-  else
-    borel_program_interpret(p, w);
-}
-
-static const double *output(const borel_program *p, const borel_workspace *w, size_t i) {
-  return w->slot[borel_program_output_slot(p, i)];
-}
-
-/* -inf is a number; NaN and +inf are not. */
-static borel_status verdict(double logdensity, borel_error *error) {
-  if (logdensity == -INFINITY) return BOREL_REJECT;
-  if (isfinite(logdensity)) return BOREL_OK;
-  return borel_fail(error, BOREL_DOMAIN, "the log-density is %s", isnan(logdensity) ? "NaN" : "+inf");
-}
-
-static const borel_layout *target_layout(borel_target *target, uint32_t id) {
-  return id == 0 ? &((model_target *)target)->model->layout : NULL;
-}
-
-static borel_status target_logdensity(borel_target *target, uint32_t layout, const double *u,
-                                      const int64_t *z, double *logdensity, borel_error *error) {
-  model_target *t = (model_target *)target;
-  (void)layout;
-  evaluate(t, DENSITY, &t->work[DENSITY], u, z);
-  *logdensity = *output(t->model->programs[DENSITY], &t->work[DENSITY], 0);
-  return verdict(*logdensity, error);
-}
-
-static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
-                                    double *logdensity, double *gradient, borel_error *error) {
-  model_target *t = (model_target *)target;
-  const borel_model *model = t->model;
-  (void)layout;
-  evaluate(t, GRADIENT, &t->work[GRADIENT], u, z);
-  *logdensity = *output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
-  for (size_t i = 0, k = 0; i < model->inputs.count; i++)
-    if (model->inputs.list[i].block == BOREL_SITE_U)
-      borel_model_input_write(&model->inputs.list[i],
-                              output(model->programs[GRADIENT], &t->work[GRADIENT], ++k), gradient);
-  return verdict(*logdensity, error);
-}
-
-static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
-                                 double *prior, double *likelihood, borel_error *error) {
-  model_target *t = (model_target *)target;
-  (void)layout;
-  fill_inputs(t->model, t->model->split, &t->split, u, z);
-  borel_program_interpret(t->model->split, &t->split);
-  *prior = *output(t->model->split, &t->split, 0);
-  *likelihood = *output(t->model->split, &t->split, 1);
-  return verdict(*prior + *likelihood, error);
-}
-
-static const borel_target_ops target_ops = {
-    .size = sizeof(borel_target_ops),
-    .layout = target_layout,
-    .logdensity = target_logdensity,
-    .gradient = target_gradient,
-    .split = target_split,
-};
-
-static void source_close(const borel_source *source, borel_target *target) {
-  (void)source;
-  model_target *t = (model_target *)target;
-  if (!t) return;
-  for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->work[f]);
-  borel_workspace_free(&t->split);
-  free(t);
-}
-
-static borel_status source_open(const borel_source *source, borel_target **target, borel_error *error) {
-  const borel_model *model = (const borel_model *)source;
-  model_target *t = calloc(1, sizeof *t);
-  if (!t) return no_memory(error);
-  t->target.ops = &target_ops;
-  t->model = model;
-  borel_status status = borel_workspace_new(model->split, &t->split, error);
-  for (int f = 0; f < FUNCTIONS && !status; f++)
-    status = borel_workspace_new(model->programs[f], &t->work[f], error);
-  if (status)
-    source_close(source, &t->target);
-  else
-    *target = &t->target;
-  return status;
-}
-
-static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u,
-                                     const int64_t *z, double *out, borel_error *error) {
-  const borel_model *model = (const borel_model *)source;
-  model_target *t = (model_target *)target;
-  (void)error;
-  evaluate(t, VALUES, &t->work[VALUES], u, z);
-  const borel_program *p = model->programs[VALUES];
-  const double *scalars = model->joined ? output(p, &t->work[VALUES], p->output_count - 1) : NULL;
-  for (size_t i = 0, k = 0; i < model->source.value_count; i++)
-    if (scalars && model->values[i].shape.rank == 0)
-      out[model->values[i].offset] = *scalars++;
-    else
-      memcpy(out + model->values[i].offset, output(p, &t->work[VALUES], k++), 8 * model->values[i].size);
-  return BOREL_OK;
-}
-
-borel_status borel_model_terms(const borel_model *model, const double *u, const int64_t *z, double *out,
-                               borel_error *error) {
-  borel_workspace w;
-  borel_status status = borel_workspace_new(model->each_term, &w, error);
-  if (status) return status;
-  fill_inputs(model, model->each_term, &w, u, z);
-  borel_program_interpret(model->each_term, &w);
-  for (size_t i = 0; i < model->term_count; i++) out[i] = *output(model->each_term, &w, i);
-  borel_workspace_free(&w);
-  return BOREL_OK;
-}
-
-static void source_explain(const borel_source *source, const double *u, const int64_t *z, char *text,
-                           size_t size) {
-  const borel_model *model = (const borel_model *)source;
-  double *terms = malloc((model->term_count + 1) * sizeof *terms);
-  size_t used = 0;
-  int shown = 0;
-  text[0] = 0;
-  if (!terms || borel_model_terms(model, u, z, terms, NULL) != BOREL_OK) {
-    free(terms);
-    return;
-  }
-  for (size_t i = 0; i < model->term_count && shown < 3 && used < size; i++)
-    if (!isfinite(terms[i])) {
-      int n = snprintf(text + used, size - used, "%s%s is %s", shown++ ? ", " : "", model->terms[i].label,
-                       isnan(terms[i]) ? "NaN"
-                       : terms[i] > 0  ? "+inf"
-                                       : "-inf");
-      used += n > 0 ? (size_t)n : 0;
-    }
-  if (!shown) snprintf(text, size, "every term is finite, but the gradient is not");
-  free(terms);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */
@@ -466,10 +271,7 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   model->layout.sites = model->sites;
   model->source.layout = &model->layout;
   model->source.values = model->values;
-  model->source.open = source_open;
-  model->source.close = source_close;
-  model->source.constrain = source_constrain;
-  model->source.explain = source_explain;
+  borel_model_become_source(model);
   return status;
 }
 
@@ -482,129 +284,3 @@ const char *borel_model_data_id(const borel_model *model) { return model->data_i
 const char *borel_model_engine_text(const borel_model *model) { return model->engine_text; }
 int borel_model_compiled(const borel_model *model) { return model->compiled; }
 size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }
-
-/* ---- for people who ask ---------------------------------------------------------------------- */
-
-borel_model_sizes borel_model_size(const borel_model *model) {
-  borel_model_sizes sizes = {.nodes = borel_graph_size(model->graph), .text = model->text.length};
-  for (int f = 0; f < FUNCTIONS; f++) {
-    sizes.statements += model->programs[f]->tables->statements;
-    sizes.groups += model->programs[f]->group_count;
-  }
-  return sizes;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-enum { TIMED_ROUNDS = 5, LONGEST_BATCH = 1 << 20 };
-
-/* Seconds of one call: the least of a few batches, each long enough for the clock. */
-static double time_of(void (*call)(void *), void *context) {
-  double least = INFINITY;
-  size_t batch = 1;
-  for (int round = 0; round < TIMED_ROUNDS;) {
-    double start = now();
-    for (size_t i = 0; i < batch; i++) call(context);
-    double spent = now() - start;
-    if (spent < 1e-4 && batch < LONGEST_BATCH) {
-      batch *= 2;
-      continue;
-    }
-    if (spent / (double)batch < least) least = spent / (double)batch;
-    round++;
-  }
-  return least;
-}
-
-typedef struct {
-  const borel_program *program;
-  borel_workspace work;
-} interpreted;
-
-static void call_interpreter(void *context) {
-  interpreted *in = context;
-  borel_program_interpret(in->program, &in->work);
-}
-
-static borel_status interpret_at(const borel_model *model, interpreted *in, const borel_node *nodes,
-                                 size_t count, const double *u, const int64_t *z, borel_error *error) {
-  borel_program *program = borel_program_new(model->graph, nodes, count, error);
-  if (!program) return BOREL_INTERNAL;
-  in->program = program;
-  borel_status status = borel_workspace_new(program, &in->work, error);
-  if (status) return status;
-  fill_inputs(model, program, &in->work, u, z);
-  borel_program_interpret(program, &in->work);
-  return BOREL_OK;
-}
-
-static void release(interpreted *in) {
-  borel_workspace_free(&in->work);
-  borel_program_free((borel_program *)(uintptr_t)in->program);
-}
-
-borel_status borel_model_term_report(borel_model *model, size_t i, const double *u, const int64_t *z,
-                                     double *norm, double *seconds, borel_error *error) {
-  size_t inputs = model->inputs.count, wanted = 0;
-  borel_node node = model->terms[i].node, *wrt = malloc((inputs + 1) * sizeof *wrt),
-             *gradient = malloc((inputs + 1) * sizeof *gradient);
-  interpreted value = {0}, slope = {0};
-  borel_status status = wrt && gradient ? BOREL_OK : no_memory(error);
-  for (size_t k = 0; !status && k < inputs; k++)
-    if (model->inputs.list[k].block == BOREL_SITE_U) wrt[wanted++] = model->inputs.list[k].node;
-  if (!status) status = borel_graph_gradient(model->graph, node, wrt, wanted, gradient, error);
-  if (!status) status = interpret_at(model, &slope, gradient, wanted, u, z, error);
-  if (!status) status = interpret_at(model, &value, &node, 1, u, z, error);
-  if (!status) {
-    double sum = 0;
-    for (size_t s = 0; s < wanted; s++) {
-      size_t n = (size_t)borel_shape_size(&borel_graph_at(model->graph, wrt[s])->shape);
-      for (size_t k = 0; k < n; k++) sum = hypot(sum, output(slope.program, &slope.work, s)[k]);
-    }
-    *norm = sum;
-    *seconds = time_of(call_interpreter, &value);
-  }
-  if (slope.program) release(&slope);
-  if (value.program) release(&value);
-  free(wrt);
-  free(gradient);
-  return status;
-}
-
-typedef struct {
-  borel_target *target;
-  const double *u;
-  const int64_t *z;
-  double *gradient;
-} timed;
-
-static void call_density(void *context) {
-  timed *t = context;
-  double value;
-  borel_error error;
-  t->target->ops->logdensity(t->target, 0, t->u, t->z, &value, &error);
-}
-
-static void call_gradient(void *context) {
-  timed *t = context;
-  double value;
-  borel_error error;
-  t->target->ops->gradient(t->target, 0, t->u, t->z, &value, t->gradient, &error);
-}
-
-borel_status borel_model_time(const borel_model *model, const double *u, const int64_t *z, double *density,
-                              double *gradient, borel_error *error) {
-  timed t = {.u = u, .z = z, .gradient = malloc((model->layout.D + 1) * sizeof *t.gradient)};
-  borel_status status = t.gradient ? model->source.open(&model->source, &t.target, error) : no_memory(error);
-  if (!status) {
-    *density = time_of(call_density, &t);
-    *gradient = time_of(call_gradient, &t);
-    model->source.close(&model->source, t.target);
-  }
-  free(t.gradient);
-  return status;
-}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * Private parts of a model: model.c builds it, model_target.c evaluates it, model_report.c answers questions.
+ */
+#ifndef BOREL_INFER_MODEL_PRIVATE_H
+#define BOREL_INFER_MODEL_PRIVATE_H
+
+#include "compile/driver.h"
+#include "compile/program.h"
+#include "core/error.h"
+#include "infer/inputs.h"
+#include "infer/model.h"
+
+/* The functions of a model's text. */
+enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
+
+typedef struct {
+  char *label;
+  borel_node node;
+  int likelihood;
+} borel_model_term_info;
+
+struct borel_model {
+  borel_source source;    /* first: a source is a model */
+  borel_graph *graph;     /* of the trace, or `rewritten` */
+  borel_graph *rewritten; /* owned; NULL when no sites share an input */
+  borel_layout layout;
+  borel_site *sites;
+  borel_node *site_nodes; /* [sites]: inputs of the graph of the trace */
+  borel_model_inputs inputs;
+  borel_value_info *values;
+  borel_node *value_nodes;
+  int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
+  borel_model_term_info *terms;
+  size_t term_count, rerolled;
+  borel_program *programs[FUNCTIONS], *split, *each_term;
+  borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
+  borel_text text;
+  char engine_id[40], engine_text[500], data_id[20];
+  int compiled;
+};
+
+typedef struct {
+  borel_target target; /* first */
+  const borel_model *model;
+  borel_workspace work[FUNCTIONS], split;
+} borel_model_target;
+
+static inline borel_status no_memory(borel_error *error) {
+  return borel_fail(error, BOREL_INTERNAL, "out of memory for the model");
+}
+
+/* Copies coordinates into the inputs of a program. */
+void borel_model_fill(const borel_model *, const borel_program *, borel_workspace *, const double *u,
+                      const int64_t *z);
+/* Output i of a program that has run. */
+const double *borel_model_output(const borel_program *, const borel_workspace *, size_t i);
+/* Makes the model a source: its functions. */
+void borel_model_become_source(borel_model *);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ * A model as a source of targets: evaluation by native code or the interpreter. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "infer/model_private.h"
+
+void borel_model_fill(const borel_model *model, const borel_program *p, borel_workspace *w, const double *u,
+                      const int64_t *z) {
+  for (size_t i = 0; i < model->inputs.count; i++) {
+    const borel_model_input *input = &model->inputs.list[i];
+    int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
+    if (slot < 0) continue;
+    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
+                           w->slot[slot]);
+  }
+}
+
+static void evaluate(const borel_model_target *t, int f, borel_workspace *w, const double *u,
+                     const int64_t *z) {
+  const borel_program *p = t->model->programs[f];
+  borel_model_fill(t->model, p, w, u, z);
+  if (t->model->native[f])
+    t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
+  else
+    borel_program_interpret(p, w);
+}
+
+const double *borel_model_output(const borel_program *p, const borel_workspace *w, size_t i) {
+  return w->slot[borel_program_output_slot(p, i)];
+}
+
+/* -inf is a number; NaN and +inf are not. */
+static borel_status verdict(double logdensity, borel_error *error) {
+  if (logdensity == -INFINITY) return BOREL_REJECT;
+  if (isfinite(logdensity)) return BOREL_OK;
+  return borel_fail(error, BOREL_DOMAIN, "the log-density is %s", isnan(logdensity) ? "NaN" : "+inf");
+}
+
+static const borel_layout *target_layout(borel_target *target, uint32_t id) {
+  return id == 0 ? &((borel_model_target *)target)->model->layout : NULL;
+}
+
+static borel_status target_logdensity(borel_target *target, uint32_t layout, const double *u,
+                                      const int64_t *z, double *logdensity, borel_error *error) {
+  borel_model_target *t = (borel_model_target *)target;
+  (void)layout;
+  evaluate(t, DENSITY, &t->work[DENSITY], u, z);
+  *logdensity = *borel_model_output(t->model->programs[DENSITY], &t->work[DENSITY], 0);
+  return verdict(*logdensity, error);
+}
+
+static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
+                                    double *logdensity, double *gradient, borel_error *error) {
+  borel_model_target *t = (borel_model_target *)target;
+  const borel_model *model = t->model;
+  (void)layout;
+  evaluate(t, GRADIENT, &t->work[GRADIENT], u, z);
+  *logdensity = *borel_model_output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
+  for (size_t i = 0, k = 0; i < model->inputs.count; i++)
+    if (model->inputs.list[i].block == BOREL_SITE_U)
+      borel_model_input_write(&model->inputs.list[i],
+                              borel_model_output(model->programs[GRADIENT], &t->work[GRADIENT], ++k),
+                              gradient);
+  return verdict(*logdensity, error);
+}
+
+static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
+                                 double *prior, double *likelihood, borel_error *error) {
+  borel_model_target *t = (borel_model_target *)target;
+  (void)layout;
+  borel_model_fill(t->model, t->model->split, &t->split, u, z);
+  borel_program_interpret(t->model->split, &t->split);
+  *prior = *borel_model_output(t->model->split, &t->split, 0);
+  *likelihood = *borel_model_output(t->model->split, &t->split, 1);
+  return verdict(*prior + *likelihood, error);
+}
+
+static const borel_target_ops target_ops = {
+    .size = sizeof(borel_target_ops),
+    .layout = target_layout,
+    .logdensity = target_logdensity,
+    .gradient = target_gradient,
+    .split = target_split,
+};
+
+static void source_close(const borel_source *source, borel_target *target) {
+  (void)source;
+  borel_model_target *t = (borel_model_target *)target;
+  if (!t) return;
+  for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->work[f]);
+  borel_workspace_free(&t->split);
+  free(t);
+}
+
+static borel_status source_open(const borel_source *source, borel_target **target, borel_error *error) {
+  const borel_model *model = (const borel_model *)source;
+  borel_model_target *t = calloc(1, sizeof *t);
+  if (!t) return no_memory(error);
+  t->target.ops = &target_ops;
+  t->model = model;
+  borel_status status = borel_workspace_new(model->split, &t->split, error);
+  for (int f = 0; f < FUNCTIONS && !status; f++)
+    status = borel_workspace_new(model->programs[f], &t->work[f], error);
+  if (status)
+    source_close(source, &t->target);
+  else
+    *target = &t->target;
+  return status;
+}
+
+static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u,
+                                     const int64_t *z, double *out, borel_error *error) {
+  const borel_model *model = (const borel_model *)source;
+  borel_model_target *t = (borel_model_target *)target;
+  (void)error;
+  evaluate(t, VALUES, &t->work[VALUES], u, z);
+  const borel_program *p = model->programs[VALUES];
+  const double *scalars = model->joined ? borel_model_output(p, &t->work[VALUES], p->output_count - 1) : NULL;
+  for (size_t i = 0, k = 0; i < model->source.value_count; i++)
+    if (scalars && model->values[i].shape.rank == 0)
+      out[model->values[i].offset] = *scalars++;
+    else
+      memcpy(out + model->values[i].offset, borel_model_output(p, &t->work[VALUES], k++),
+             8 * model->values[i].size);
+  return BOREL_OK;
+}
+
+borel_status borel_model_terms(const borel_model *model, const double *u, const int64_t *z, double *out,
+                               borel_error *error) {
+  borel_workspace w;
+  borel_status status = borel_workspace_new(model->each_term, &w, error);
+  if (status) return status;
+  borel_model_fill(model, model->each_term, &w, u, z);
+  borel_program_interpret(model->each_term, &w);
+  for (size_t i = 0; i < model->term_count; i++) out[i] = *borel_model_output(model->each_term, &w, i);
+  borel_workspace_free(&w);
+  return BOREL_OK;
+}
+
+static void source_explain(const borel_source *source, const double *u, const int64_t *z, char *text,
+                           size_t size) {
+  const borel_model *model = (const borel_model *)source;
+  double *terms = malloc((model->term_count + 1) * sizeof *terms);
+  size_t used = 0;
+  int shown = 0;
+  text[0] = 0;
+  if (!terms || borel_model_terms(model, u, z, terms, NULL) != BOREL_OK) {
+    free(terms);
+    return;
+  }
+  for (size_t i = 0; i < model->term_count && shown < 3 && used < size; i++)
+    if (!isfinite(terms[i])) {
+      int n = snprintf(text + used, size - used, "%s%s is %s", shown++ ? ", " : "", model->terms[i].label,
+                       isnan(terms[i]) ? "NaN"
+                       : terms[i] > 0  ? "+inf"
+                                       : "-inf");
+      used += n > 0 ? (size_t)n : 0;
+    }
+  if (!shown) snprintf(text, size, "every term is finite, but the gradient is not");
+  free(terms);
+}
+
+void borel_model_become_source(borel_model *model) {
+  model->source.open = source_open;
+  model->source.close = source_close;
+  model->source.constrain = source_constrain;
+  model->source.explain = source_explain;
+}
