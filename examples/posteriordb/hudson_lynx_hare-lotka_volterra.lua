@@ -16,5 +16,5 @@ local lynx_hare = borel.model(function(data)
   observe("y", dist.lognormal(borel.log(z), sigma), data.y)
 end)
 
-local fit = borel.infer(lynx_hare, { data = borel.read "data/hudson_lynx_hare.json" })
+local fit = borel.infer(lynx_hare, { data = borel.read "data/hudson_lynx_hare.json", init = "pathfinder" })
 print(fit:summary())

@@ -233,18 +233,19 @@ static borel_status try_start(chain *c, uint64_t attempt, double *u, int64_t *z,
   return status;
 }
 
-/* Tries starts until one has a density that is finite and not coarse; when all are coarse, the best is taken.
- */
-static borel_status find_start(chain *c) {
+/* Tries starts, from number `first` on, until one has a density that is finite and not coarse; when all are
+ * coarse, the best is taken. */
+static borel_status find_start(chain *c, uint64_t first) {
   const borel_source *source = c->task->source;
   double *u = calloc(source->layout->D + 1, sizeof *u);
   int64_t *z = calloc(source->layout->K + 1, sizeof *z);
   borel_status status = u && z ? BOREL_OK : borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
   borel_error last = {0};
   double highest = -INFINITY;
-  uint64_t attempt = 0, best = 0;
+  uint64_t best = first;
   int found = 0;
-  for (; status == BOREL_OK && !found && attempt < BOREL_INIT_TRIES; attempt++) {
+  for (uint64_t attempt = first; status == BOREL_OK && !found && attempt < first + BOREL_INIT_TRIES;
+       attempt++) {
     borel_status tried = try_start(c, attempt, u, z, &last);
     if (tried == BOREL_OK) {
       double logdensity = c->point->view.logdensity;
@@ -270,41 +271,80 @@ static borel_status find_start(chain *c) {
   return status;
 }
 
+enum { PATHS = 4, PATH_CELLS = 1 << 16 /* cells of a path; the first ones are its places */ };
+
+typedef struct {
+  chain *c;
+  uint64_t path;
+} path_cells;
+
 static borel_rng *pathfinder_rng(void *context, uint64_t index) {
-  return open_rng(context, "pathfinder", index);
+  const path_cells *cells = context;
+  return open_rng(cells->c, "pathfinder", cells->path * PATH_CELLS + index);
 }
 
-/* From the start that was found to one of pathfinder's, unless it fails. */
+/* One of pathfinder's draws on paths from several starts, chosen by importance: u [D] and its scale [D]. A
+ * path that ends in a small mode has little weight. REJECT when no path has an approximation. */
+static borel_status follow_paths(chain *c, double *u, double *scale, double *room, int64_t *z) {
+  size_t D = c->point->view.D;
+  double log_total = -INFINITY;
+  for (uint64_t path = 0; path < PATHS; path++) {
+    path_cells cells = {c, path};
+    double log_mass;
+    borel_status status = find_start(c, path * BOREL_INIT_TRIES);
+    if (status == BOREL_OK)
+      status = borel_pathfinder(&c->target.target, &c->point->view, pathfinder_rng, &cells, room, room + D,
+                                &log_mass, c->error);
+    if (status == BOREL_REJECT) continue;
+    if (status == BOREL_ARG && path > 0) { /* no start: others were found */
+      *c->error = (borel_error){0};
+      continue;
+    }
+    if (status != BOREL_OK) return status;
+    /* reservoir sampling: path k is kept with probability mass k / (mass 0 + ... + mass k) */
+    double high = fmax(log_total, log_mass);
+    log_total = high + log(exp(log_total - high) + exp(log_mass - high));
+    borel_rng *rng = open_rng(c, "path", path);
+    if (!rng->ops->accept(rng, log_mass - log_total)) continue;
+    memcpy(u, room, D * sizeof *u);
+    memcpy(scale, room + D, D * sizeof *scale);
+    if (c->point->view.K) memcpy(z, c->point->view.z, c->point->view.K * sizeof *z);
+  }
+  return log_total > -INFINITY ? BOREL_OK : BOREL_REJECT;
+}
+
+/* From a start of pathfinder's, unless it fails. */
 static borel_status improve_start(chain *c) {
   size_t D = c->point->view.D;
-  double *u = calloc(2 * D + 1, sizeof *u);
-  if (!u) return borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  double *scale = calloc(4 * D + 1, sizeof *scale), *u = scale + D;
+  int64_t *z = calloc(c->point->view.K + 1, sizeof *z);
+  if (!scale || !z) {
+    free(scale);
+    free(z);
+    return borel_fail(c->error, BOREL_INTERNAL, "out of memory for a chain");
+  }
   borel_status status = BOREL_REJECT;
-  if (D && c->target.ops.gradient)
-    status = borel_pathfinder(&c->target.target, &c->point->view, pathfinder_rng, c, u, u + D, c->error);
-  borel_host_point *point = c->point;
+  if (D && c->target.ops.gradient) status = follow_paths(c, u, scale, scale + 2 * D, z);
   if (status == BOREL_OK) {
-    borel_point_set(point, u, NULL);
+    borel_point_set(c->point, u, z);
     status =
-        borel_point_evaluate(&c->target.target, &point->view, BOREL_LOGDENSITY | BOREL_GRADIENT, c->error);
+        borel_point_evaluate(&c->target.target, &c->point->view, BOREL_LOGDENSITY | BOREL_GRADIENT, c->error);
   }
   if (status == BOREL_REJECT)
     borel_log(BOREL_LOG_WARN, "chain %u: pathfinder found no approximation%s; it starts at u ~ U(-2, 2)",
               c->task->number, D && c->target.ops.gradient ? "" : ", as the model has no gradient");
-  if (status == BOREL_OK) {
-    c->scale = u;
-    memmove(u, u + D, D * sizeof *u);
-    return BOREL_OK;
-  }
-  free(u);
+  free(z);
+  if (status == BOREL_OK)
+    c->scale = scale;
+  else
+    free(scale);
   return status;
 }
 
 static borel_status begin(chain *c) {
   borel_phase phase = borel_windows_phase(&c->windows, 0, 1);
-  borel_status status = find_start(c);
-  if (!status && c->task->options->pathfinder && (status = improve_start(c)) == BOREL_REJECT)
-    status = find_start(c);
+  borel_status status = c->task->options->pathfinder ? improve_start(c) : BOREL_REJECT;
+  if (status == BOREL_REJECT) status = find_start(c, 0);
   if (status) return status;
   const borel_kernel *kernel = c->task->kernel;
   if (kernel->ops->begin) {

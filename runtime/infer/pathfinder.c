@@ -120,6 +120,13 @@ static void keep(walk *w, double elbo) {
   borel_quasi_newton_diagonal(&w->curvature, w->scale, w->noise);
 }
 
+static double log_sum(const double weights[ELBO_DRAWS]) {
+  double high = -INFINITY, sum = 0;
+  for (size_t k = 0; k < ELBO_DRAWS; k++) high = fmax(high, weights[k]);
+  for (size_t k = 0; k < ELBO_DRAWS; k++) sum += exp(weights[k] - high);
+  return high + log(sum);
+}
+
 /* ---- the walk -------------------------------------------------------------------------------- */
 
 static borel_status climb(walk *w, borel_pathfinder_rng source, void *context) {
@@ -151,7 +158,7 @@ static borel_status climb(walk *w, borel_pathfinder_rng source, void *context) {
 }
 
 borel_status borel_pathfinder(borel_target *target, const borel_point *point, borel_pathfinder_rng source,
-                              void *context, double *u, double *scale, borel_error *error) {
+                              void *context, double *u, double *scale, double *log_mass, borel_error *error) {
   size_t D = point->D;
   walk w = {.target = target, .point = point, .D = D, .best_elbo = -INFINITY, .error = error};
   double *memory = calloc((10 + 2 * ELBO_DRAWS) * D + 1, sizeof *memory);
@@ -182,6 +189,7 @@ borel_status borel_pathfinder(borel_target *target, const borel_point *point, bo
   size_t chosen = rng->ops->categorical_log(rng, w.best_weights, ELBO_DRAWS);
   memcpy(u, w.best + chosen * D, D * sizeof *u);
   for (size_t i = 0; i < D; i++) scale[i] = sqrt(w.scale[i]);
+  *log_mass = log_sum(w.best_weights);
 
 end:
   free(memory);

@@ -12,10 +12,12 @@
 /* The random numbers of one cell: place number `index` of the walk. */
 typedef borel_rng *(*borel_pathfinder_rng)(void *context, uint64_t index);
 
-/* Climbs from the point, whose gradient exists, and fills u [D] and scale [D], the standard deviations of the
- * approximation; z stays. Errors: REJECT when it finds no approximation with a finite ELBO (nothing is filled
- * then), INTERNAL without memory, and what the target reports but for REJECT and DOMAIN. */
+/* Climbs from the point, whose gradient exists, and fills u [D], scale [D], the standard deviations of the
+ * approximation, and log_mass, the sum of the importance weights of its draws: of several walks, one is
+ * chosen with probability proportional to that. z stays. Errors: REJECT when it finds no approximation with a
+ * finite ELBO (nothing is filled then), INTERNAL without memory, and what the target reports but for REJECT
+ * and DOMAIN. */
 borel_status borel_pathfinder(borel_target *, const borel_point *, borel_pathfinder_rng, void *context,
-                              double *u, double *scale, borel_error *);
+                              double *u, double *scale, double *log_mass, borel_error *);
 
 #endif

@@ -145,7 +145,9 @@ static borel_status run(shape its_shape, double *u, double *scale) {
   borel_philox_rng rng;
   cr_assert(borel_point_create(&layout, &point, &error) == BOREL_OK);
   borel_point_set(point, (double[D]){-1.5, 1, 0.5, -2}, NULL);
-  borel_status status = borel_pathfinder(&d.target, &point->view, cell, &rng, u, scale, &error);
+  double log_mass = NAN;
+  borel_status status = borel_pathfinder(&d.target, &point->view, cell, &rng, u, scale, &log_mass, &error);
+  cr_expect(status != BOREL_OK || isfinite(log_mass));
   cr_expect(!error.message[0], "%s", error.message);
   borel_point_destroy(point);
   return status;
