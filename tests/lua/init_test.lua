@@ -22,14 +22,14 @@ assert(math.abs(borel.sum(a) / 150 - 100) < 1, "chains that start at 0 would not
 local fine, message = pcall(borel.infer, m, { init = "pathfindr" })
 assert(not fine and tostring(message):find "init", message)
 
--- A second mode of mass exp(-60) and 14 standard deviations away, to which 17 % of the starts of U(-2, 2) lead: a chain
+-- A second mode of mass exp(-43) behind a barrier of 18, to which 18 % of the starts of U(-2, 2) lead: a chain
 -- goes there when all four of its paths do, with probability 1e-3; of ten uniform starts, some stay there.
 local function stray(init)
   local folder = os.tmpname()
   os.remove(folder)
   local fit = borel.infer(borel.model(function()
     local x = borel.sample("x", borel.dist.flat())
-    borel.factor(borel.log_sum_exp(borel.dist.normal(-1.5, 0.25):logdensity(x), borel.dist.normal(1.9, 0.25):logdensity(x) - 60))
+    borel.factor(borel.log_sum_exp(borel.dist.normal(-1.5, 0.25):logdensity(x), borel.dist.normal(2.2, 0.15):logdensity(x) - 43))
   end), { init = init, chains = 10, draws = 200, warmup = 200, out = folder, progress = false })
   return borel.sum(borel.where(fit:draws "x":gt(1), 1.0, 0.0))
 end
