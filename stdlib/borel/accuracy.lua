@@ -209,10 +209,12 @@ function Comparison:summary()
   local width = 5
   for _, row in ipairs(self.rows) do width = math.max(width, utf8.len(row.name) or #row.name) end
   local function padded(name) return name .. (" "):rep(width - (utf8.len(name) or #name)) end
-  local lines = { ("%s  %10s  %8s  %10s  %8s  %8s"):format(padded "model", "elpd", "se", "difference", "se", "p") }
+  local lines = { ("%s  %10s  %8s  %10s  %10s  %8s"):format(padded "model", "elpd", "se", "difference", "se of it", "p") }
   for _, row in ipairs(self.rows) do
-    lines[#lines + 1] = ("%s  %10.2f  %8.2f  %10.2f  %8.2f  %8.2f%s"):format(padded(row.name), row.elpd, row.se, row.difference,
-      row.se_difference, row.p, row.reliable and "" or "  unreliable")
+    local accuracy_of = row.accuracy
+    local verdict = row.reliable and "" or ("  unreliable for %d of %d elements"):format(#accuracy_of.problems, accuracy_of.count)
+    lines[#lines + 1] = ("%s  %10.2f  %8.2f  %10.2f  %10.2f  %8.2f%s"):format(padded(row.name), row.elpd, row.se, row.difference,
+      row.se_difference, row.p, verdict)
   end
   return table.concat(lines, "\n")
 end

@@ -216,11 +216,17 @@ function Fit:judge()
   if self.draw_count == 0 then return end
   local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
   local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
-  local sites = {}
+  local sites, moved = {}, {}
   for _, name in ipairs(self.manifest.sites or {}) do sites[name] = true end
   for _, row in ipairs(self:rows()) do
+    if row.sd ~= 0 then moved[row.name:match("^[^%[]*")] = true end
+  end
+  for _, row in ipairs(self:rows()) do
     if row.sd == 0 then
-      if sites[row.name:match("^[^%[]*")] then stuck[#stuck + 1] = row.name end
+      -- Elements that are the same in all chains while others of their site move are constants of its support, such as
+      -- the diagonal of a correlation matrix: chains that are stuck are stuck in different places.
+      local site = row.name:match("^[^%[]*")
+      if sites[site] and not moved[site] then stuck[#stuck + 1] = row.name end
     else
       if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
       if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end

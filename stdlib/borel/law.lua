@@ -91,6 +91,7 @@ end
 
 --- A copy with independent repetitions: :iid(n) or :iid(n, m).
 function Dist:iid(...)
+  if getmetatable(self) ~= Dist then core.error("iid: call it with a colon, as in dist.normal(0, 1):iid(3)") end
   local batch = { ... }
   if #batch == 0 then core.error(self.law.name .. ":iid needs the number of repetitions") end
   local total = 1.0

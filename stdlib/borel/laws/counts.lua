@@ -2,6 +2,7 @@
 --- Laws of whole numbers.
 local core = require "borel.core"
 local handler = require "borel.handler"
+local known = require "borel.laws.known"
 local param = require "borel.laws.param"
 local shapes = require "borel.shape"
 local support = require "borel.support"
@@ -16,9 +17,9 @@ local function between(lowest, highest)
   if type(lowest) == "number" and type(highest) == "number" then
     return support.integers(math.tointeger(lowest), math.tointeger(highest) - math.tointeger(lowest) + 1)
   end
-  local known = not core.is_symbolic(lowest) and not core.is_symbolic(highest)
-  local first = known and math.tointeger(-core.maximum(-lowest)) or 0
-  local range = support.integers(first, known and math.tointeger(core.maximum(highest)) - first + 1 or nil)
+  local certain = not core.is_symbolic(lowest) and not core.is_symbolic(highest)
+  local first = certain and math.tointeger(-core.maximum(-lowest)) or 0
+  local range = support.integers(first, certain and math.tointeger(core.maximum(highest)) - first + 1 or nil)
   function range.contains(x)
     return core.logical_and(core.eq(x, core.floor(x)), core.logical_and(core.ge(x, lowest), core.le(x, highest)))
   end
@@ -209,13 +210,7 @@ local function outcomes_of(values) return support.integers(1, values.shape[#valu
 define {
   name = "categorical", params = { { name = "p", rank = 1 } }, batched = true,
   support = outcomes_of,
-  check = function(probs)
-    if not core.is_array(probs) or not handler.checks() then return end
-    local away = core.abs(core.sum(probs, #probs.shape) - 1)
-    if not shapes.all_true(core.le(away, 1e-9)) or not shapes.all_true(core.ge(probs, 0)) then
-      core.error(("categorical: p must be probabilities that sum to 1, the sum is off by %g"):format(core.maximum(away)))
-    end
-  end,
+  check = function(probs) known.probabilities("categorical", "p", probs) end,
   logdensity = function(x, probs) return log(pick(probs, x)) end,
   draw = function(choice, probs) return choice:categorical(probs:totable()) end,
 }

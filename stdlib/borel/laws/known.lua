@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- Checks of vector and matrix parameters that are known when a distribution is made; symbolic ones, and those of a
--- plain run from random draws, show up as terms that are not finite.
+--- Checks of vector and matrix parameters that are known when a distribution is made. In a plain run from random draws a
+-- value may leave its range, which shows up as a term that is not finite; but what no value of the unknowns should change
+-- - that probabilities sum to 1, that a covariance is symmetric - is checked there too, as the formulas would not notice.
 local core = require "borel.core"
 local handler = require "borel.handler"
 local shapes = require "borel.shape"
@@ -25,10 +26,10 @@ end
 
 --- Vectors along the last axis, of probabilities that sum to 1.
 function known.probabilities(law, name, p)
-  if not is_known(p) then return end
-  local away = core.abs(core.sum(p, #p.shape) - 1)
-  if not shapes.all_true(core.ge(p, 0)) or not shapes.all_true(core.le(away, CLOSE)) then
-    core.error(("%s: %s must be probabilities that sum to 1, the sum is off by %g"):format(law, name, core.maximum(away)))
+  if core.is_symbolic(p) then return end
+  local away = core.maximum(core.abs(core.sum(p, #p.shape) - 1))
+  if away > CLOSE or is_known(p) and not shapes.all_true(core.ge(p, 0)) then
+    core.error(("%s: %s must be probabilities that sum to 1, the sum is off by %g"):format(law, name, away))
   end
 end
 
@@ -43,7 +44,7 @@ end
 -- Calls test(matrix) for each matrix of the batch; it returns what is wrong, or nothing.
 local function each_matrix(law, name, x, test)
   local K = known.rows(law, name, x)
-  if not is_known(x) then return end
+  if core.is_symbolic(x) then return end
   local all = x:reshape { x.size // (K * K), K, K }
   for k = 1, #all do
     local wrong = test(all[k])
@@ -54,19 +55,17 @@ end
 --- Symmetric positive definite matrices.
 function known.covariance(law, name, x)
   each_matrix(law, name, x, function(a)
-    if support.is_covariance(a) then return end
     local off = core.maximum(core.abs(a - a:t()))
     if off > CLOSE * core.maximum(core.abs(a)) then return ("is not symmetric: elements that must be equal differ by %g"):format(off) end
-    return "is not positive definite"
+    if is_known(a) and not support.is_covariance(a) then return "is not positive definite" end
   end)
 end
 
 --- Lower triangular matrices with a positive diagonal.
 function known.factor(law, name, x)
   each_matrix(law, name, x, function(l)
-    if support.covariance_cholesky.contains(l) then return end
-    if core.maximum(core.abs(l - core.tril(l))) ~= 0 then return "must be lower triangular, an element above the diagonal is not 0" end
-    return "must have a positive diagonal"
+    if core.maximum(core.abs(l - core.tril(l))) > 0 then return "must be lower triangular, an element above the diagonal is not 0" end
+    if is_known(l) and not support.covariance_cholesky.contains(l) then return "must have a positive diagonal" end
   end)
 end
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Laws with extra zeros, and mixtures.
 local core = require "borel.core"
-local handler = require "borel.handler"
+local known = require "borel.laws.known"
 local law = require "borel.law"
 local param = require "borel.laws.param"
 local parts_of_laws = require "borel.laws.parts"
@@ -121,11 +121,7 @@ function law.constructors.mixture(weights, dists)
       if w.shape[#w.shape] ~= #dists then
         core.error(("mixture: %d weights for %d distributions"):format(w.shape[#w.shape], #dists))
       end
-      if not core.is_array(w) or not handler.checks() then return end
-      local away = core.maximum(core.abs(core.sum(w, #w.shape) - 1))
-      if away > 1e-9 or not shapes.all_true(core.ge(w, 0)) then
-        core.error(("mixture: weights must be probabilities that sum to 1, the sum is off by %g"):format(away))
-      end
+      known.probabilities("mixture", "weights", w)
     end,
     logdensity = function(x, w, ...)
       return over_parts(w, function(base, ...) return base.logdensity(x, ...) end, ...)
