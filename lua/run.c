@@ -156,9 +156,17 @@ static int is_interrupted(lua_State *L) {
   return 1;
 }
 
+/* Field `name` of the table at 1, an f64 array or nil: its numbers. The table holds it. */
+static const double *numbers(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  const borel_array *array = lua_isnil(L, -1) ? NULL : borel_lua_checkarray(L, -1);
+  lua_pop(L, 1);
+  return array ? array->data : NULL;
+}
+
 /* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
- * checkpoint_every =, pathfinder =, resume =, watcher =}: the progress of each chain, then the error and its
- * code (nil when there is none). The caller has checked the numbers. */
+ * checkpoint_every =, pathfinder =, start_u =, start_z =, resume =, watcher =}: the progress of each chain,
+ * then the error and its code (nil when there is none). The caller has checked the numbers. */
 static int run_chains(lua_State *L) {
   borel_error error = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -179,6 +187,8 @@ static int run_chains(lua_State *L) {
       .seed = (uint64_t)option(L, "seed"),
       .checkpoint_every = (uint64_t)option(L, "checkpoint_every"),
       .pathfinder = option(L, "pathfinder") != 0,
+      .start_u = numbers(L, "start_u"),
+      .start_z = numbers(L, "start_z"),
       .resume = lua_toboolean(L, 6),
       .processes = borel_lua_is_scripted(kernel->component) || borel_lua_source_is_scripted(L, 2),
   };

@@ -216,7 +216,8 @@ static borel_status restore(chain *c) {
  * kernel finds its way from there. */
 static const double coarse = 1e14;
 
-/* Moves to try number `attempt`: u ~ U(-2, 2), z uniform; REJECT when density or gradient is not finite. */
+/* Moves to try number `attempt`: u ~ U(-2, 2), z uniform, but for what the user gave; REJECT when density or
+ * gradient is not finite. */
 static borel_status try_start(chain *c, uint64_t attempt, double *u, int64_t *z, borel_error *error) {
   const borel_layout *layout = c->task->source->layout;
   unsigned want = BOREL_LOGDENSITY | (layout->D && c->target.ops.gradient ? BOREL_GRADIENT : 0);
@@ -226,6 +227,11 @@ static borel_status try_start(chain *c, uint64_t attempt, double *u, int64_t *z,
     for (size_t i = 0; layout->sites[s].block == BOREL_SITE_Z && i < layout->sites[s].size; i++)
       z[layout->sites[s].offset + i] =
           layout->sites[s].lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)layout->sites[s].count);
+  const double *given_u = c->task->options->start_u, *given_z = c->task->options->start_z;
+  for (size_t i = 0; given_u && i < layout->D; i++)
+    if (!isnan(given_u[i])) u[i] = given_u[i];
+  for (size_t i = 0; given_z && i < layout->K; i++)
+    if (!isnan(given_z[i])) z[i] = (int64_t)given_z[i];
   borel_point_set(c->point, u, z);
   borel_status status = borel_point_evaluate(&c->target.target, &c->point->view, want, error);
   for (size_t i = 0; !status && (want & BOREL_GRADIENT) && i < layout->D; i++)

@@ -101,6 +101,39 @@ function Scorer:deterministic(name, value)
   self.values[name] = value
 end
 
+-- ---- starting values ------------------------------------------------------------------------------------------
+
+local Starter = setmetatable({}, { __index = Scorer })
+Starter.__index = Starter
+
+--- A handler that gives the sites in `given` their values there and draws the others. After the run u and z hold the
+-- coordinates of the values given, NaN elsewhere; `used` the names that were met.
+function concrete.starter(seed, given)
+  return setmetatable({ lenient = true, discrete = 0, most = 0, seed = seed, lane = 0, terms = {}, u = {}, z = {}, values = {},
+    given = given, used = {}, sites = sites.new() }, Starter)
+end
+
+function Starter:sample(address, dist)
+  local value = self.given[address]
+  local from_u, from_z = #self.u, #self.z
+  local drawn = Scorer.sample(self, address, dist)
+  if value == nil then
+    for i = from_u + 1, #self.u do self.u[i] = 0 / 0 end
+    for i = from_z + 1, #self.z do self.z[i] = 0 / 0 end
+    return drawn
+  end
+  self.used[address] = true
+  value = sites.checked(("init of '%s'"):format(address), dist, value)
+  local coordinates = dist:support().discrete and self.z or self.u
+  local flat = shapes.flat(dist:support().discrete and value or dist:unconstrain(value))
+  for i, x in ipairs(flat) do
+    if x - x ~= 0 then core.error(("init of '%s': the value must lie inside the support of %s, not on its edge or beyond"):format(address,
+      dist.law.name)) end
+    coordinates[(coordinates == self.u and from_u or from_z) + i] = x
+  end
+  return value
+end
+
 -- ---- enumerating --------------------------------------------------------------------------------------------
 
 local Weigher = {}

@@ -24,7 +24,7 @@ local known = {
   checkpoint = { type = "number", integer = true, min = 0, default = 100 }, -- iterations between two; 0: none
   out = { type = "string" }, -- run directory, made new; default runs/<script>-001 and so on
   kernel = {}, -- borel.nuts{...}, or the name of a kernel
-  init = { type = "string", choices = { "uniform", "pathfinder" }, default = "uniform" }, -- where chains start
+  init = { default = "uniform" }, -- where chains start: "uniform", "pathfinder", or values by name
   engine = { type = "string", choices = { "auto", "native", "interpreter" }, default = "auto" },
   progress = { type = "boolean", default = true },
 }
@@ -102,7 +102,7 @@ local function manifest_of(prepared, kernel, opts, previous)
     call = session.calls,
     previous = core.json_list(previous),
     options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint,
-      init = opts.init },
+      init = type(opts.init) == "table" and "values" or opts.init },
     overrides = session.overrides,
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
@@ -182,6 +182,18 @@ local function stop_here(path, failure)
   error(fit.interrupted, 0)
 end
 
+-- Coordinates of the starting values in option `init`, arrays u [D] and z [K] with NaN where none is given; or nothing.
+local function starts(what, opts)
+  local init = opts.init
+  if init == "uniform" or init == "pathfinder" then return end
+  if type(init) ~= "table" then
+    core.error(("borel.infer: option 'init' is '%s', must be uniform, pathfinder, or a table { name = value }"):format(tostring(init)))
+  end
+  if not what.is_model then core.error "borel.infer: option 'init': a density plugin has no named unknowns to start from" end
+  local u, z = what:starts(opts.data, init, opts.seed)
+  return u[1] and core.array(u, "f64"), z[1] and core.array(z, "f64")
+end
+
 -- What the methods of a fit that run its model need.
 local function remember(result, what, opts)
   if what.is_model then result.model, result.data = what, opts.data else result.density = true end
@@ -189,7 +201,7 @@ end
 
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
--- init = "uniform" | "pathfinder", engine = "auto" | "native" | "interpreter", progress = true. Chains write their
+-- init = "uniform" | "pathfinder" | { name = value }, engine = "auto" | "native" | "interpreter", progress = true. Chains write their
 -- draws to the run directory as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
   if core.interrupted() then error(fit.interrupted, 0) end -- a script that caught it
@@ -229,11 +241,13 @@ function infer.infer(what, given)
     directory:write_manifest(core.to_json(manifest, { indent = 2 }))
   end
 
+  local start_u, start_z = starts(what, opts)
   local display = opts.progress and not session.quiet and progress.new(opts, kernel.object:describe().name, why) or nil
   local chains, failure, code = core.run {
     source = prepared.source, kernel = kernel.object, directory = directory,
     chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,
-    checkpoint_every = opts.checkpoint, pathfinder = opts.init == "pathfinder" and 1 or 0, resume = resume ~= nil,
+    checkpoint_every = opts.checkpoint, pathfinder = opts.init == "pathfinder" and 1 or 0, start_u = start_u, start_z = start_z,
+    resume = resume ~= nil,
     watcher = display and function(now) display:update(now) end or nil,
   }
   local path = directory:path()

@@ -6,6 +6,7 @@ local core = require "borel.core"
 local handler = require "borel.handler"
 local layers = require "borel.layers"
 local lint = require "borel.lint"
+local options = require "borel.options"
 local tracer = require "borel.tracer"
 
 local Model = { is_model = true }
@@ -157,6 +158,16 @@ function Model:check_trace(traced, data, seed)
   return warnings
 end
 
+--- Starting values by site, as coordinates: u [D] and z [K] (lists), NaN where none is given.
+function Model:starts(data, given, seed)
+  local h = concrete.starter(seed, given)
+  self:run(h, data)
+  for name in pairs(given) do
+    if not h.used[name] then options.unknown("borel.infer: option 'init': the model has no unknown", name, h.values) end
+  end
+  return h.u, h.z
+end
+
 --- borel.check(model, data): traces and checks without running; returns a description.
 function model.check(m, data)
   model.need("borel.check", m)
@@ -179,9 +190,9 @@ end
 --- borel.enumerate(model, data, {budget =}): the exact measure of what the model returns, for models whose
 -- sites have finitely many values (at most `budget` = 100000 paths): a table from outcome ("1 0" for a returned
 -- {1, 0}) to unnormalised mass, and the total mass.
-function model.enumerate(m, data, options)
+function model.enumerate(m, data, given)
   model.need("borel.enumerate", m)
-  local choice = core.enumerate(options and options.budget or 100000)
+  local choice = core.enumerate(given and given.budget or 100000)
   local sums, lost = {}, {} -- compensated (Neumaier)
   while choice:next() do
     local h = concrete.weigher(choice)

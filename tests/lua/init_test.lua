@@ -35,3 +35,9 @@ local function stray(init)
 end
 assert(stray "pathfinder" == 0, "a chain is in the mode of no mass")
 assert(stray "uniform" > 0, "the mode of no mass does not hold chains: it shows nothing")
+assert(stray { x = 2.2 } == 2000, "chains do not start where they are told to")
+
+local ok, said = pcall(borel.infer, m, { init = { nu = 1 } })
+assert(not ok and said:find "the model has no unknown 'nu'; did you mean 'mu'", said)
+ok, said = pcall(borel.infer, m, { init = { sigma = 0 } })
+assert(not ok and said:find "init of 'sigma': the value must lie inside the support of half_normal", said)
