@@ -141,6 +141,7 @@ local function run_script(path, arguments)
     if result == fit.stop or result == fit.interrupted then return end
     if type(result) == "string" then -- without the list of every folder that was tried
       result = result:gsub("(module '[^'\n]*' not found):\n.*", "%1 (looked for beside the script and in package.path)")
+      result = result:gsub("attempt to perform arithmetic on a table value.*", "%0; borel.array makes an array of a list of numbers")
     end
     error(result, 0)
   end

@@ -267,20 +267,34 @@ function Dist:inside(x)
   return lp
 end
 
---- Log-density of each value of the batch: -inf outside the support.
+--- Log-density of each value in x: -inf outside the support. x has the axes of one value last; those before them
+-- broadcast with the batch.
 function Dist:logdensity(x)
   if type(x) == "table" and getmetatable(x) == nil then x = core.array(x) end
   if type(x) ~= "number" and type(x) ~= "boolean" and not core.is_array(x) and not core.is_symbolic(x) then
     core.error(("%s:logdensity: needs a number, an array or a value of the model, got a %s"):format(self.law.name, type(x)))
   end
   local event, have = self:event_shape(), shapes.of(x)
-  if #event > 0 and not shapes.equal(trailing(have, math.min(#event, #have)), event) then
+  if not shapes.equal(trailing(have, math.min(#event, #have)), event) then
     core.error(("%s:logdensity: the value has shape %s, one value of the distribution has shape %s"):format(self.law.name,
       shapes.text(have), shapes.text(event)))
   end
-  local mask = self:contains(x)
-  if mask == false then return -math.huge end
-  local lp = self:inside(x)
+  local lead, batch = leading(have, #have - #event), self:batch_shape()
+  local every = self
+  if #lead > #batch then
+    every = self:iid(table.unpack(lead, 1, #lead - #batch))
+    batch = every:batch_shape()
+  end
+  local wide = shapes.broadcast(lead, batch)
+  if not wide then
+    core.error(("%s:logdensity: a value of shape %s and a distribution of shape %s do not fit together"):format(self.law.name,
+      shapes.text(have), shapes.text(self:shape())))
+  end
+  if #event > 0 and not shapes.equal(lead, batch) then x = x + core.zeros(every:shape()) end
+  local mask = every:contains(x)
+  if mask == false and #wide == 0 then return -math.huge end
+  local lp = every:inside(x)
+  if not shapes.equal(shapes.of(lp), wide) then lp = lp + core.zeros(wide) end -- the same for every value
   if shapes.all_true(mask) then return lp end
   return core.where(mask, lp, -math.huge)
 end

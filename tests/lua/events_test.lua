@@ -94,3 +94,11 @@ local function normal(z) return -0.5 * z * z - 0.5 * math.log(2 * math.pi) end
 assert(math.abs(lp[2] - (math.log(2) + normal(0) + normal(2))) < 1e-14 and lp[3] == -math.huge)
 
 os.execute("rm -rf '" .. folder .. "'")
+
+-- One number for each value, also where the density is the same everywhere and where x has more axes than the parameters.
+assert(shape(dist.uniform(-1, 2):logdensity({ 0, 1, 5 }).shape) == "3")
+assert(shape(dist.flat():logdensity({ 1, 2 }).shape) == "2")
+lp = dist.multi_normal({ 0, 0 }, { { 1, 0 }, { 0, 1 } }):logdensity { { 0, 0 }, { 1, 1 }, { 2, 2 } }
+assert(shape(lp.shape) == "3" and math.abs(lp[1] - lp[3] - 4) < 1e-14)
+ok, message = pcall(function() return dist.normal({ 0, 1 }, 1):logdensity { 1, 2, 3 } end)
+assert(not ok and message:find "a value of shape %[3%] and a distribution of shape %[2%] do not fit together", message)
