@@ -42,6 +42,22 @@ static void copy_in(const borel_program *body, borel_workspace *w, size_t k, con
   memcpy(w->slot[body->input_slot[k]], (const char *)from + (size_t)index * bytes, bytes);
 }
 
+/* A new carry may be an old one in another place: all are set aside before any is overwritten. */
+static void renew_carries(const borel_group *group, const borel_region *region, borel_workspace *w) {
+  const borel_program *body = group->body;
+  char *aside = w->slot[group->carry_slot];
+  for (size_t i = 0; i < region->carries; i++) {
+    size_t bytes = bytes_of(body, region->outputs[i]);
+    memcpy(aside, place(body, w, region->outputs[i]), bytes);
+    aside += bytes;
+  }
+  aside = w->slot[group->carry_slot];
+  for (size_t i = 0; i < region->carries; i++) {
+    copy_in(body, w, i, aside, 0);
+    aside += bytes_of(body, region->outputs[i]);
+  }
+}
+
 static void scan(const borel_program *p, const borel_group *group, borel_workspace *w) {
   borel_node node = group->nodes[0];
   const borel_node *args = borel_graph_args(p->graph, node);
@@ -62,17 +78,7 @@ static void scan(const borel_program *p, const borel_group *group, borel_workspa
       size_t bytes = bytes_of(p, group->nodes[k]) / (size_t)steps;
       memcpy((char *)place(p, w, group->nodes[k]) + (size_t)t * bytes, from, bytes);
     }
-    /* A new carry may be an old one in another place: all are set aside before any is overwritten. */
-    char *aside = w->slot[group->carry_slot];
-    for (size_t i = 0; i < nc; i++) {
-      memcpy(aside, place(body, w, region->outputs[i]), bytes_of(body, region->outputs[i]));
-      aside += bytes_of(body, region->outputs[i]);
-    }
-    aside = w->slot[group->carry_slot];
-    for (size_t i = 0; i < nc; i++) {
-      copy_in(body, w, i, aside, 0);
-      aside += bytes_of(body, region->outputs[i]);
-    }
+    if (nc) renew_carries(group, region, w);
   }
   for (size_t k = 1; k < group->count; k++) {
     size_t which = (size_t)borel_graph_at(p->graph, group->nodes[k])->attr;

@@ -165,15 +165,15 @@ function Fit:info(name)
   return core.stack(columns):reshape { self.chain_count, self.draw_count }
 end
 
---- fit:rows(): one table for each scalar: name, mean, sd, mcse_mean, mcse_sd, q5, median, q95, ess_bulk,
--- ess_tail, rhat.
+--- fit:rows(): one table for each scalar: name, value (what it is an element of), mean, sd, mcse_mean, mcse_sd, q5,
+-- median, q95, ess_bulk, ess_tail, rhat.
 function Fit:rows()
   if not self.row_list then
     self.row_list = {}
     for _, value in ipairs(self.values) do
       for k, name in ipairs(value.elements) do
         local row = core.summarise(self.value_logs, value.offset + k)
-        row.name = name
+        row.name, row.value = name, value.name
         self.row_list[#self.row_list + 1] = row
       end
     end
@@ -219,14 +219,13 @@ function Fit:judge()
   local sites, moved = {}, {}
   for _, name in ipairs(self.manifest.sites or {}) do sites[name] = true end
   for _, row in ipairs(self:rows()) do
-    if row.sd ~= 0 then moved[row.name:match("^[^%[]*")] = true end
+    if row.sd ~= 0 then moved[row.value] = true end
   end
   for _, row in ipairs(self:rows()) do
     if row.sd == 0 then
       -- Elements that are the same in all chains while others of their site move are constants of its support, such as
       -- the diagonal of a correlation matrix: chains that are stuck are stuck in different places.
-      local site = row.name:match("^[^%[]*")
-      if sites[site] and not moved[site] then stuck[#stuck + 1] = row.name end
+      if sites[row.value] and not moved[row.value] then stuck[#stuck + 1] = row.name end
     else
       if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
       if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end

@@ -38,7 +38,12 @@ export work cases
 
 count=$(find "$cases" -maxdepth 1 -name '*.lua' -o -maxdepth 1 -name '*.sh' | wc -l)
 ((count >= 100)) || fail "only $count cases"
-find "$cases" -maxdepth 1 \( -name '*.lua' -o -name '*.sh' \) -print0 | sort -z |
+left_out=()
+if [[ -n ${BOREL_SANITIZE:-} ]]; then # whose allocator stops at sizes where malloc says no
+  echo "left out under sanitizers: model-many-bytes, scan-huge"
+  left_out=(! -name model-many-bytes.lua ! -name scan-huge.lua)
+fi
+find "$cases" -maxdepth 1 \( -name '*.lua' -o -name '*.sh' \) "${left_out[@]}" -print0 | sort -z |
   xargs -0 -P 2 -I{} bash -c 'one "$1"' _ {} >"$work/wrong"
 while read -r line; do fail "$line"; done <"$work/wrong"
 echo "$count wrong programs"

@@ -97,6 +97,17 @@ do
     local t = truth[row.name]
     if t then assert(math.abs(row.mean - t[1]) < 5 * t[2] and math.abs(row.sd / t[2] - 1) < 0.3, row.name) end
   end
+  for _, problem in ipairs(fit.problems) do assert(problem.kind ~= "stuck", problem.text) end -- L[1,1] is 1 by nature
+end
+
+-- What cannot move is said, also of the sites of a loop: neither of two equal coins can change alone.
+do
+  local fit = borel.infer(borel.model(function()
+    local z = {}
+    for i = 1, 2 do z[i] = sample({ "z", i }, dist.bernoulli(0.5)) end
+    borel.factor(borel.where(z[1]:eq(z[2]), 0, -math.huge))
+  end), { seed = 1, chains = 1, draws = 100, warmup = 10, out = folder .. "/stuck" })
+  assert(not fit.reliable and fit.problems[1].text == "never moved: z[1], z[2]", fit:verdict())
 end
 
 -- A smooth process loses most digits to rounding, and the trace check knows it; a difference that is none of rounding it
