@@ -301,6 +301,18 @@ static int to(lua_State *L) {
       borel_lua_op(L, BOREL_OP_TO_F64, 1, 1, 0, NULL);
     return 1;
   }
+  if (lua_type(L, 1) == LUA_TBOOLEAN || lua_type(L, 1) == LUA_TNUMBER) { /* a scalar of a plain run */
+    double value = lua_isboolean(L, 1) ? lua_toboolean(L, 1) : lua_tonumber(L, 1);
+    if (dtype == BOREL_I64 ? !is_whole(value) : dtype == BOREL_BOOL && value != 0 && value != 1)
+      borel_lua_fail(L, "to \"%s\": the value is %g", borel_dtype_name(dtype), value);
+    if (dtype == BOREL_BOOL)
+      lua_pushboolean(L, value != 0);
+    else if (dtype == BOREL_I64)
+      lua_pushinteger(L, (lua_Integer)value);
+    else
+      lua_pushnumber(L, value);
+    return 1;
+  }
   const borel_array *from = borel_lua_checkarray(L, 1);
   int64_t n = borel_shape_size(&from->shape);
   if ((dtype == BOREL_I64 || dtype == BOREL_BOOL) && from->dtype != BOREL_BOOL && from->dtype != dtype)

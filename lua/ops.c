@@ -373,6 +373,10 @@ static int log_sum_exp(lua_State *L) {
     }
     return reduce_by(L, BOREL_OP_LOG_SUM_EXP, axis_of(L, "log_sum_exp"));
   }
+  if (count == 2 && lua_isinteger(L, 2) && !lua_isnumber(L, 1)) /* elsewhere such a number is an axis */
+    borel_lua_fail(L, "log_sum_exp: is %lld an axis or a value? Write { axis = %lld } or %lld.0",
+                   (long long)lua_tointeger(L, 2), (long long)lua_tointeger(L, 2),
+                   (long long)lua_tointeger(L, 2));
   for (int i = 2; i <= count; i++) {
     lua_pushvalue(L, i == 2 ? 1 : -1);
     lua_pushvalue(L, i);
