@@ -37,8 +37,9 @@ function Reader:sample(address, dist)
   return x
 end
 
-function Reader:observe(address, dist, value)
+function Reader:observe(address, dist, value, fixed)
   local label, seen = self.sites:observed(address, dist, value)
+  if fixed then return seen end -- an unknown that borel.condition has set is no observation
   local name = address and (simulate.base(address) or address) or label:gsub(", visit %d+$", "")
   local list = self.observed[name]
   if not list then

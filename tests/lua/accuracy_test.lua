@@ -131,6 +131,13 @@ local broken = bounded:loo(nil, { data = { 1.0, 2, 4 } })
 assert(broken.elpd ~= broken.elpd and not broken.reliable and broken.elpd_i[1] == broken.elpd_i[1])
 assert(broken:summary():find "elpd is not defined" and broken:summary():find "unreliable, k above 0.70: y%[3%]")
 
+-- An unknown that borel.condition has set is no observation.
+local set = infer(borel.condition(borel.model(function(data)
+  local a, b = sample("a", dist.normal(0, 1)), sample("b", dist.normal(0, 1))
+  observe("y", dist.normal(a + b, 1):iid(#data), data)
+end), { b = 0.5 }), y)
+assert(set:loo().count == #y)
+
 -- ---- comparison ---------------------------------------------------------------------------------------------------------
 
 local worse = infer(borel.model(function(data)
