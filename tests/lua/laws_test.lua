@@ -475,3 +475,23 @@ for _, row in ipairs(fit:rows()) do
   end
 end
 os.execute("rm -rf '" .. folder .. "'")
+
+-- Bounds at the ends of the support and beyond: the density is that of the law, and models with such data start.
+do
+  local beyond = math.huge
+  local function same(d, plain, x) assert(math.abs(d:logdensity(x) - plain:logdensity(x)) < 1e-14, tostring(d)) end
+  same(dist.truncated(dist.lognormal(0, 1), 0), dist.lognormal(0, 1), 2)
+  same(dist.censored(dist.gamma(2, 1), 0), dist.gamma(2, 1), 2)
+  same(dist.truncated(dist.poisson(3), nil, beyond), dist.poisson(3), 2)
+  local mixed = dist.truncated(dist.poisson(3), nil, borel.array { beyond, 5 }):logdensity { 4, 4 }
+  same(dist.poisson(3), { logdensity = function() return mixed[1] end }, 4)
+  same(dist.truncated(dist.poisson(3), nil, 5), { logdensity = function() return mixed[2] end }, 4)
+  local seen = borel.model(function()
+    local scale = borel.sample("scale", dist.gamma(2, 1))
+    borel.observe("t", dist.censored(dist.weibull(1.5, scale), nil, borel.array { beyond, 2, beyond }), { 1, 2, 0.5 })
+  end)
+  assert(borel.check(seen).D == 1)
+  local seen_trace = seen:trace(nil, "interpreter")
+  local _, slope = seen_trace.target:evaluate({ 0.3 }, {})
+  assert(slope[1] == slope[1], "the gradient is NaN")
+end

@@ -31,21 +31,44 @@ local function held(s, x)
   return high and core.min(x, high) or x
 end
 
--- At x of any size, by `direct`, a function of the law, or as one minus what `other` gives; `beyond` counts below the lowest
--- value of a discrete law, where nothing is held back.
-local function tail(s, x, direct, other, beyond, ...)
+-- The first and the last value of a support that are known numbers; infinities elsewhere.
+local function ends_of(s)
+  local low, high = s.low, s.high
+  if s.discrete then low, high = s.lowest - 1, s.count and s.lowest + s.count - 1 end
+  return type(low) == "number" and low or -math.huge, type(high) == "number" and high or math.huge
+end
+
+-- A number inside, away from the ends.
+local function inner(s, low, high)
+  if s.discrete then return s.lowest end
+  if low > -math.huge then return high < math.huge and 0.5 * (low + high) or low + 1 end
+  return high < math.huge and high - 1 or 0
+end
+
+-- At x of any size, by `direct`, a function of the law, or as one minus what `other` gives. What is known at the ends of
+-- the support and beyond is said, not computed: there formulas and their derivatives may not be numbers.
+local function tail(s, x, direct, other, at_low, at_high, ...)
   local args = table.pack(...)
-  local function inside()
-    local at = held(s, x)
+  local function inside(at)
+    at = held(s, at)
     if direct then return direct(at, table.unpack(args, 1, args.n)) end
     return core.log1m_exp(other(at, table.unpack(args, 1, args.n)))
   end
-  if not s.discrete then return inside() end
-  return choose(core.lt(x, s.lowest), function() return beyond end, inside)
+  if core.is_symbolic(x) then
+    if not s.discrete then return inside(x) end
+    return where(core.lt(x, s.lowest), at_low, inside(x))
+  end
+  local low, high = ends_of(s)
+  if s.discrete then x = core.floor(x) end
+  if type(x) == "number" then return x <= low and at_low or x >= high and at_high or inside(x) end
+  local before, after = core.le(x, low), core.ge(x, high)
+  local at_end = core.logical_or(before, after)
+  if core.sum(core.where(at_end, 1.0, 0.0)) == 0 then return inside(x) end
+  return where(before, at_low, where(after, at_high, inside(where(at_end, inner(s, low, high), x))))
 end
 
-local function logcdf(base, s, x, ...) return tail(s, x, base.logcdf, base.logccdf, -math.huge, ...) end
-local function logccdf(base, s, x, ...) return tail(s, x, base.logccdf, base.logcdf, 0.0, ...) end
+local function logcdf(base, s, x, ...) return tail(s, x, base.logcdf, base.logccdf, -math.huge, 0.0, ...) end
+local function logccdf(base, s, x, ...) return tail(s, x, base.logccdf, base.logcdf, 0.0, -math.huge, ...) end
 
 -- log P(low < X <= high), either of which may be nil, as a difference of whichever tails are smaller.
 local function log_between(base, s, low, high, ...)

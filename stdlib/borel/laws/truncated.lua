@@ -117,6 +117,7 @@ function law.constructors.truncated(dist, low, high)
   local base = dist.law
   need_cdf("truncated", base)
   local own, values, split = bounds("truncated", low, high)
+  if #own == 0 then return dist end -- infinite bounds
   local discrete = dist:support().discrete
   -- log P(a <= X <= b)
   local function mass(a, b, ...)
@@ -176,6 +177,7 @@ function law.constructors.censored(dist, low, high)
   local base = dist.law
   need_cdf("censored", base)
   local own, values, split = bounds("censored", low, high)
+  if #own == 0 then return dist end -- infinite bounds
   local discrete = dist:support().discrete
   local definition = { name = ("censored(%s)"):format(base.name) }
   local function refuse()
