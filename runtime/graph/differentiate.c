@@ -94,10 +94,12 @@ RULE(LOG_SUM_EXP) {
       borel_graph_adjoint_product(v->graph, g, make(v, BOREL_OP_EXP_DIFF, v->args[0], y, 0, NULL));
 }
 
+/* Equal maxima share the adjoint: they may be one value in several places, as in maximum(x[group]). */
 RULE(MAXIMUM) {
-  borel_node here = make(v, BOREL_OP_EQ, v->args[0], v->y, 0, NULL), zero = borel_graph_scalar(v->graph, 0);
-  v->adjoint[0] =
-      borel_graph_op(v->graph, BOREL_OP_WHERE, (borel_node[]){here, v->g, zero}, 3, 0, NULL, v->error);
+  borel_graph *G = v->graph;
+  borel_node here = make(v, BOREL_OP_EQ, v->args[0], v->y, 0, NULL);
+  borel_node count = make(v, BOREL_OP_SUM, T(WHERE, here, K(1), K(0)), BOREL_NO_NODE, -1, NULL);
+  v->adjoint[0] = T(WHERE, here, B(DIV, v->g, count), K(0));
 }
 
 RULE(CUMSUM) {

@@ -114,10 +114,13 @@ RULE(LOG_SUM_EXP) {
   return one(t, BOREL_OP_SUM, product, axis, shape_of(t, t->y));
 }
 
-/* The transpose of the adjoint rule: every place of the maximum counts. */
+/* The transpose of the adjoint rule: the mean over the places of the maximum. */
 RULE(MAXIMUM) {
   borel_node here = two(t, BOREL_OP_EQ, t->args[0], t->y, 0);
-  return one(t, BOREL_OP_SUM, choose(t, here, dot(t, 0), BOREL_NO_NODE), -1, (borel_shape){0});
+  borel_node one_each = choose(t, here, borel_graph_scalar(t->graph, 1), BOREL_NO_NODE);
+  borel_node count = one(t, BOREL_OP_SUM, one_each, -1, (borel_shape){0});
+  borel_node total = one(t, BOREL_OP_SUM, choose(t, here, dot(t, 0), BOREL_NO_NODE), -1, (borel_shape){0});
+  return two(t, BOREL_OP_DIV, total, count, 0);
 }
 
 static const borel_tangent_rule rules[BOREL_OP_COUNT] = {

@@ -50,6 +50,11 @@ end
 close(select(2, borel.jvp(choose, { 3 }, { 1 })), 6, "one branch")
 close(select(2, borel.jvp(choose, { 0.5 }, { 1 })), 2, "the other branch")
 
+-- A maximum in several places, as when rows repeat, counts once.
+local repeated = function(a) return borel.maximum(a[array { 1, 2, 2, 3, 3 }]) end
+close(borel.grad(repeated, array { 1, 5, 2 }), { 0, 1, 0 }, "maximum of repeated rows")
+close(select(2, borel.jvp(repeated, { array { 1, 5, 2 } }, { array { 7, 3, 9 } })), 3, "and its tangent")
+
 -- ---- in a model ---------------------------------------------------------------------------------------------
 
 -- A density that is stationary under a Langevin step of its own: only that derivatives are values like others.
