@@ -217,10 +217,10 @@ define {
   draw = function(choice, m, lambda, a) return m + lambda * core.expm1(choice:exponential() / a) end,
 }
 
--- log(1 + xi z) / xi, which is z at xi = 0.
+-- log(1 + xi z) / xi; around xi = 0 it is z - xi z^2 / 2, which has its derivative too.
 local function log_growth(xi, z)
   local straight = core.eq(xi, 0)
-  return core.where(straight, z, core.log1p(xi * z) / core.where(straight, 1.0, xi))
+  return core.where(straight, z - 0.5 * (xi * z) * z, core.log1p(xi * z) / core.where(straight, 1.0, xi))
 end
 
 --- generalized_pareto(mu, sigma, xi): location, scale, shape, x >= mu, and x <= mu - sigma / xi where xi < 0. Density:
