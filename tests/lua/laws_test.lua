@@ -383,6 +383,10 @@ fails("ordered or restricted", "truncated(normal(0, 1):iid(2):ordered(), 0)")
 
 local ok, message = pcall(borel.check, borel.model(function() borel.sample("x", dist.censored(dist.normal(0, 1), 0)) end))
 assert(not ok and message:find "censored%(normal%) is a law of observed values", message)
+for _, base in ipairs { dist.normal(3, 1), dist.poisson(3), dist.binomial(9, 0.4) } do -- values beyond a bound are mistakes
+  local d = dist.censored(base, 1, 4)
+  assert(d:logdensity(0) == -math.huge and d:logdensity(7) == -math.huge and d:logdensity(4) > -2, base.law.name)
+end
 
 -- ---- batches --------------------------------------------------------------------------------------------------------------
 
@@ -423,6 +427,9 @@ for k = 1, 2 do
 end
 assert(shapes.text(clusters:iid(3):shape()) == "[3, 2, 2]" and shapes.text(clusters:iid(3):draw(source()).shape) == "[3, 2, 2]")
 assert(pcall(distribution, "binomial({3, 5}, 0.5)") and not pcall(distribution, "binomial({3, -5}, 0.5)"))
+
+-- -(1 + xi) log(1 + 2 xi) / xi = -2 + O(xi^2)
+assert(borel.grad(function(xi) return dist.generalized_pareto(0, 1, xi):logdensity(2) end, 0) == 0)
 
 -- ---- unknowns -----------------------------------------------------------------------------------------------------------
 

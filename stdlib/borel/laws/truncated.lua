@@ -186,6 +186,13 @@ function law.constructors.censored(dist, low, high)
   function definition.support(...)
     local function of(a, b, ...) return truncated_support(support_of(base, ...), a, b) end
     local s = of(split(...))
+    if s.count then -- which would make the law one of unknowns
+      local lowest, highest = s.lowest, s.lowest + s.count - 1
+      function s.contains(x)
+        local whole = core.eq(x, core.floor(x))
+        return core.logical_and(whole, core.logical_and(core.ge(x, lowest), core.le(x, highest)))
+      end
+    end
     s.constrain, s.unconstrain, s.count = refuse, refuse, nil -- part of the mass is at the bounds
     return s
   end
