@@ -387,6 +387,11 @@ for _, base in ipairs { dist.normal(3, 1), dist.poisson(3), dist.binomial(9, 0.4
   local d = dist.censored(base, 1, 4)
   assert(d:logdensity(0) == -math.huge and d:logdensity(7) == -math.huge and d:logdensity(4) > -2, base.law.name)
 end
+for text, want in pairs { ["censored(poisson(3), 1.5)"] = "low is 1.5, must be whole",
+  ["censored(normal(0, 1), 2, 1)"] = "low is 2, must be less than high" } do
+  ok, message = pcall(distribution, text)
+  assert(not ok and message:find(want, 1, true), message)
+end
 
 -- ---- batches --------------------------------------------------------------------------------------------------------------
 

@@ -196,6 +196,21 @@ function law.constructors.censored(dist, low, high)
     s.constrain, s.unconstrain, s.count = refuse, refuse, nil -- part of the mass is at the bounds
     return s
   end
+  function definition.check(...)
+    local function of(a, b)
+      if not handler.checks() or any_symbolic(a, b) then return end
+      if a and b and not shapes.all_true(core.lt(a, b)) then
+        core.error(("censored: low is %s, must be less than high, which is %s"):format(tostring(a), tostring(b)))
+      end
+      for _, side in ipairs { { "low", a }, { "high", b } } do
+        local name, bound = side[1], side[2]
+        if bound and discrete and not shapes.all_true(core.eq(bound, core.floor(bound))) then
+          core.error(("censored: %s is %s, must be whole, as the values of %s are"):format(name, tostring(bound), base.name))
+        end
+      end
+    end
+    of(split(...))
+  end
   function definition.logdensity(x, ...)
     local function of(a, b, ...)
       local lp = base.logdensity(x, ...)
