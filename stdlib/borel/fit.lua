@@ -290,12 +290,29 @@ local columns = {
   { "ESS bulk", count, "ess_bulk" }, { "ESS tail", count, "ess_tail" }, { "R-hat", ratio, "rhat" },
 }
 
---- fit:summary(): the summary table as text, with divergences below it.
-function Fit:summary()
+-- The rows of the values named; of all when there are no names. "theta" stands for all its elements and loop sites.
+local function rows_of(self, names)
+  if names == nil then return self:rows() end
+  if type(names) == "string" then names = { names } end
+  if type(names) ~= "table" then core.error("fit:summary: needs a name or a list of names, got a " .. type(names)) end
+  local chosen, known = {}, {}
+  for _, row in ipairs(self:rows()) do known[row.name], known[row.value], known[row.value:match "^[^%[]*"] = true, true, true end
+  for _, name in ipairs(names) do
+    if not known[name] then options.unknown("fit:summary: the run has no value", name, known) end
+    for _, row in ipairs(self:rows()) do
+      if row.name == name or row.value == name or row.value:match "^[^%[]*" == name then chosen[#chosen + 1] = row end
+    end
+  end
+  return chosen
+end
+
+--- fit:summary([names]): the summary table as text, of all values or of those named ("theta" or {"mu", "theta[3]"}), with
+-- divergences below it.
+function Fit:summary(names)
   if self.draw_count == 0 then return self:verdict() end
   local lines, widths = { { "" } }, {}
   for i, column in ipairs(columns) do lines[1][i + 1] = column[1] end
-  for _, row in ipairs(self:rows()) do
+  for _, row in ipairs(rows_of(self, names)) do
     local line = { row.name }
     for i, column in ipairs(columns) do line[i + 1] = column[2](row[column[3]]) end
     lines[#lines + 1] = line
