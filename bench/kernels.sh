@@ -21,6 +21,7 @@ hmc path_length=1.6 jitter=1
 hmc path_length=3.2 jitter=0
 hmc path_length=3.2 jitter=1
 hmc path_length=4.8 jitter=1
+microcanonical path_length=1.6 jitter=1
 microcanonical path_length=3.2 jitter=0
 microcanonical path_length=3.2 jitter=1
 microcanonical-unadjusted

@@ -15,7 +15,7 @@ runs() {
   done
 }
 
-for kernel in "variance 0.80" "fisher 0.80" "fisher 0.85" "fisher 0.88" "fisher 0.90"; do
+for kernel in "low_rank 0.88" "variance 0.80" "fisher 0.80" "fisher 0.85" "fisher 0.88" "fisher 0.90"; do
   read -r metric target <<<"$kernel"
   for example in eight_schools-eight_schools_noncentered wells_data-wells_dae_inter_model kidiq-kidscore_interaction arK-arK; do
     runs $example "$metric" "$target" 1 6 |
