@@ -8,7 +8,9 @@
 #include "graph/special_functions.h"
 
 /* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
+#ifndef __clang__
 #pragma GCC optimize("no-trapping-math")
+#endif
 
 #define SPECIAL(name, ...) __VA_ARGS__
 #define LOOP_FUNCTION inline __attribute__((always_inline))
