@@ -50,10 +50,7 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
   } else if (node->op == BOREL_OP_RESHAPE || (node->op == BOREL_OP_BROADCAST && first->shape.rank == 0)) {
     emit_operand(p, k, args[0], out);
   } else if (node->op == BOREL_OP_BROADCAST) {
-    borel_emit_pointer(p, args[0], 0, out);
-    borel_text_printf(out, "[");
-    emit_broadcast_index(p, &first->shape, &node->shape, out);
-    borel_text_printf(out, "]");
+    borel_text_printf(out, "w%d[l]", p->number[i]);
   } else if (node->op == BOREL_OP_GATHER) {
     const borel_node_info *index = borel_graph_at(p->graph, args[1]);
     int known = index->op == BOREL_OP_ARRAY || index->op == BOREL_OP_SCALAR; /* checked when it was made */
@@ -155,8 +152,76 @@ static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
   }
 }
 
+/* ---- stretched arrays -------------------------------------------------------------------------- */
+
+/* A broadcast of an array: its elements stand in runs, which are one element again and again or follow each
+ * other in memory. Runs are copied to w#[128], so that the loop that uses them has no index arithmetic. */
+static int is_stretched(const borel_program *p, borel_node i) {
+  return borel_graph_at(p->graph, i)->op == BOREL_OP_BROADCAST &&
+         borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape.rank > 0;
+}
+
+/* The axes of a run, from the last: returns whether its elements follow each other. */
+static int find_run(const borel_shape *from, const borel_shape *to, borel_shape *run) {
+  int along = -1;
+  *run = (borel_shape){0};
+  for (int d = to->rank - 1, s = from->rank - 1; d >= 0; d--, s--) {
+    if (to->extent[d] == 1) continue;
+    int same = s >= 0 && from->extent[s] == to->extent[d];
+    if (along < 0) along = same;
+    if (same != along) break;
+    run->extent[run->rank++] = to->extent[d];
+  }
+  return along == 1;
+}
+
+static void emit_stretch(const borel_program *p, borel_node i, borel_text *out) {
+  enum { SHORT_RUN = 8 };
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  borel_node from = borel_graph_args(p->graph, i)[0];
+  const borel_shape *shape = &borel_graph_at(p->graph, from)->shape;
+  borel_shape run;
+  int along = find_run(shape, &node->shape, &run);
+  int is_short = run.rank == 0 || (run.rank == 1 && run.extent[0] < SHORT_RUN);
+  borel_text_printf(out, "      for (long long l = 0; l < stop;%s) {\n        const long long i = i0 + l;\n",
+                    is_short ? " l++" : "");
+  borel_text_printf(out, "        const %s *at = ", borel_emit_type(node));
+  borel_emit_pointer(p, from, 0, out);
+  borel_text_printf(out, " + ");
+  emit_broadcast_index(p, shape, &node->shape, out);
+  if (is_short) {
+    borel_text_printf(out, ";\n        w%d[l] = *at;\n      }\n", p->number[i]);
+    return;
+  }
+  borel_text_printf(out, ";\n        const long long run = ");
+  borel_emit_size(p, &run, out);
+  borel_text_printf(out, ", rest = run - i %% run, count = rest < stop - l ? rest : stop - l;\n"
+                         "        for (long long k = 0; k < count; k++) w%d[l + k] = at[%s];\n"
+                         "        l += count;\n      }\n",
+                    p->number[i], along ? "k" : "0");
+}
+
+/* Prints the runs of a piece; with `declare`, the arrays that they go to. */
+static void emit_stretched(const borel_program *p, int32_t k, int declare, borel_text *out) {
+  const borel_group *group = &p->groups[k];
+  for (size_t j = 0; j < group->count; j++) {
+    borel_node i = group->nodes[j];
+    if (!is_stretched(p, i)) continue;
+    if (declare)
+      borel_text_printf(out, "    %s w%d[128] = {0};\n", borel_emit_type(borel_graph_at(p->graph, i)),
+                        p->number[i]);
+    else
+      emit_stretch(p, i, out);
+  }
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------- */
+
 /* Summands beyond the true size become 0. */
 static void emit_cut(const borel_program *p, int32_t k, const char *end, borel_text *out) {
+  int sums = 0;
+  for (size_t j = 0; j < p->groups[k].count; j++) sums += is_reduction(p, p->groups[k].nodes[j]);
+  if (!sums) return;
   borel_text_printf(out, "      for (long long l = size - i0; l < %s; l++) ", end);
   each_sum(p, k, "t#[l] = ", out);
   borel_text_printf(out, "0.0;\n");
@@ -190,13 +255,18 @@ static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) 
   borel_text_printf(out, "    }\n");
 }
 
-/* Sums of much work: pieces of a few rounds, each first computed as a whole (one flat loop, whose constants
- * stay in registers), then added. */
-static void emit_long_sums(const borel_program *p, int32_t k, borel_text *out) {
+/* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop, whose
+ * constants stay in registers), then added. */
+static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_text *out) {
   each_sum(p, k, "    double t#[128];\n", out);
+  if (stretched) emit_stretched(p, k, 1, out);
   borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 128) {\n"
-                         "      const long long end = size - i0 < 128 ? (size - i0 + 7) & ~7LL : 128;\n"
-                         "#pragma omp simd\n      for (long long l = 0; l < end; l++) {\n"
+                         "      const long long end = size - i0 < 128 ? (size - i0 + 7) & ~7LL : 128;\n");
+  if (stretched) {
+    borel_text_printf(out, "      const long long stop = size - i0 < 128 ? size - i0 : 128;\n");
+    emit_stretched(p, k, 0, out);
+  }
+  borel_text_printf(out, "#pragma omp simd\n      for (long long l = 0; l < end; l++) {\n"
                          "        const long long i = i0 + l;\n");
   emit_element(p, k, out);
   borel_text_printf(out, "      }\n");
@@ -219,9 +289,10 @@ static int is_long(const borel_op_info *info) {
 void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   enum { MANY_NODES = 40 };
   const borel_group *group = &p->groups[k];
-  int sums = 0, heavy = group->count > MANY_NODES;
+  int sums = 0, stretched = 0, heavy = group->count > MANY_NODES;
   for (size_t j = 0; j < group->count; j++) {
     sums += is_reduction(p, group->nodes[j]);
+    stretched |= is_stretched(p, group->nodes[j]);
     heavy |= is_long(borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op));
   }
   each_sum(p, k, "  double s#;\n", out);
@@ -231,13 +302,13 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   borel_emit_size(p, &group->shape, out);
   borel_text_printf(out, ";\n");
   each_sum(p, k, "    LANES(a#)\n", out);
-  if (!sums) {
+  if (stretched || (sums && heavy)) {
+    emit_pieces(p, k, stretched, out);
+  } else if (!sums) {
     borel_text_printf(out, "    const long long end = (size + 7) & ~7LL;\n"
                            "#pragma omp simd\n    for (long long i = 0; i < end; i++) {\n");
     emit_element(p, k, out);
     borel_text_printf(out, "    }\n");
-  } else if (heavy) {
-    emit_long_sums(p, k, out);
   } else {
     emit_short_sums(p, k, out);
   }
