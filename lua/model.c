@@ -67,6 +67,7 @@ static int model_term(lua_State *L) {
 static int model_build(lua_State *L) {
   static const char *const engines[] = {"auto", "native", "interpreter", NULL};
   borel_error error = {0};
+  borel_model_use_sufficient(check_model(L), lua_isnoneornil(L, 3) || lua_toboolean(L, 3));
   if (borel_model_build(check_model(L), (borel_engine)luaL_checkoption(L, 2, "auto", engines), &error))
     return borel_lua_error(L, &error);
   lua_settop(L, 1);
@@ -218,6 +219,9 @@ static int model_describe(lua_State *L) {
   FIELD(lua_pushinteger(L, (lua_Integer)sizes.groups), "groups");
   FIELD(lua_pushboolean(L, borel_model_compiled(model)), "compiled");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_rerolled(model)), "rerolled");
+  const borel_sufficient *sufficient = borel_model_sufficient(model);
+  FIELD(lua_pushinteger(L, (lua_Integer)sufficient->rows), "squares");
+  FIELD(lua_pushinteger(L, (lua_Integer)sufficient->left), "squares_left");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->D), "D");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->K), "K");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_source(model)->value_size), "values");

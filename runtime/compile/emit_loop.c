@@ -195,9 +195,10 @@ static void emit_stretch(const borel_program *p, borel_node i, borel_text *out) 
   }
   borel_text_printf(out, ";\n        const long long run = ");
   borel_emit_size(p, &run, out);
-  borel_text_printf(out, ", rest = run - i %% run, count = rest < stop - l ? rest : stop - l;\n"
-                         "        for (long long k = 0; k < count; k++) w%d[l + k] = at[%s];\n"
-                         "        l += count;\n      }\n",
+  borel_text_printf(out,
+                    ", rest = run - i %% run, count = rest < stop - l ? rest : stop - l;\n"
+                    "        for (long long k = 0; k < count; k++) w%d[l + k] = at[%s];\n"
+                    "        l += count;\n      }\n",
                     p->number[i], along ? "k" : "0");
 }
 
@@ -255,8 +256,8 @@ static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) 
   borel_text_printf(out, "    }\n");
 }
 
-/* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop, whose
- * constants stay in registers), then added. */
+/* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop,
+ * whose constants stay in registers), then added. */
 static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_text *out) {
   each_sum(p, k, "    double t#[128];\n", out);
   if (stretched) emit_stretched(p, k, 1, out);

@@ -82,8 +82,8 @@ SPECIAL(
       return x > -1.0 ? y : x == -1.0 ? -__builtin_inf() : __builtin_nan("");
     })
 
-/* log(1 + x) for 0 <= x <= 1, which is all that differences of exponentials need: one division instead of two,
- * and nothing to take apart. Above sqrt(2) - 1 it is ln 2 + log(1 + (x - 1) / 2). */
+/* log(1 + x) for 0 <= x <= 1, which is all that differences of exponentials need: one division instead of
+ * two, and nothing to take apart. Above sqrt(2) - 1 it is ln 2 + log(1 + (x - 1) / 2). */
 SPECIAL(
     borel_ln1p_unit, static LOOP_FUNCTION double borel_ln1p_unit(double x) {
       double k = x > 0.41421356237309503 ? 1.0 : 0.0;

@@ -117,7 +117,8 @@ static borel_node sum_terms(borel_model *model, int likelihood, borel_error *err
   borel_node sum = borel_graph_reroll(model->graph, list, count, &merged, error);
   free(list);
   model->rerolled += merged;
-  return sum;
+  if (sum == BOREL_NO_NODE || model->plain_sums) return sum;
+  return borel_graph_sufficient(model->graph, sum, &model->sufficient, error);
 }
 
 /* From now on the nodes of the model are those of the rewritten graph, if there is one. */
@@ -283,4 +284,6 @@ const char *borel_model_engine_id(const borel_model *model) { return model->engi
 const char *borel_model_data_id(const borel_model *model) { return model->data_id; }
 const char *borel_model_engine_text(const borel_model *model) { return model->engine_text; }
 int borel_model_compiled(const borel_model *model) { return model->compiled; }
+void borel_model_use_sufficient(borel_model *model, int use) { model->plain_sums = !use; }
+const borel_sufficient *borel_model_sufficient(const borel_model *model) { return &model->sufficient; }
 size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }

@@ -5,6 +5,7 @@
 #define BOREL_INFER_MODEL_H
 
 #include "graph/graph.h"
+#include "graph/sufficient.h"
 #include "infer/source.h"
 
 typedef struct borel_model borel_model;
@@ -29,6 +30,12 @@ borel_status borel_model_value(borel_model *, const char *name, borel_node, bore
 /* A term of the log-density (any shape: its sum counts): of the likelihood or of the prior. `label` names
  * it in messages (site and line). */
 borel_status borel_model_term(borel_model *, const char *label, borel_node, int likelihood, borel_error *);
+
+/* Sums of squares that are linear in the unknowns (graph/sufficient.h): by their triangle, unless told not
+ * to. */
+void borel_model_use_sufficient(borel_model *, int use);
+/* What was rewritten so; all 0 where nothing was. */
+const borel_sufficient *borel_model_sufficient(const borel_model *);
 
 /* Adds up the terms, differentiates, plans and compiles. Afterwards the model is a source and constant.
  * Errors: no sites, no terms, shapes; BOREL_IO from the compiler (NATIVE only: AUTO falls back). */

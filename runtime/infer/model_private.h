@@ -7,6 +7,7 @@
 #include "compile/driver.h"
 #include "compile/program.h"
 #include "core/error.h"
+#include "graph/sufficient.h"
 #include "infer/inputs.h"
 #include "infer/model.h"
 
@@ -32,6 +33,8 @@ struct borel_model {
   int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
   borel_model_term_info *terms;
   size_t term_count, rerolled;
+  int plain_sums; /* sums of squares stay loops over data */
+  borel_sufficient sufficient;
   borel_program *programs[FUNCTIONS], *split, *each_term;
   borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
   borel_text text;

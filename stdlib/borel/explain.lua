@@ -63,6 +63,7 @@ function explain.model(model, traced, data, where)
     point = where.at and "the last draw of chain 1 of " .. where.at or ("drawn from the priors, seed %d"):format(where.seed or 1),
     logdensity = logdensity, gradient_norm = norm(gradient), terms = core.json_list {}, term_count = #values,
     nodes = about.nodes, statements = about.statements, groups = about.groups, text_bytes = #about.text, rerolled = about.rerolled,
+    squares = about.squares, squares_left = about.squares_left,
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
   report.density_seconds, report.gradient_seconds = target:time(u, z)
@@ -98,6 +99,9 @@ function explain.text(report)
   if report.term_count > #report.terms then line("  and %d smaller terms", report.term_count - #report.terms) end
   line("rewrites %s", report.rerolled > 0 and ("%d terms of loops re-rolled into arrays"):format(report.rerolled)
     or "no loop was re-rolled")
+  if report.squares > 0 then
+    line("         %d squared rows of data are %d, by QR (not with sufficient = false)", report.squares, report.squares_left)
+  end
   line("size     %d nodes in the graph, %d statements in %d loops and straight lines, %d bytes of C", report.nodes,
     report.statements, report.groups, report.text_bytes)
   line("engine   %s", report.engine)

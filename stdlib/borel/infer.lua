@@ -26,6 +26,7 @@ local known = {
   kernel = {}, -- borel.nuts{...}, or the name of a kernel
   init = { default = "uniform" }, -- where chains start: "uniform", "pathfinder", or values by name
   engine = { type = "string", choices = { "auto", "native", "interpreter" }, default = "auto" },
+  sufficient = { type = "boolean", default = true }, -- sums of squares of linear terms by their QR triangle
   progress = { type = "boolean", default = true },
 }
 
@@ -77,7 +78,7 @@ local function prepare(what, opts)
     return { source = what.object, about = about, sites = {} }
   end
   model.need("borel.infer", what)
-  local traced = what:trace(opts.data, opts.engine)
+  local traced = what:trace(opts.data, opts.engine, opts.sufficient)
   for _, warning in ipairs(what:check_trace(traced, opts.data)) do
     if not session.quiet then io.stderr:write("borel: warning: ", warning, "\n") end
   end
@@ -149,9 +150,11 @@ end
 local function describe(what, prepared, opts)
   local about = prepared.about
   local head = ("%d continuous and %d discrete unknowns%s; %s"):format(about.D, about.K,
-    (about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "", about.engine)
+    ((about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "") .. ((about.squares or 0) > 0
+    and (", %d rows of squares in %d"):format(about.squares, about.squares_left) or ""), about.engine)
   local result = { c_text = about.text, ok = true, text = "ok: " .. head, check = { D = about.D, K = about.K,
-    rerolled = about.rerolled, engine = about.engine, engine_id = about.engine_id, sites = core.json_list(prepared.sites) } }
+    rerolled = about.rerolled, squares = about.squares, squares_left = about.squares_left, engine = about.engine,
+    engine_id = about.engine_id, sites = core.json_list(prepared.sites) } }
   if not prepared.traced then return result end
   if session.mode == "explain" then
     local chosen, kernel, why = pcall(choose_kernel, opts.kernel, about)
@@ -201,7 +204,8 @@ end
 
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
--- init = "uniform" | "pathfinder" | { name = value }, engine = "auto" | "native" | "interpreter", progress = true. Chains write their
+-- init = "uniform" | "pathfinder" | { name = value }, engine = "auto" | "native" | "interpreter",
+-- sufficient = true (sums of squares of linear terms by their QR triangle), progress = true. Chains write their
 -- draws to the run directory as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
   if core.interrupted() then error(fit.interrupted, 0) end -- a script that caught it

@@ -56,8 +56,9 @@ end
 
 local CHECK_POINTS, CHECK_TOLERANCE = 3, 1e-9
 
---- Traces the model on its data: { target = compiled model, names = sites }.
-function Model:trace(data, engine)
+--- Traces the model on its data: { target = compiled model, names = sites }. Without `sufficient` (default true) sums
+-- of squares stay loops over data.
+function Model:trace(data, engine, sufficient)
   local findings = lint.check(self.fn)
   if findings[1] then error(findings[1].text, 0) end
   local graph = core.trace_begin()
@@ -70,7 +71,7 @@ function Model:trace(data, engine)
   if not ok then error(message, 0) end
   layers.check(self.layers)
   local start = core.clock()
-  h.target:build(engine or "auto")
+  h.target:build(engine or "auto", sufficient)
   return { target = h.target, names = h.names, seconds = core.clock() - start }
 end
 
@@ -100,6 +101,20 @@ local function rounding(traced, h, terms)
   return widest
 end
 
+-- The density that is sampled, after every rewrite and in its engine, against the sum of its terms.
+local function compare_whole(traced, h, terms, scale)
+  local sum = 0
+  for _, term in ipairs(terms) do sum = sum + term end
+  local whole = traced.target:evaluate(h.u, h.z)
+  if sum - sum ~= 0 or agree(whole, sum, scale) then return end
+  local moved = 0
+  for _, part in ipairs(rounding(traced, h, terms)) do moved = moved + part end
+  if math.abs(whole - sum) > ROUNDINGS * moved then
+    error(("the compiled log-density is %.12g where its terms add up to %.12g: a defect of Borel; the options "
+      .. "sufficient = false and engine = 'interpreter' of borel.infer may avoid it"):format(whole, sum), 0)
+  end
+end
+
 -- Compares every term of one plain run with the graph's.
 local function compare(traced, labels, h)
   for i = 1, math.max(#labels, #h.terms) do
@@ -125,6 +140,7 @@ local function compare(traced, labels, h)
         term.value, HINT), 0)
     end
   end
+  compare_whole(traced, h, graph_terms, scale)
 end
 
 --- Runs the plain Lua function at a few points drawn from the priors - and, where there are discrete sites, at
