@@ -131,17 +131,3 @@ void borel_model_inputs_free(borel_model_inputs *inputs) {
   free(inputs->list);
   *inputs = (borel_model_inputs){0};
 }
-
-void borel_model_input_read(const borel_model_input *input, const void *coordinates, void *elements) {
-  if (!input->places) {
-    memcpy(elements, (const char *)coordinates + 8 * input->first, 8 * input->count);
-    return;
-  }
-  for (size_t i = 0; i < input->count; i++)
-    ((double *)elements)[i] = ((const double *)coordinates)[input->places[i]];
-}
-
-void borel_model_input_write(const borel_model_input *input, const double *elements, double *coordinates) {
-  for (size_t i = 0; i < input->count; i++)
-    coordinates[input->places ? input->places[i] : input->first + i] = elements[i];
-}

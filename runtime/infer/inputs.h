@@ -28,8 +28,23 @@ borel_status borel_model_inputs_make(borel_graph *graph, const borel_site *sites
                                      borel_node **map, borel_error *);
 void borel_model_inputs_free(borel_model_inputs *);
 
-/* Copies the elements of an input from or to its coordinates. */
-void borel_model_input_read(const borel_model_input *, const void *coordinates, void *elements);
-void borel_model_input_write(const borel_model_input *, const double *elements, double *coordinates);
+/* Copies the elements of an input from or to its coordinates; they are 8 bytes each. In the header, as most
+ * inputs are a few elements and this is done for every gradient. */
+static inline void borel_model_input_read(const borel_model_input *input, const void *coordinates,
+                                          void *elements) {
+  const uint64_t *from = coordinates;
+  uint64_t *to = elements;
+  if (input->places)
+    for (size_t i = 0; i < input->count; i++) to[i] = from[input->places[i]];
+  else
+    for (size_t i = 0; i < input->count; i++) to[i] = from[input->first + i];
+}
+static inline void borel_model_input_write(const borel_model_input *input, const double *elements,
+                                           double *coordinates) {
+  if (input->places)
+    for (size_t i = 0; i < input->count; i++) coordinates[input->places[i]] = elements[i];
+  else
+    for (size_t i = 0; i < input->count; i++) coordinates[input->first + i] = elements[i];
+}
 
 #endif

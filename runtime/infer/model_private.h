@@ -42,10 +42,25 @@ struct borel_model {
   int compiled;
 };
 
+/* A function of the model with its memory; where coordinates go in it, and where its results lie, is found
+ * once. */
+typedef struct {
+  void *elements; /* of an input or a derivative */
+  const borel_model_input *input;
+} borel_model_place;
+
+typedef struct {
+  borel_workspace work;
+  borel_model_place *inputs, *derivatives; /* those that the function has; derivatives: of GRADIENT */
+  size_t input_count, derivative_count;
+  const double *value; /* its first result */
+} borel_model_function;
+
 typedef struct {
   borel_target target; /* first */
   const borel_model *model;
-  borel_workspace work[FUNCTIONS], split;
+  borel_model_function functions[FUNCTIONS];
+  borel_workspace split;
 } borel_model_target;
 
 static inline borel_status no_memory(borel_error *error) {

@@ -18,18 +18,51 @@ void borel_model_fill(const borel_model *model, const borel_program *p, borel_wo
   }
 }
 
-static void evaluate(const borel_model_target *t, int f, borel_workspace *w, const double *u,
-                     const int64_t *z) {
-  const borel_program *p = t->model->programs[f];
-  borel_model_fill(t->model, p, w, u, z);
-  if (t->model->native[f])
-    t->model->native[f](w->slot, p->tables->constants, (const long long *)p->tables->extents);
-  else
-    borel_program_interpret(p, w);
-}
-
 const double *borel_model_output(const borel_program *p, const borel_workspace *w, size_t i) {
   return w->slot[borel_program_output_slot(p, i)];
+}
+
+/* ---- functions of a target ------------------------------------------------------------------- */
+
+static void free_function(borel_model_function *f) {
+  borel_workspace_free(&f->work);
+  free(f->inputs);
+  free(f->derivatives);
+}
+
+static borel_status open_function(const borel_model *model, int which, borel_model_function *f,
+                                  borel_error *error) {
+  const borel_program *p = model->programs[which];
+  const borel_model_inputs *inputs = &model->inputs;
+  borel_status status = borel_workspace_new(p, &f->work, error);
+  if (status) return status;
+  f->inputs = malloc((inputs->count + 1) * sizeof *f->inputs);
+  f->derivatives = malloc((inputs->count + 1) * sizeof *f->derivatives);
+  if (!f->inputs || !f->derivatives) return no_memory(error);
+  for (size_t i = 0; i < inputs->count; i++) {
+    const borel_model_input *input = &inputs->list[i];
+    int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
+    if (slot >= 0) f->inputs[f->input_count++] = (borel_model_place){f->work.slot[slot], input};
+    if (which != GRADIENT || input->block != BOREL_SITE_U) continue;
+    void *at = f->work.slot[borel_program_output_slot(p, f->derivative_count + 1)];
+    f->derivatives[f->derivative_count++] = (borel_model_place){at, input};
+  }
+  f->value = p->output_count ? borel_model_output(p, &f->work, 0) : NULL;
+  return BOREL_OK;
+}
+
+static void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z) {
+  const borel_model_function *f = &t->functions[which];
+  const borel_program *p = t->model->programs[which];
+  for (size_t i = 0; i < f->input_count; i++) {
+    const borel_model_input *input = f->inputs[i].input;
+    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
+                           f->inputs[i].elements);
+  }
+  if (t->model->native[which])
+    t->model->native[which](f->work.slot, p->tables->constants, (const long long *)p->tables->extents);
+  else
+    borel_program_interpret(p, &t->functions[which].work);
 }
 
 /* -inf is a number; NaN and +inf are not. */
@@ -47,23 +80,20 @@ static borel_status target_logdensity(borel_target *target, uint32_t layout, con
                                       const int64_t *z, double *logdensity, borel_error *error) {
   borel_model_target *t = (borel_model_target *)target;
   (void)layout;
-  evaluate(t, DENSITY, &t->work[DENSITY], u, z);
-  *logdensity = *borel_model_output(t->model->programs[DENSITY], &t->work[DENSITY], 0);
+  evaluate(t, DENSITY, u, z);
+  *logdensity = *t->functions[DENSITY].value;
   return verdict(*logdensity, error);
 }
 
 static borel_status target_gradient(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
                                     double *logdensity, double *gradient, borel_error *error) {
   borel_model_target *t = (borel_model_target *)target;
-  const borel_model *model = t->model;
+  const borel_model_function *f = &t->functions[GRADIENT];
   (void)layout;
-  evaluate(t, GRADIENT, &t->work[GRADIENT], u, z);
-  *logdensity = *borel_model_output(model->programs[GRADIENT], &t->work[GRADIENT], 0);
-  for (size_t i = 0, k = 0; i < model->inputs.count; i++)
-    if (model->inputs.list[i].block == BOREL_SITE_U)
-      borel_model_input_write(&model->inputs.list[i],
-                              borel_model_output(model->programs[GRADIENT], &t->work[GRADIENT], ++k),
-                              gradient);
+  evaluate(t, GRADIENT, u, z);
+  *logdensity = *f->value;
+  for (size_t i = 0; i < f->derivative_count; i++)
+    borel_model_input_write(f->derivatives[i].input, f->derivatives[i].elements, gradient);
   return verdict(*logdensity, error);
 }
 
@@ -90,7 +120,7 @@ static void source_close(const borel_source *source, borel_target *target) {
   (void)source;
   borel_model_target *t = (borel_model_target *)target;
   if (!t) return;
-  for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->work[f]);
+  for (int f = 0; f < FUNCTIONS; f++) free_function(&t->functions[f]);
   borel_workspace_free(&t->split);
   free(t);
 }
@@ -102,8 +132,7 @@ static borel_status source_open(const borel_source *source, borel_target **targe
   t->target.ops = &target_ops;
   t->model = model;
   borel_status status = borel_workspace_new(model->split, &t->split, error);
-  for (int f = 0; f < FUNCTIONS && !status; f++)
-    status = borel_workspace_new(model->programs[f], &t->work[f], error);
+  for (int f = 0; f < FUNCTIONS && !status; f++) status = open_function(model, f, &t->functions[f], error);
   if (status)
     source_close(source, &t->target);
   else
@@ -116,15 +145,15 @@ static borel_status source_constrain(const borel_source *source, borel_target *t
   const borel_model *model = (const borel_model *)source;
   borel_model_target *t = (borel_model_target *)target;
   (void)error;
-  evaluate(t, VALUES, &t->work[VALUES], u, z);
+  evaluate(t, VALUES, u, z);
   const borel_program *p = model->programs[VALUES];
-  const double *scalars = model->joined ? borel_model_output(p, &t->work[VALUES], p->output_count - 1) : NULL;
+  const borel_workspace *work = &t->functions[VALUES].work;
+  const double *scalars = model->joined ? borel_model_output(p, work, p->output_count - 1) : NULL;
   for (size_t i = 0, k = 0; i < model->source.value_count; i++)
     if (scalars && model->values[i].shape.rank == 0)
       out[model->values[i].offset] = *scalars++;
     else
-      memcpy(out + model->values[i].offset, borel_model_output(p, &t->work[VALUES], k++),
-             8 * model->values[i].size);
+      memcpy(out + model->values[i].offset, borel_model_output(p, work, k++), 8 * model->values[i].size);
   return BOREL_OK;
 }
 
