@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * C text of values and of fused loops. */
-#include "compile/emit.h"
-
 #include <string.h>
 
+#include "compile/emit_loop.h"
+
 /* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
-static void emit_operand(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+void borel_emit_operand(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
   if (borel_graph_at(p->graph, i)->shape.rank == 0)
     borel_emit_scalar(p, i, out);
   else if (p->group_of[i] == k)
@@ -14,16 +14,15 @@ static void emit_operand(const borel_program *p, int32_t k, borel_node i, borel_
     borel_text_printf(out, "p%d[i]", p->slot_of[i]);
 }
 
-/* The place, in a smaller array, of element i of the shape it is stretched to. */
-static void emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to,
-                                 borel_text *out) {
+void borel_emit_broadcast_index(const borel_program *p, const borel_shape *from, const borel_shape *to,
+                                const char *element, borel_text *out) {
   int terms = 0;
   for (int d = to->rank - 1, s = from->rank - 1; s >= 0; d--, s--) {
     if (from->extent[s] == 1) continue;
     borel_shape after = {0}, stride = {0};
     for (int k = d + 1; k < to->rank; k++) after.extent[after.rank++] = to->extent[k];
     for (int k = s + 1; k < from->rank; k++) stride.extent[stride.rank++] = from->extent[k];
-    borel_text_printf(out, terms++ ? " + (i / (" : "(i / (");
+    borel_text_printf(out, "%s(%s / (", terms++ ? " + " : "", element);
     borel_emit_size(p, &after, out);
     borel_text_printf(out, ")");
     if (d > 0) {
@@ -48,7 +47,7 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
     borel_emit_pointer(p, args[0], 0, out);
     borel_text_printf(out, "[0]");
   } else if (node->op == BOREL_OP_RESHAPE || (node->op == BOREL_OP_BROADCAST && first->shape.rank == 0)) {
-    emit_operand(p, k, args[0], out);
+    borel_emit_operand(p, k, args[0], out);
   } else if (node->op == BOREL_OP_BROADCAST) {
     borel_text_printf(out, "w%d[l]", p->number[i]);
   } else if (node->op == BOREL_OP_GATHER) {
@@ -56,7 +55,7 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
     int known = index->op == BOREL_OP_ARRAY || index->op == BOREL_OP_SCALAR; /* checked when it was made */
     if (!known) { /* the interpreter's rule: a NaN from outside */
       borel_text_printf(out, "(unsigned long long)");
-      emit_operand(p, k, args[1], out);
+      borel_emit_operand(p, k, args[1], out);
       borel_text_printf(out, " >= ");
       borel_emit_size(p, &first->shape, out);
       borel_text_printf(
@@ -67,14 +66,14 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
     } else {
       borel_emit_pointer(p, args[0], 0, out);
       borel_text_printf(out, "[");
-      emit_operand(p, k, args[1], out);
+      borel_emit_operand(p, k, args[1], out);
       borel_text_printf(out, "]");
     }
   } else {
     borel_text_printf(out, "op_%s(", borel_op_get(node->op)->name);
     for (uint32_t a = 0; a < node->arg_count; a++) {
       if (a) borel_text_printf(out, ", ");
-      emit_operand(p, k, args[a], out);
+      borel_emit_operand(p, k, args[a], out);
     }
     borel_text_printf(out, ")");
   }
@@ -90,7 +89,7 @@ void borel_emit_store(const borel_program *p, borel_node i, borel_text *out) {
 }
 
 /* Does group k read this argument from memory, at place i? Prints its pointer once. */
-static void emit_loop_pointers(const borel_program *p, int32_t k, borel_text *out) {
+void borel_emit_loop_pointers(const borel_program *p, int32_t k, borel_text *out) {
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++) {
     borel_node node = group->nodes[j];
@@ -115,15 +114,15 @@ static void emit_loop_pointers(const borel_program *p, int32_t k, borel_text *ou
   }
 }
 
-static int is_reduction(const borel_program *p, borel_node i) {
+int borel_is_whole_sum(const borel_program *p, borel_node i) {
   return borel_graph_at(p->graph, i)->op == BOREL_OP_SUM && borel_graph_at(p->graph, i)->shape.rank == 0;
 }
 
 /* Prints `format` for each sum of the group, its number in place of #. */
-static void each_sum(const borel_program *p, int32_t k, const char *format, borel_text *out) {
+void borel_each_sum(const borel_program *p, int32_t k, const char *format, borel_text *out) {
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) {
+    if (borel_is_whole_sum(p, group->nodes[j])) {
       int number = p->number[group->nodes[j]];
       for (const char *at = format; *at; at++)
         if (*at == '#')
@@ -139,9 +138,9 @@ static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
     const borel_node_info *info = borel_graph_at(p->graph, i);
-    if (is_reduction(p, i)) {
+    if (borel_is_whole_sum(p, i)) {
       borel_text_printf(out, "        t%d[l] = ", p->number[i]);
-      emit_operand(p, k, borel_graph_args(p->graph, i)[0], out);
+      borel_emit_operand(p, k, borel_graph_args(p->graph, i)[0], out);
       borel_text_printf(out, ";\n");
       continue;
     }
@@ -156,13 +155,13 @@ static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
 
 /* A broadcast of an array: its elements stand in runs, which are one element again and again or follow each
  * other in memory. Runs are copied to w#[128], so that the loop that uses them has no index arithmetic. */
-static int is_stretched(const borel_program *p, borel_node i) {
+int borel_is_stretched(const borel_program *p, borel_node i) {
   return borel_graph_at(p->graph, i)->op == BOREL_OP_BROADCAST &&
          borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape.rank > 0;
 }
 
 /* The axes of a run, from the last: returns whether its elements follow each other. */
-static int find_run(const borel_shape *from, const borel_shape *to, borel_shape *run) {
+int borel_find_run(const borel_shape *from, const borel_shape *to, borel_shape *run) {
   int along = -1;
   *run = (borel_shape){0};
   for (int d = to->rank - 1, s = from->rank - 1; d >= 0; d--, s--) {
@@ -181,14 +180,14 @@ static void emit_stretch(const borel_program *p, borel_node i, borel_text *out) 
   borel_node from = borel_graph_args(p->graph, i)[0];
   const borel_shape *shape = &borel_graph_at(p->graph, from)->shape;
   borel_shape run;
-  int along = find_run(shape, &node->shape, &run);
+  int along = borel_find_run(shape, &node->shape, &run);
   int is_short = run.rank == 0 || (run.rank == 1 && run.extent[0] < SHORT_RUN);
   borel_text_printf(out, "      for (long long l = 0; l < stop;%s) {\n        const long long i = i0 + l;\n",
                     is_short ? " l++" : "");
   borel_text_printf(out, "        const %s *at = ", borel_emit_type(node));
   borel_emit_pointer(p, from, 0, out);
   borel_text_printf(out, " + ");
-  emit_broadcast_index(p, shape, &node->shape, out);
+  borel_emit_broadcast_index(p, shape, &node->shape, "i", out);
   if (is_short) {
     borel_text_printf(out, ";\n        w%d[l] = *at;\n      }\n", p->number[i]);
     return;
@@ -207,7 +206,7 @@ static void emit_stretched(const borel_program *p, int32_t k, int declare, borel
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
-    if (!is_stretched(p, i)) continue;
+    if (!borel_is_stretched(p, i)) continue;
     if (declare)
       borel_text_printf(out, "    %s w%d[128] = {0};\n", borel_emit_type(borel_graph_at(p->graph, i)),
                         p->number[i]);
@@ -221,22 +220,22 @@ static void emit_stretched(const borel_program *p, int32_t k, int declare, borel
 /* Summands beyond the true size become 0. */
 static void emit_cut(const borel_program *p, int32_t k, const char *end, borel_text *out) {
   int sums = 0;
-  for (size_t j = 0; j < p->groups[k].count; j++) sums += is_reduction(p, p->groups[k].nodes[j]);
+  for (size_t j = 0; j < p->groups[k].count; j++) sums += borel_is_whole_sum(p, p->groups[k].nodes[j]);
   if (!sums) return;
   borel_text_printf(out, "      for (long long l = size - i0; l < %s; l++) ", end);
-  each_sum(p, k, "t#[l] = ", out);
+  borel_each_sum(p, k, "t#[l] = ", out);
   borel_text_printf(out, "0.0;\n");
 }
 
 /* One round of all lanes. Summands go through an array, so that the round is vectorised whatever is in it. */
 static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *out) {
-  each_sum(p, k, "      double t#[8];\n", out);
+  borel_each_sum(p, k, "      double t#[8];\n", out);
   borel_text_printf(out, "#pragma omp simd\n      for (int l = 0; l < 8; l++) {\n"
                          "        const long long i = i0 + l;\n");
   emit_element(p, k, out);
   borel_text_printf(out, "      }\n");
   if (cut) emit_cut(p, k, "8", out);
-  each_sum(p, k, "      ADD(a#, t#)\n", out);
+  borel_each_sum(p, k, "      ADD(a#, t#)\n", out);
 }
 
 /* Sums of little work for each element: in registers. First the rounds within the size, then the one that
@@ -259,7 +258,7 @@ static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) 
 /* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop,
  * whose constants stay in registers), then added. */
 static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_text *out) {
-  each_sum(p, k, "    double t#[128];\n", out);
+  borel_each_sum(p, k, "    double t#[128];\n", out);
   if (stretched) emit_stretched(p, k, 1, out);
   borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 128) {\n"
                          "      const long long end = size - i0 < 128 ? (size - i0 + 7) & ~7LL : 128;\n");
@@ -272,7 +271,7 @@ static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_
   emit_element(p, k, out);
   borel_text_printf(out, "      }\n");
   emit_cut(p, k, "end", out);
-  each_sum(p, k, "      for (long long l = 0; l < end; l += 8) { ADD(a#, t# + l) }\n", out);
+  borel_each_sum(p, k, "      for (long long l = 0; l < end; l += 8) { ADD(a#, t# + l) }\n", out);
   borel_text_printf(out, "    }\n");
 }
 
@@ -290,20 +289,23 @@ static int is_long(const borel_op_info *info) {
 void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   enum { MANY_NODES = 40 };
   const borel_group *group = &p->groups[k];
+  const int nest = borel_is_nest(p, k);
   int sums = 0, stretched = 0, heavy = group->count > MANY_NODES;
   for (size_t j = 0; j < group->count; j++) {
-    sums += is_reduction(p, group->nodes[j]);
-    stretched |= is_stretched(p, group->nodes[j]);
+    sums += borel_is_whole_sum(p, group->nodes[j]);
+    stretched |= borel_is_stretched(p, group->nodes[j]);
     heavy |= is_long(borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op));
   }
-  each_sum(p, k, "  double s#;\n", out);
+  borel_each_sum(p, k, "  double s#;\n", out);
   borel_text_printf(out, "  {\n");
-  emit_loop_pointers(p, k, out);
+  borel_emit_loop_pointers(p, k, out);
   borel_text_printf(out, "    const long long size = ");
   borel_emit_size(p, &group->shape, out);
   borel_text_printf(out, ";\n");
-  each_sum(p, k, "    LANES(a#)\n", out);
-  if (stretched || (sums && heavy)) {
+  borel_each_sum(p, k, "    LANES(a#)\n", out);
+  if (nest) {
+    borel_emit_nest(p, k, out);
+  } else if (stretched || (sums && heavy)) {
     emit_pieces(p, k, stretched, out);
   } else if (!sums) {
     borel_text_printf(out, "    const long long end = (size + 7) & ~7LL;\n"
@@ -313,8 +315,8 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   } else {
     emit_short_sums(p, k, out);
   }
-  each_sum(p, k, "    s# = TOTAL(a#);\n", out);
+  borel_each_sum(p, k, "    s# = TOTAL(a#);\n", out);
   borel_text_printf(out, "  }\n");
   for (size_t j = 0; j < group->count; j++)
-    if (is_reduction(p, group->nodes[j])) borel_emit_store(p, group->nodes[j], out);
+    if (borel_is_whole_sum(p, group->nodes[j])) borel_emit_store(p, group->nodes[j], out);
 }

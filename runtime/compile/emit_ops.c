@@ -61,24 +61,21 @@ EMIT(SUM) {
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
-  if (inner.rank == 0) {
+  if (borel_shape_size(&inner) == 1) {
     borel_text_printf(out, " {\n");
     lane_sum("x[o * length + j]", out);
     borel_text_printf(out, "    y[o] = sum;\n  }\n");
     return;
   }
-  /* Eight neighbouring sums at a time, with all their lanes. */
+  /* Neighbouring sums row by row, eight at a time in registers. */
   borel_text_printf(out,
                     "\n  for (long long k0 = 0; k0 < inner; k0 += 8) {\n"
-                    "    const long long width = inner - k0 < 8 ? inner - k0 : 8;\n    double a[64] = {0};\n"
+                    "    const long long width = inner - k0 < 8 ? inner - k0 : 8;\n    double a[8] = {0};\n"
                     "    for (long long j = 0; j < length; j++) {\n"
                     "      const double *restrict v = x + (o * length + j) * inner + k0;\n"
-                    "      double *restrict to = a + 8 * (j & 7);\n"
-                    "      if (width == 8)\n        for (int k = 0; k < 8; k++) to[k] += v[k];\n"
-                    "      else\n        for (int k = 0; k < width; k++) to[k] += v[k];\n    }\n"
-                    "    for (int k = 0; k < width; k++)\n      y[o * inner + k0 + k] = "
-                    "((a[k] + a[32 + k]) + (a[8 + k] + a[40 + k])) + "
-                    "((a[16 + k] + a[48 + k]) + (a[24 + k] + a[56 + k]));\n  }\n");
+                    "      if (width == 8)\n        for (int k = 0; k < 8; k++) a[k] += v[k];\n"
+                    "      else\n        for (int k = 0; k < width; k++) a[k] += v[k];\n    }\n"
+                    "    for (int k = 0; k < width; k++) y[o * inner + k0 + k] = a[k];\n  }\n");
 }
 
 EMIT(LOG_SUM_EXP) {

@@ -8,31 +8,24 @@
 #include "compile/program.h"
 #include "core/error.h"
 
-/* ---- loop sizes, seen as the emitter sees them: a constant times symbols --------------------- */
+/* ---- loop sizes ------------------------------------------------------------------------------ */
 
-typedef struct {
-  int64_t constant;
-  int64_t symbol[BOREL_MAX_RANK]; /* sorted */
-  int count;
-} loop_size;
-
-static loop_size size_of(const borel_shape *shape) {
-  loop_size size = {1, {0}, 0};
+/* Extents other than 1, in order; their product alone where none is an argument of the text. */
+static borel_shape size_of(const borel_shape *shape) {
+  borel_shape size = {0};
+  int64_t product = 1;
+  int symbols = 0;
   for (int i = 0; i < shape->rank; i++) {
-    if (shape->extent[i] <= BOREL_EXTENT_CONSTANT) {
-      size.constant *= shape->extent[i];
-      continue;
-    }
-    int at = size.count++;
-    for (; at > 0 && size.symbol[at - 1] > shape->extent[i]; at--) size.symbol[at] = size.symbol[at - 1];
-    size.symbol[at] = shape->extent[i];
+    symbols += shape->extent[i] > BOREL_EXTENT_CONSTANT;
+    product *= shape->extent[i];
+    if (shape->extent[i] != 1) size.extent[size.rank++] = shape->extent[i];
   }
-  return size;
+  return symbols ? size : (borel_shape){1, {product}};
 }
 
 static int same_size(const borel_shape *a, const borel_shape *b) {
-  loop_size left = size_of(a), right = size_of(b);
-  return memcmp(&left, &right, sizeof left) == 0;
+  borel_shape left = size_of(a), right = size_of(b);
+  return borel_shape_equal(&left, &right);
 }
 
 /* ---- what kind of group a node belongs to ---------------------------------------------------- */
@@ -43,11 +36,14 @@ static int is_leaf(const borel_node_info *node) {
 
 static int is_scalar(const borel_node_info *node) { return node->shape.rank == 0; }
 
-/* A sum over everything that runs inside the loop of its argument. */
+/* A sum that runs inside the loop of its argument: over everything, or over an axis of a matrix whose rows
+ * are long enough for a nest of two loops (emit_nest.c). */
 static int is_fused_sum(const borel_program *p, borel_node i) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  return node->op == BOREL_OP_SUM && node->attr < 0 &&
-         !is_scalar(borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0]));
+  if (node->op != BOREL_OP_SUM) return 0;
+  const borel_shape *from = &borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape;
+  if (node->attr < 0) return from->rank > 0;
+  return from->rank == 2 && from->extent[0] > 1 && from->extent[1] > BOREL_EXTENT_CONSTANT;
 }
 
 static borel_group_kind kind_of(const borel_program *p, borel_node i) {

@@ -157,12 +157,16 @@ EVAL(SUM) {
   split_axis(args[0].shape, node->attr, &outer, &length, &inner);
   const double *a = args[0].data;
   double *sum = out;
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t k = 0; k < inner; k++) {
-      double lane[8] = {0};
-      for (int64_t i = 0; i < length; i++) lane[i & 7] += a[(o * length + i) * inner + k];
-      sum[o * inner + k] = total(lane);
-    }
+  for (int64_t o = 0; o < outer && inner == 1; o++) {
+    double lane[8] = {0};
+    for (int64_t i = 0; i < length; i++) lane[i & 7] += a[o * length + i];
+    sum[o] = total(lane);
+  }
+  for (int64_t o = 0; o < outer && inner != 1; o++) { /* neighbouring sums are independent: row by row */
+    for (int64_t k = 0; k < inner; k++) sum[o * inner + k] = 0;
+    for (int64_t i = 0; i < length; i++)
+      for (int64_t k = 0; k < inner; k++) sum[o * inner + k] += a[(o * length + i) * inner + k];
+  }
 }
 
 SHAPE(LOG_SUM_EXP) {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the emitter of fused loops: emit_loop.c (flat) and emit_nest.c (rows and columns). */
+#ifndef BOREL_COMPILE_EMIT_LOOP_H
+#define BOREL_COMPILE_EMIT_LOOP_H
+
+#include "compile/emit.h"
+
+/* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
+void borel_emit_operand(const borel_program *, int32_t k, borel_node, borel_text *);
+/* The place, in a smaller array, of the element of the shape it is stretched to whose number `element`
+ * spells. */
+void borel_emit_broadcast_index(const borel_program *, const borel_shape *from, const borel_shape *to,
+                                const char *element, borel_text *);
+/* Pointers to the arrays that group k reads and writes: p<slot> and q<slot>. */
+void borel_emit_loop_pointers(const borel_program *, int32_t k, borel_text *);
+/* Prints `format` for each sum over everything, its number in place of #. */
+void borel_each_sum(const borel_program *, int32_t k, const char *format, borel_text *);
+int borel_is_whole_sum(const borel_program *, borel_node);
+/* A broadcast of an array, and the axes of its runs: does a run's elements follow each other? */
+int borel_is_stretched(const borel_program *, borel_node);
+int borel_find_run(const borel_shape *from, const borel_shape *to, borel_shape *run);
+
+/* A group over rows and columns in which something is constant along one of them. */
+int borel_is_nest(const borel_program *, int32_t k);
+void borel_emit_nest(const borel_program *, int32_t k, borel_text *);
+
+#endif
