@@ -87,6 +87,14 @@ static borel_node simplify_quotient(borel_graph *graph, const borel_node_info *n
   return BOREL_NO_NODE;
 }
 
+/* (x / sqrt(v))^2 = x^2 / v: rounds; standardised residuals of known variance need no root then. */
+static borel_node square_of_quotient(borel_graph *graph, borel_node a) {
+  if (op_of(graph, a) != BOREL_OP_DIV || op_of(graph, argument(graph, a, 1)) != BOREL_OP_SQRT)
+    return BOREL_NO_NODE;
+  borel_node x = argument(graph, a, 0), v = argument(graph, argument(graph, a, 1), 0);
+  return two(graph, BOREL_OP_DIV, two(graph, BOREL_OP_MUL, x, x), v);
+}
+
 /* Of everything. Factors that are numbers, and signs, leave the sum. */
 static borel_node simplify_sum(borel_graph *graph, borel_node a) {
   borel_node inner = op_of(graph, a) > BOREL_OP_PROJECT ? argument(graph, a, 0) : BOREL_NO_NODE;
@@ -130,7 +138,10 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
   case BOREL_OP_MULZ:
     if (is_value(graph, a, 0) || is_value(graph, b, 0)) return filled(graph, 0, &node->shape);
     return simplify_product(graph, node, a, b);
-  case BOREL_OP_MUL: return simplify_product(graph, node, a, b);
+  case BOREL_OP_MUL: {
+    borel_node square = a == b ? square_of_quotient(graph, a) : BOREL_NO_NODE;
+    return square != BOREL_NO_NODE ? square : simplify_product(graph, node, a, b);
+  }
   case BOREL_OP_DIV: return simplify_quotient(graph, node, a, b);
   case BOREL_OP_NEG:
     if (op_of(graph, a) == BOREL_OP_NEG) return argument(graph, a, 0);
@@ -138,7 +149,11 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
       return two(graph, BOREL_OP_SUB, argument(graph, a, 1), argument(graph, a, 0));
     return BOREL_NO_NODE;
   case BOREL_OP_LOG: /* rounds, less than log does */
-    return op_of(graph, a) == BOREL_OP_EXP ? argument(graph, a, 0) : BOREL_NO_NODE;
+    if (op_of(graph, a) == BOREL_OP_EXP) return argument(graph, a, 0);
+    if (op_of(graph, a) == BOREL_OP_SQRT)
+      return two(graph, BOREL_OP_MUL, borel_graph_scalar(graph, 0.5),
+                 one(graph, BOREL_OP_LOG, argument(graph, a, 0)));
+    return BOREL_NO_NODE;
   case BOREL_OP_POW:
     if (is_value(graph, b, 0)) return filled(graph, 1, &node->shape);
     if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
