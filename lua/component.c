@@ -210,6 +210,8 @@ void borel_lua_describe_scripted(lua_State *L, int index) {
 static int kernel_describe(lua_State *L) {
   const borel_kernel *kernel = borel_lua_kernel(L, 1);
   borel_lua_describe(L, kernel->component, kernel->values);
+  lua_pushboolean(L, borel_claims_leaves_z(&kernel->component->claims));
+  lua_setfield(L, -2, "leaves_z");
   borel_lua_describe_scripted(L, 1);
   return 1;
 }

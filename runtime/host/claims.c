@@ -14,6 +14,7 @@ void borel_claims_text(const borel_claims *claims, borel_text *out) {
   if (claims->flags & BOREL_REVERSIBLE) borel_text_printf(out, "; reversible");
   if (claims->flags & BOREL_ERGODIC) borel_text_printf(out, "; ergodic");
   if (claims->flags & BOREL_FIXED_LAYOUT) borel_text_printf(out, "; keeps the layout");
+  if (claims->flags & BOREL_LEAVES_Z) borel_text_printf(out, "; leaves z");
   static const char *const checks[] = {"matrix", "orbit", "isokinetic", "ellipse"};
   const char *before = "; checks: ";
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
@@ -22,4 +23,9 @@ void borel_claims_text(const borel_claims *claims, borel_text *out) {
       before = ", ";
     }
   if (claims->note && *claims->note) borel_text_printf(out, ". Note: %s", claims->note);
+}
+
+int borel_claims_leaves_z(const borel_claims *claims) {
+  const uint32_t flows = BOREL_CHECK_ORBIT | BOREL_CHECK_ISOKINETIC | BOREL_CHECK_ELLIPSE;
+  return claims->flags & BOREL_LEAVES_Z || claims->checks & flows;
 }

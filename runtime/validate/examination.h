@@ -10,6 +10,7 @@
 #define BOREL_CLAIM_REVERSIBLE "reversible"
 #define BOREL_CLAIM_ERGODIC "ergodic"
 #define BOREL_CLAIM_LAYOUT "keeps the layout"
+#define BOREL_CLAIM_LEAVES_Z "leaves z"
 
 enum { BOREL_MAX_ROWS = 64 };
 typedef enum { BOREL_NOT_JUDGED, BOREL_JUDGED, BOREL_JUDGED_PAIRS } borel_judged;

@@ -11,10 +11,13 @@
 
 enum { WARMUP = 40, TOTAL = 90, AHEAD = 5, BREAKDOWNS = 12 };
 
-typedef enum { TRUTH, FROZEN, DETERMINISTIC, SCRATCH, COPIES, FAILURES, LAYOUT, RULES } rule;
+typedef enum { TRUTH, FROZEN, DETERMINISTIC, SCRATCH, COPIES, FAILURES, LAYOUT, STAYS, RULES } rule;
 static const char *const rule_names[] = {
-    "leaves a true point",   "tuning is frozen in a step", "deterministic",   "scratch carries nothing",
-    "copies continue alike", "withstands failures",        BOREL_CLAIM_LAYOUT};
+    "leaves a true point",   "tuning is frozen in a step", "deterministic",    "scratch carries nothing",
+    "copies continue alike", "withstands failures",        BOREL_CLAIM_LAYOUT, BOREL_CLAIM_LEAVES_Z};
+
+/* The rules of those only that claim them. */
+static const uint32_t claimed[RULES] = {[LAYOUT] = BOREL_FIXED_LAYOUT, [STAYS] = BOREL_LEAVES_Z};
 
 /* How often each rule was looked at, and what first broke it. */
 typedef struct {
@@ -75,6 +78,9 @@ static int first_run(chain *c) {
     if (!fine) breaks(c, TRUTH, i, rig.error.message);
     c->tally->moves += hash_point(&rig) != before;
     c->trace[i] = hash_all(&rig);
+    c->tally->looked[STAYS] += c->trial->K > 0;
+    if (memcmp(rig.point->z, c->trial->z, c->trial->K * sizeof *c->trial->z))
+      breaks(c, STAYS, i, "a step changes z");
     if (i < WARMUP) continue;
     c->tally->looked[FROZEN]++;
     if (borel_block_hash(rig.blocks.tuning) != frozen)
@@ -203,7 +209,7 @@ void borel_examine_rules(const borel_examination *e) {
       examine_chain(&c);
     }
   for (int r = 0; r < RULES; r++) {
-    if (r == LAYOUT && !(e->component->claims.flags & BOREL_FIXED_LAYOUT)) continue;
+    if (claimed[r] && !(e->component->claims.flags & claimed[r])) continue;
     if (*t.broken[r])
       borel_examination_row(e, BOREL_FAILS, rule_names[r], "steps", "%s", t.broken[r]);
     else if (t.looked[r])

@@ -269,13 +269,23 @@ const borel_trial borel_continuous_trials[] = {
 };
 const size_t borel_continuous_trial_count = sizeof borel_continuous_trials / sizeof *borel_continuous_trials;
 
-static const borel_trial mixed_normal = {.name = "mixed",
-                                         .D = 1,
+/* Both blocks, with two continuous coordinates: some kernels need them. */
+static double mixed_pair(const double *u, const int64_t *z, double *gradient) {
+  double x = u[0] - 0.5 * (double)z[0], y = u[1] + 0.2 * (double)z[1];
+  if (gradient) gradient[0] = -x, gradient[1] = -y;
+  return -0.5 * (x * x + y * y) - 0.3 * (double)z[1];
+}
+
+static const borel_site mixed_pair_sites[] = {
+    {.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 2},
+    {.name = "m", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = 1, .count = 3}};
+static const borel_trial mixed_normal = {.name = "mixed pair",
+                                         .D = 2,
                                          .K = 2,
                                          .site_count = 2,
-                                         .sites = mixed_sites,
-                                         .density = mixed,
-                                         .u = {0.1},
+                                         .sites = mixed_pair_sites,
+                                         .density = mixed_pair,
+                                         .u = {0.1, -0.2},
                                          .z = {1, 1}};
 
 const borel_trial *const borel_rule_trials[] = {&borel_continuous_trials[2], &borel_continuous_trials[5],

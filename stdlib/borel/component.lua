@@ -4,7 +4,8 @@
 --   params = { scale = { default = 1, min = 0, max = 10, doc = "" }, on = { default = true },
 --              steps = { default = 3, integer = true }, law = { choices = { "a", "b" } }, sd = { list = true } }
 -- A kernel:  tuning, state = { name = "doc" or { dim = 6 | "D" | "K" | "a parameter", dtype = "f64" | "i64", doc = "" } }
---            info = { name = "doc" }, claims = { preserves = "measure", reversible =, ergodic =, checks = { "matrix" } }
+--            info = { name = "doc" }, claims = { preserves = "measure", reversible =, ergodic =, leaves_z =,
+--              checks = { "matrix" } }
 --            begin(self, ctx, target, point), warm(self, ctx, target, point), step(self, ctx, target, point, info),
 --            adapt(self, ctx, target, point, info): only step is required
 -- A density: sites = { { name =, size = 1, lowest =, count = } }, logdensity(self, u, z), gradient(self, u, z)
@@ -101,7 +102,7 @@ end
 local function claims_of(given)
   local what = "borel.component: claims"
   given = need(what, given or {}, "table")
-  known(what, given, { "preserves", "order", "reversible", "ergodic", "fixed_layout", "checks", "note" })
+  known(what, given, { "preserves", "order", "reversible", "ergodic", "fixed_layout", "leaves_z", "checks", "note" })
   local claim = preserves[given.preserves or "measure"]
   if not claim then options.unknown(what .. ": preserves", given.preserves, preserves) end
   local bits = 0
@@ -110,7 +111,8 @@ local function claims_of(given)
     bits = bits | checks[name]
   end
   return { preserves = claim, order = given.order or 0, note = given.note, checks = bits,
-    flags = (given.reversible and 1 or 0) | (given.ergodic and 2 or 0) | (given.fixed_layout ~= false and 4 or 0) }
+    flags = (given.reversible and 1 or 0) | (given.ergodic and 2 or 0) | (given.fixed_layout ~= false and 4 or 0)
+      | (given.leaves_z and 8 or 0) }
 end
 
 -- ---- what a run depends on ----------------------------------------------------------------------------------------

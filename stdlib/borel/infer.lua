@@ -45,26 +45,44 @@ function infer.density(name, parameters)
   return { is_density = true, object = core.density(name, parameters or {}) }
 end
 
--- A kernel that follows gradients leaves discrete unknowns where they start, which would pass for a posterior.
-local function check_nuts(kernel, about)
-  if kernel.object:describe().name ~= "nuts" or about.K == 0 then return end
-  core.error(("borel.infer: nuts moves continuous unknowns, and %s discrete: sum %s out (borel.log_sum_exp), or state another kernel")
-    :format(about.D == 0 and "all of this model's are" or "some of this model's are", about.D == 0 and "them" or "those"))
+local SEVERAL = 5 -- names that an error lists
+
+-- "the discrete unknowns 'k' and 'z'" of a model; a density plugin has no names that its user wrote.
+local function discrete_of(prepared)
+  if not prepared.traced then return "discrete unknowns" end
+  local names = {}
+  for _, site in ipairs(prepared.traced.target:sites()) do
+    if site.block == "z" then names[#names + 1] = ("'%s'"):format(site.name) end
+  end
+  local more = #names - SEVERAL
+  if more > 0 then names = { table.unpack(names, 1, SEVERAL) } end
+  return ("the discrete unknown%s %s%s"):format(#names > 1 and "s" or "", table.concat(names, ", "),
+    more > 0 and (" and %d more"):format(more) or "")
 end
 
-local function choose_kernel(given, about)
+-- Discrete unknowns that stay where they start would pass for a posterior.
+local function check_moves_all(kernel, prepared)
+  local about, described = prepared.about, kernel.object:describe()
+  if about.K == 0 or not described.leaves_z then return end
+  core.error(("borel.infer: %s moves continuous unknowns only and would leave %s where they start: sum them out "
+    .. "(dist.mixture, borel.log_sum_exp), or state a kernel that moves them: borel.random_walk{ move = \"%s\" }"):format(
+    described.name, discrete_of(prepared), about.D == 0 and "z" or "all"))
+end
+
+local function choose_kernel(given, prepared)
+  local about = prepared.about
   if given ~= nil then
     local kernel = type(given) == "string" and infer.kernel(given) or given
     if type(kernel) ~= "table" or not kernel.is_kernel then
       core.error("borel.infer: option 'kernel' must be a kernel such as borel.nuts{}, got a " .. type(given))
     end
-    check_nuts(kernel, about)
+    check_moves_all(kernel, prepared)
     return kernel, "as asked"
   end
   if about.K == 0 then return infer.kernel("nuts"), "every unknown is continuous" end
   if about.D == 0 then return infer.kernel("random-walk", { move = "z" }), "every unknown is discrete" end
   core.error("borel.infer: the model has discrete and continuous unknowns; no kernel that Borel would choose moves both. "
-    .. "Sum the discrete ones out (borel.log_sum_exp), or state a kernel")
+    .. "Sum the discrete ones out (borel.log_sum_exp), or state a kernel that moves both: borel.random_walk{ move = \"all\" }")
 end
 
 -- ---- what is sampled ---------------------------------------------------------------------------------------
@@ -157,7 +175,7 @@ local function describe(what, prepared, opts)
     engine_id = about.engine_id, sites = core.json_list(prepared.sites) } }
   if not prepared.traced then return result end
   if session.mode == "explain" then
-    local chosen, kernel, why = pcall(choose_kernel, opts.kernel, about)
+    local chosen, kernel, why = pcall(choose_kernel, opts.kernel, prepared)
     local report = explain.model(what, prepared.traced, opts.data, { at = session.at, seed = opts.seed,
       kernel = chosen and kernel.object:describe().name or "none",
       why = chosen and why or tostring(kernel):gsub("^.-:%d+: ", ""):gsub("^borel.infer: ", "") })
@@ -235,7 +253,7 @@ function infer.infer(what, given)
 
   local prepared = prepare(what, opts)
   if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end
-  local kernel, why = choose_kernel(opts.kernel, prepared.about)
+  local kernel, why = choose_kernel(opts.kernel, prepared)
   local manifest = manifest_of(prepared, kernel, opts, previous_runs())
   local directory
   if resume then

@@ -553,3 +553,15 @@ Test(claims, read_as_a_sentence) {
                    "preserves the target to order step^2; ergodic; checks: matrix. Note: only a probe");
   borel_text_free(&text);
 }
+
+Test(claims, of_a_kernel_that_leaves_z) {
+  borel_text text = {0};
+  borel_claims stated = {.preserves = BOREL_PRESERVES_MEASURE, .flags = BOREL_LEAVES_Z};
+  borel_claims silent = {.preserves = BOREL_PRESERVES_MEASURE, .checks = BOREL_CHECK_MATRIX},
+               flow = {.preserves = BOREL_PRESERVES_MEASURE, .checks = BOREL_CHECK_ORBIT}; /* built before */
+  borel_claims_text(&stated, &text);
+  cr_expect_str_eq(text.bytes, "preserves the target exactly; leaves z");
+  borel_text_free(&text);
+  cr_expect(borel_claims_leaves_z(&stated) && borel_claims_leaves_z(&flow) &&
+            !borel_claims_leaves_z(&silent));
+}

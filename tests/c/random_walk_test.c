@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ACCEPT, STEP_SIZE, MOVED, NANS, INFOS };
+enum { ACCEPT, STEP_SIZE, MOVED, NANS, OF_U, INFOS };
 
 /* ---- a target: u ~ N(z, 1) for z in -1 .. 2 with mass exp(z / 2), inside |u| < 3 ------------- */
 
@@ -222,6 +222,37 @@ Test(random_walk, moves_one_coordinate_of_z) {
   cr_expect_float_eq(c.info[ACCEPT], exp(density(start, there) - density(start, start_z)), 1e-15);
   cr_expect_float_eq(c.point->view.logdensity, density(start, there), 1e-15);
   chain_end(&c);
+}
+
+Test(random_walk, moves_either_block) {
+  borel_arg args[] = {TEXT("move", "all")};
+  chain c = chain_of(args, 1, 0);
+  const int64_t there[] = {1, 2};
+  const double proposal[] = {0.5 - 0.3, -1 + 0.2};
+  cr_assert(forced(&c, (borel_script){DECISIONS(0, 1, 3, 1)}) == BOREL_OK, "%s", c.error.message);
+  cr_expect(!memcmp(c.point->z, there, sizeof there) && !memcmp(c.point->u, start, sizeof start));
+  cr_expect(c.info[OF_U] == 0);
+  cr_assert(forced(&c, (borel_script){NORMALS(-0.3, 0.2), DECISIONS(1, 1)}) == BOREL_OK);
+  cr_expect(!memcmp(c.point->z, there, sizeof there) && !memcmp(c.point->u, proposal, sizeof proposal));
+  cr_expect(c.info[OF_U] == 1);
+  chain_end(&c);
+}
+
+Test(random_walk, refuses_to_leave_a_block_where_it_starts) {
+  static const struct {
+    const char *move, *left;
+  } blocks[] = {{"u", "random-walk: move = u leaves what is discrete where it starts: use move = all"},
+                {"z", "random-walk: move = z leaves what is continuous where it starts: use move = all"}};
+  for (size_t i = 0; i < 2; i++) {
+    borel_arg args[] = {TEXT("move", blocks[i].move)};
+    chain c = chain_of(args, 1, 0);
+    borel_phase phase = borel_windows_phase(&c.plan, 0, 1);
+    borel_context context = borel_kernel_context(&c.blocks, NULL, &phase);
+    cr_expect(c.kernel->ops->begin(c.kernel->self, &context, &c.target.target, &c.point->view, &c.error) ==
+              BOREL_ARG);
+    cr_expect_str_eq(c.error.message, blocks[i].left);
+    chain_end(&c);
+  }
 }
 
 Test(random_walk, has_nothing_to_move_without_z) {

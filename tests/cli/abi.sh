@@ -41,6 +41,11 @@ options.kernel = "frozen-flip"
 mean_is(borel.infer(borel.model(function() sample("k", dist.bernoulli(0.3)) end), options), "k", 0.3)
 options.kernel = "frozen-walk"
 borel.infer(borel.density("frozen-density", { offset = 1, sd = { 1, 2 } }), options)
+-- Built before there was the claim: a flow of u says it, a walk that says nothing is taken at its word.
+local mixed = borel.model(function() sample("x", dist.normal(sample("k", dist.bernoulli(0.3)), 1)) end)
+options.kernel = "frozen-leap"
+local ok, message = pcall(borel.infer, mixed, options)
+assert(not ok and message:find("frozen-leap moves continuous unknowns only and would leave the discrete unknown 'k'", 1, true), message)
 LUA
 BOREL_PLUGIN_PATH=$work "$BOREL" run run.lua --quiet >out 2>&1 || fail "run: $(cat out)"
 finish

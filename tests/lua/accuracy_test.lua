@@ -112,7 +112,7 @@ local several = borel.model(function(data)
   observe("b", dist.bernoulli(borel.where(z:eq(1), 0.9, 0.2)), 1)
 end)
 local joint = borel.infer(several, { data = borel.array(y):reshape { 6, 2 }, draws = 100, warmup = 100,
-  kernel = borel.random_walk { move = "z" }, engine = "interpreter", out = folder .. "/several" })
+  kernel = borel.random_walk { move = "all" }, engine = "interpreter", out = folder .. "/several" })
 ll = joint:log_likelihood()
 assert(text(ll.y.shape) == "4 100 6" and text(ll.b.shape) == "4 100 1")
 for i = 1, 100 do

@@ -126,6 +126,16 @@ assert(fit.manifest.kernel.name == "random-walk")
 expect(fit, "x", (1 / 24 + 1 / 2) / (9 / 8))
 expect(fit, "y", (1 / 3 + 1 / 2) / (9 / 8))
 
+-- Both kinds: y | z ~ N(z, 2) without x, and x | z, y = 1 has mean (z + 1) / 2.
+local noisy_coin = borel.model(function()
+  local z = sample("z", dist.bernoulli(0.3))
+  observe("y", dist.normal(sample("x", dist.normal(z, 1)), 1), 1)
+end)
+fit = borel.infer(noisy_coin, { draws = 20000, kernel = borel.random_walk { move = "all" }, out = out() })
+local heads = 0.3 / (0.3 + 0.7 * math.exp(-1 / 4))
+expect(fit, "z", heads)
+expect(fit, "x", (heads + 1) / 2)
+
 -- ---- a density plugin, a law of one's own -----------------------------------------------------------------------------
 
 fit = borel.infer(borel.density("gaussian", { mean = { 1, -2 }, sd = { 0.5, 3 } }), { draws = 4000, out = out() })

@@ -363,7 +363,7 @@ static const borel_component component = {
     .reference = "Murray, Adams, MacKay 2010, JMLR W&CP 9:541",
     .params = params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT,
+               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_ELLIPSE,
                .note = "with the reference fixed, after warm-up; moves u only. The check follows angles > 0, "
                        "where the same code draws from a grid"},

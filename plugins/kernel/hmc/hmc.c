@@ -287,7 +287,7 @@ static const borel_component hmc_component = {
     .reference = "Neal 2011, Handbook of Markov Chain Monte Carlo, chapter 5",
     .params = hmc_params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT,
+               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_ORBIT,
                .note =
                    "with the tuning fixed, after warm-up; moves u only. step_jitter mixes kernels of fixed "
@@ -303,7 +303,7 @@ static const borel_component mala_component = {
     .reference = "Roberts and Tweedie 1996, Bernoulli 2:341",
     .params = mala_params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT,
+               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_ORBIT,
                .note = "with the tuning fixed, after warm-up; moves u only"},
     .ops = &mala_ops,

@@ -449,7 +449,7 @@ static const borel_component adjusted = {
     .reference = "Robnik, Cohn-Gordon, Seljak 2025, arXiv:2503.01707",
     .params = adjusted_params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT,
+               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_ISOKINETIC,
                .note = "with the tuning fixed, after warm-up; moves u only, of at least two dimensions"},
     .ops = &adjusted_ops,
@@ -463,7 +463,7 @@ static const borel_component unadjusted = {
     .reference = "Robnik, De Luca, Silverstein, Seljak 2023, JMLR 24:311",
     .params = unadjusted_params,
     .claims = {.preserves = BOREL_PRESERVES_ASYMPTOTIC,
-               .flags = BOREL_FIXED_LAYOUT,
+               .flags = BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .note = "as the step size goes to 0; energy_variance sets the error at which it is tuned"},
     .ops = &unadjusted_ops,
 };

@@ -482,7 +482,7 @@ static const borel_component component = {
     .reference = "Hoffman and Gelman 2014, JMLR 15:1593; Betancourt 2017, arXiv:1701.02434, appendix A",
     .params = params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT,
+               .flags = BOREL_REVERSIBLE | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_ORBIT,
                .note = "with the tuning fixed, after warm-up; moves u only. Ergodic for densities without "
                        "gaps, but not claimed in general"},

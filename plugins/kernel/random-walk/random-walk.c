@@ -5,8 +5,10 @@
  * move = u proposes u + step * e for all continuous coordinates at once. law = normal draws e from N(0, I);
  * three_point draws each e[i] from -sqrt(3), 0, sqrt(3) with 1/6, 2/3, 1/6 (the same first five moments),
  * which a source of choices can enumerate. move = z picks one discrete coordinate and proposes a uniform
- * value of its support. Both proposals are symmetric, so min(1, ratio of densities) gives detailed balance.
- * Choose it for small D, for targets without gradients, and z moves inside a cycle with another kernel for u.
+ * value of its support. move = all does one or the other, with even chances where there are both. Each of
+ * these proposals is symmetric, so min(1, ratio of densities) gives detailed balance. A chain whose other
+ * block would stay where it starts is refused. Choose it for small D, for targets without gradients, and for
+ * discrete unknowns.
  *
  * References: Metropolis et al. 1953, J. Chem. Phys. 21:1087; acceptance to tune for: Roberts, Gelman and
  * Gilks 1997, Ann. Appl. Probab. 7:110 (0.234), Gelman, Roberts and Gilks 1996 (0.44 in one dimension).
@@ -23,7 +25,7 @@
 
 enum { PARAM_STEP, PARAM_LAW, PARAM_MOVE, PARAM_ADAPT };
 enum { LAW_NORMAL, LAW_THREE_POINT };
-enum { MOVE_U, MOVE_Z };
+enum { MOVE_U, MOVE_Z, MOVE_ALL };
 
 static const borel_param params[] = {
     {.name = "step",
@@ -33,7 +35,10 @@ static const borel_param params[] = {
      .max = 1e100,
      .doc = "standard deviation of a move of u, before adaptation"},
     {.name = "law", .type = BOREL_CHOICE, .choices = "normal|three_point", .doc = "how a move of u is drawn"},
-    {.name = "move", .type = BOREL_CHOICE, .choices = "u|z", .doc = "what moves: all of u, or one of z"},
+    {.name = "move",
+     .type = BOREL_CHOICE,
+     .choices = "u|z|all",
+     .doc = "what moves: all of u, or one of z, or either"},
     {.name = "adapt",
      .type = BOREL_FLAG,
      .number = 1,
@@ -52,12 +57,13 @@ static const borel_field scratch_fields[] = {{"u", BOREL_F64, {BOREL_DIM_D}, "pr
                                              {"z", BOREL_I64, {BOREL_DIM_K}, "proposal"},
                                              {0}};
 
-enum { INFO_ACCEPT, INFO_STEP_SIZE, INFO_MOVED, INFO_NAN };
+enum { INFO_ACCEPT, INFO_STEP_SIZE, INFO_MOVED, INFO_NAN, INFO_OF_U };
 static const borel_field info_fields[] = {
     {"accept", BOREL_F64, {0}, "probability with which the proposal was accepted"},
     {"step_size", BOREL_F64, {0}, "standard deviation of a move of u"},
     {"moved", BOREL_F64, {0}, "1 when the proposal was accepted"},
     {"nan", BOREL_F64, {0}, "1 when the target was not a number at the proposal, which is then rejected"},
+    {"of_u", BOREL_F64, {0}, "1 when the move was of u, 0 when of z"},
     {0}};
 
 typedef struct {
@@ -129,6 +135,12 @@ static borel_status evaluate(borel_target *target, const borel_point *point, con
   return BOREL_OK;
 }
 
+/* Does this step move u? */
+static int moves_u(const walk *self, borel_rng *rng, const borel_point *point) {
+  if (self->move != MOVE_ALL) return self->move == MOVE_U;
+  return point->D && (!point->K || rng->ops->bernoulli(rng, 0.5));
+}
+
 static borel_status step(const void *instance, const borel_context *context, borel_target *target,
                          borel_point *point, double *info, borel_error *error) {
   const walk *self = instance;
@@ -141,14 +153,15 @@ static borel_status step(const void *instance, const borel_context *context, bor
   borel_status status = host->evaluate(target, point, BOREL_LOGDENSITY, error);
   if (status == BOREL_REJECT)
     return host->fail(error, BOREL_DOMAIN, "random-walk: the current point is outside the support");
-  if (status == BOREL_OK && self->move == MOVE_Z)
-    status = propose_z(context, target, point, new_z, &k, error);
   if (status != BOREL_OK) return status;
   if (self->move == MOVE_U && !point->D)
     return host->fail(error, BOREL_ARG, "random-walk: move = u, but nothing is continuous: use move = z");
-  if (self->move == MOVE_U) propose_u(self, rng, step_size, point, context->scratch[SCRATCH_NOISE], new_u);
-  const double *u = self->move == MOVE_U ? new_u : point->u;
-  const int64_t *z = self->move == MOVE_Z ? new_z : point->z;
+  const int of_u = moves_u(self, rng, point);
+  if (!of_u) status = propose_z(context, target, point, new_z, &k, error);
+  if (status != BOREL_OK) return status;
+  if (of_u) propose_u(self, rng, step_size, point, context->scratch[SCRATCH_NOISE], new_u);
+  const double *u = of_u ? new_u : point->u;
+  const int64_t *z = of_u ? point->z : new_z;
   status = evaluate(target, point, u, z, &logdensity, &info[INFO_NAN], error);
   if (status != BOREL_OK) return status;
 
@@ -170,7 +183,7 @@ static borel_status step(const void *instance, const borel_context *context, bor
   int moves = accepted;
 #endif
   if (moves) {
-    if (self->move == MOVE_U)
+    if (of_u)
       host->move_u(point, new_u);
     else
       host->move_z(point, k, new_z[k]);
@@ -182,10 +195,22 @@ static borel_status step(const void *instance, const borel_context *context, bor
   info[INFO_ACCEPT] = log_ratio > 0 ? 1 : exp(log_ratio);
   info[INFO_STEP_SIZE] = step_size;
   info[INFO_MOVED] = accepted;
+  info[INFO_OF_U] = of_u;
   return BOREL_OK;
 }
 
 /* ---- warm-up --------------------------------------------------------------------------------- */
+
+/* A block that never moves would pass for a posterior. */
+static borel_status begin(const void *instance, const borel_context *context, borel_target *target,
+                          borel_point *point, borel_error *error) {
+  const walk *self = instance;
+  (void)target;
+  if (self->move == MOVE_ALL || !point->D || !point->K) return BOREL_OK;
+  return context->host->fail(
+      error, BOREL_ARG, "random-walk: move = %s leaves what is %s where it starts: use move = all",
+      self->move == MOVE_U ? "u" : "z", self->move == MOVE_U ? "discrete" : "continuous");
+}
 
 static borel_status warm(const void *instance, const borel_context *context, borel_target *target,
                          borel_point *point, void *const *tuning, borel_error *error) {
@@ -202,7 +227,7 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   const borel_dual_averaging *averaging = context->host->dual_averaging;
   double *step_size = tuning[TUNE_STEP];
   (void)target, (void)error;
-  if (!self->adapt || self->move != MOVE_U) return BOREL_OK;
+  if (!self->adapt || info[INFO_OF_U] == 0) return BOREL_OK;
   double wanted = point->D > 1 ? 0.234 : 0.44;
   *step_size = averaging->update(tuning[TUNE_AVERAGING], info[INFO_ACCEPT], wanted);
   if (context->phase->iteration + 1 == context->phase->warmup)
@@ -233,6 +258,7 @@ static const borel_kernel_ops ops = {
     .info = info_fields,
     .create = create,
     .destroy = destroy,
+    .begin = begin,
     .warm = warm,
     .step = step,
     .adapt = adapt,

@@ -381,7 +381,7 @@ static const borel_component component = {
     .reference = "Neal 2003, Annals of Statistics 31:705",
     .params = params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_FIXED_LAYOUT,
+               .flags = BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z,
                .checks = BOREL_CHECK_MATRIX,
                .note = "moves u only; reversible with shuffle. law = lattice is what the matrix test "
                        "takes apart: the same code with sums for integrals"},

@@ -387,6 +387,7 @@ enum {
 #define BOREL_REVERSIBLE 1u   /* detailed balance */
 #define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
 #define BOREL_FIXED_LAYOUT 4u /* never changes the layout of a point */
+#define BOREL_LEAVES_Z 8u     /* moves u alone and leaves z as it is, whatever the parameters */
 
 /* How the claim can be checked exactly; docs/validity.md states each contract. */
 #define BOREL_CHECK_MATRIX 1u     /* transition matrix on a finite support, all choices enumerated */

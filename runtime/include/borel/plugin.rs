@@ -377,6 +377,7 @@ pub const BOREL_PRESERVES_ORDER: u32 = 4;
 pub const BOREL_REVERSIBLE: u32 = 1;
 pub const BOREL_ERGODIC: u32 = 2;
 pub const BOREL_FIXED_LAYOUT: u32 = 4;
+pub const BOREL_LEAVES_Z: u32 = 8;
 pub const BOREL_CHECK_MATRIX: u32 = 1;
 pub const BOREL_CHECK_ORBIT: u32 = 2;
 pub const BOREL_CHECK_ISOKINETIC: u32 = 4;

@@ -121,6 +121,14 @@ static borel_status odds_step(const void *self, const borel_context *context, bo
   return BOREL_OK;
 }
 
+/* Moves z where there is a u, too, and says that it leaves z. */
+static borel_status restless_step(const void *self, const borel_context *context, borel_target *target,
+                                  borel_point *point, double *numbers, borel_error *error) {
+  (void)self, (void)target, (void)numbers, (void)error;
+  if (point->D && point->K) context->host->move_z(point, 0, point->z[0] == 2 ? 1 : 2);
+  return BOREL_OK;
+}
+
 #define KERNEL(its_step, its_name, its_flags, its_checks, its_info)                                          \
   static const borel_kernel_ops its_step##_ops = {.size = sizeof its_step##_ops,                             \
                                                   .tuning = tuning,                                          \
@@ -147,10 +155,11 @@ KERNEL(swallow, "wrong-swallow", 0, 0, NULL);
 KERNEL(silent, "wrong-silent", BOREL_ERGODIC, BOREL_CHECK_ORBIT, info);
 KERNEL(langevin, "wrong-langevin", BOREL_REVERSIBLE, 0, NULL);
 KERNEL(odds, "wrong-odds", 0, BOREL_CHECK_MATRIX, NULL);
+KERNEL(restless, "wrong-restless", BOREL_LEAVES_Z, 0, NULL);
 
 static const borel_component *const components[] = {
-    &wander_kernel,  &crash_kernel,  &hidden_kernel,   &tuning_kernel, &scratch_kernel,
-    &swallow_kernel, &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel};
+    &wander_kernel, &crash_kernel,    &hidden_kernel, &tuning_kernel, &scratch_kernel, &swallow_kernel,
+    &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel,  &restless_kernel};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {BOREL_PLUGIN_HEAD,
                                                       .id = "test",

@@ -1,6 +1,6 @@
 /* my-kernel: random-walk Metropolis. It proposes u' = u + scale * e with e standard normal, and accepts with
- * probability min(1, pi(u') / pi(u)). The proposal is symmetric, so this gives detailed balance. The scale is tuned
- * in the warm-up to an acceptance of 0.234 (Roberts, Gelman and Gilks 1997), 0.44 in one dimension.
+ * probability min(1, pi(u') / pi(u)). The proposal is symmetric, so this gives detailed balance. The scale is
+ * tuned in the warm-up to an acceptance of 0.234 (Roberts, Gelman and Gilks 1997), 0.44 in one dimension.
  *
  *   ./build.sh                                  builds my-kernel.so and tests what it claims
  *   borel run model.lua --kernel ./my-kernel.so */
@@ -41,7 +41,8 @@ public:
   /* One transition. Everything random goes through context.rng(), and decisions through accept: so that
    * `borel validate` can go through all of their outcomes. */
   void step(const borel::context &context, borel::point &point, double *told) const {
-    if (!point.D()) throw borel::failure(BOREL_ARG, "my-kernel: nothing is continuous, so there is nothing to move");
+    if (!point.D())
+      throw borel::failure(BOREL_ARG, "my-kernel: nothing is continuous, so there is nothing to move");
     borel::random rng = context.rng();
     double scale = *context.tuning<double>(TUNE_SCALE), *u = context.scratch<double>(SCRATCH_U);
     double here = point.logdensity(); /* costs nothing when known */
@@ -57,9 +58,11 @@ public:
   }
 
   /* After each step of the warm-up. */
-  void adapt(const borel::context &context, borel::point &point, const double *told, void *const *tuned) const {
+  void adapt(const borel::context &context, borel::point &point, const double *told,
+             void *const *tuned) const {
     const borel_dual_averaging &averaging = *context.host().dual_averaging;
-    double *scale = static_cast<double *>(tuned[TUNE_SCALE]), *state = static_cast<double *>(tuned[TUNE_AVERAGING]);
+    double *scale = static_cast<double *>(tuned[TUNE_SCALE]),
+           *state = static_cast<double *>(tuned[TUNE_AVERAGING]);
     *scale = averaging.update(state, told[INFO_ACCEPT], point.D() > 1 ? 0.234 : 0.44);
     if (context.warmup_ends()) *scale = averaging.finish(state);
   }
@@ -69,9 +72,11 @@ private:
 };
 
 /* `borel validate` tests each of the claims. */
-constexpr borel_component component = borel::kernel<walk>(
-    "my-kernel", "Random-walk Metropolis with a tuned scale", "Metropolis et al. 1953, J. Chem. Phys. 21:1087",
-    params, borel::claims(BOREL_PRESERVES_MEASURE, BOREL_REVERSIBLE | BOREL_ERGODIC | BOREL_FIXED_LAYOUT));
+constexpr borel_component component =
+    borel::kernel<walk>("my-kernel", "Random-walk Metropolis with a tuned scale",
+                        "Metropolis et al. 1953, J. Chem. Phys. 21:1087", params,
+                        borel::claims(BOREL_PRESERVES_MEASURE, BOREL_REVERSIBLE | BOREL_ERGODIC |
+                                                                   BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z));
 
 } // namespace
 

@@ -129,7 +129,7 @@ static const borel_component component = {
     .reference = "Metropolis et al. 1953, J. Chem. Phys. 21:1087",
     .params = params,
     .claims = {.preserves = BOREL_PRESERVES_MEASURE,
-               .flags = BOREL_REVERSIBLE | BOREL_ERGODIC | BOREL_FIXED_LAYOUT},
+               .flags = BOREL_REVERSIBLE | BOREL_ERGODIC | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z},
     .ops = &ops};
 
 static const borel_component *const components[] = {&component};

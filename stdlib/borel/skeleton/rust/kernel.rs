@@ -181,7 +181,7 @@ static COMPONENT: shared<borel_component> = shared(borel_component {
     summary: text(b"Random-walk Metropolis with a tuned scale\0"),
     reference: text(b"Metropolis et al. 1953, J. Chem. Phys. 21:1087\0"),
     params: PARAMS.0.as_ptr(),
-    claims: claims(BOREL_PRESERVES_MEASURE, BOREL_REVERSIBLE | BOREL_ERGODIC | BOREL_FIXED_LAYOUT, 0),
+    claims: claims(BOREL_PRESERVES_MEASURE, BOREL_REVERSIBLE | BOREL_ERGODIC | BOREL_FIXED_LAYOUT | BOREL_LEAVES_Z, 0),
     ops: &OPS as *const _ as *const c_void,
 });
 

@@ -1,0 +1,7 @@
+-- expect: kernel-slice-discrete.lua:2: borel.infer: slice moves continuous unknowns only and would leave the discrete unknowns 'z', 'k' where they start: sum them out (dist.mixture, borel.log_sum_exp), or state a kernel that moves them: borel.random_walk{ move = "all" }
+borel.infer(borel.model(function()
+  local z = sample("z", dist.bernoulli(0.5):iid(3))
+  local k = sample("k", dist.binomial(4, 0.5))
+  local x = sample("x", dist.normal(z:sum() + k, 1))
+  observe("y", dist.normal(x, 1), 1)
+end), { kernel = borel.slice {} })
