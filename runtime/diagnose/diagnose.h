@@ -15,8 +15,10 @@
  *     criterion in singular learning theory", JMLR 11.
  *
  * The reference implementation is arviz-stats 0.8.0 (the engine of ArviZ 1.x), matched to a relative
- * 1e-8 by tests/c/diagnose_test.c. One exception: for borel_mcse_sd it takes the ESS of x in place of
- * that of (x - mean)^2, a defect (arviz-stats issue 428); there the reference is ArviZ 0.23.4.
+ * 1e-8 by tests/c/diagnose_test.c. Two exceptions: for borel_mcse_sd it takes the ESS of x in place of
+ * that of (x - mean)^2, a defect (arviz-stats issue 428); there the reference is ArviZ 0.23.4. Another is
+ * R-hat of a single chain, which is NaN there: here, as in Vehtari et al. and R's posterior, it is that of
+ * the two halves, and the reference is its definition in NumPy.
  *
  * Conventions
  *  - x is [chains, draws], row-major: draw i of chain c is x[c*draws + i]. It is only read.
@@ -34,7 +36,8 @@
 #include <stddef.h>
 
 /* Rank-normalised split R-hat: the larger of bulk (of x) and tail (of |x - median|). Near 1 when the
- * chains agree; above 1.01 they do not yet. NaN for a single chain. Vehtari et al. */
+ * chains agree; above 1.01 they do not yet. Of a single chain it compares the halves, which shows a drift but
+ * not a mode that the chain never met. Vehtari et al. */
 double borel_rhat(const double *x, size_t chains, size_t draws);
 
 /* ESS of the rank-normalised draws: efficiency in the centre. Vehtari et al. */

@@ -40,7 +40,7 @@ done:
 }
 
 double borel_rhat(const double *x, size_t chains, size_t draws) {
-  if (chains < 2 || !borel_diagnose_usable(x, chains, draws)) return NAN;
+  if (!borel_diagnose_usable(x, chains, draws)) return NAN;
 
   const size_t n = 2 * chains * (draws / 2);
   double rhat = NAN, *halves = malloc(n * sizeof *halves);

@@ -32,7 +32,7 @@ int borel_summarise(const double *x, size_t chains, size_t draws, struct borel_s
   out->ess_tail = high < low ? high : low;
   borel_diagnose_normal_scores(halves, 2 * chains * half, scores);
   out->ess_bulk = borel_diagnose_geyer_ess(scores, 2 * chains, half);
-  if (chains > 1) out->rhat = borel_diagnose_rhat_of_order(halves, scores, 2 * chains, half);
+  out->rhat = borel_diagnose_rhat_of_order(halves, scores, 2 * chains, half);
   status = 0;
 done:
   free(halves);

@@ -214,6 +214,9 @@ end
 function Fit:judge()
   self.problems, self.divergences, self.reliable = {}, 0, false
   if self.draw_count == 0 then return end
+  if self.chain_count == 1 then
+    self.notes[#self.notes + 1] = "R-hat of one chain compares its halves; only several chains can show a mode that one never met"
+  end
   local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
   local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
   local sites, moved = {}, {}

@@ -129,6 +129,24 @@ Test(diagnose, ebfmi_is_arviz_s) {
   json_decref(chains);
 }
 
+/* Of each first chain, by the definition in NumPy: ArviZ has no number for one chain. */
+Test(diagnose, rhat_of_one_chain_compares_its_halves) {
+  json_t *chains = load("chains.json"), *answers = load("answers.json");
+  const char *name;
+  json_t *rows;
+  json_object_foreach(json_object_get(chains, "chains"), name, rows) {
+    const json_t *answer = json_object_get(json_object_get(answers, "chains"), name);
+    struct sample s = sample_of(rows);
+    struct borel_summary row;
+    expect_answer(name, "rhat_of_first_chain", borel_rhat(s.x, 1, s.draws), answer);
+    cr_expect_eq(borel_summarise(s.x, 1, s.draws, &row), 0, "%s", name);
+    expect_answer(name, "rhat_of_first_chain", row.rhat, answer);
+    free(s.x);
+  }
+  json_decref(answers);
+  json_decref(chains);
+}
+
 /* Why mcse_sd does not follow arviz-stats 0.8.0. For a stationary Gaussian AR(1), x^2 has autocorrelation
  * rho^2t, so the standard error of sd is sigma sqrt((1 + rho^2) / (1 - rho^2) / (2 N)): 0.0271 here. The
  * ESS of x^2 is itself known to about 10 % (2000 draws); that of x would give 0.0088. */

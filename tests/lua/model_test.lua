@@ -136,6 +136,12 @@ local heads = 0.3 / (0.3 + 0.7 * math.exp(-1 / 4))
 expect(fit, "z", heads)
 expect(fit, "x", (heads + 1) / 2)
 
+-- One chain: judged by R-hat of its halves, and told apart from several.
+fit = borel.infer(borel.model(function() sample("x", dist.normal(0, 1)) end), { chains = 1, draws = 2000, out = out() })
+assert(fit.reliable and math.abs(fit:rows()[1].rhat - 1) < 0.01, fit:verdict())
+assert(fit:verdict():find "note: R%-hat of one chain compares its halves; only several chains can show" and #fit:report().notes == 1)
+assert(not borel.open(fits.native.directory):verdict():find "one chain")
+
 -- ---- a density plugin, a law of one's own -----------------------------------------------------------------------------
 
 fit = borel.infer(borel.density("gaussian", { mean = { 1, -2 }, sd = { 0.5, 3 } }), { draws = 4000, out = out() })
