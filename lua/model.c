@@ -176,9 +176,8 @@ static int model_time(lua_State *L) {
   return 2;
 }
 
-/* model:sites(): {{name =, block = "u" or "z", size =}, ...} */
-static int model_sites(lua_State *L) {
-  const borel_layout *layout = borel_model_source(check_model(L))->layout;
+/* {{name =, block = "u" or "z", size =}, ...} */
+static int push_sites(lua_State *L, const borel_layout *layout) {
   lua_createtable(L, (int)layout->site_count, 0);
   for (size_t i = 0; i < layout->site_count; i++) {
     lua_createtable(L, 0, 3);
@@ -192,6 +191,9 @@ static int model_sites(lua_State *L) {
   }
   return 1;
 }
+
+/* model:sites() */
+static int model_sites(lua_State *L) { return push_sites(L, borel_model_source(check_model(L))->layout); }
 
 static int model_labels(lua_State *L) {
   borel_model *model = check_model(L);
@@ -275,6 +277,12 @@ static int density_describe(lua_State *L) {
   return 1;
 }
 
+/* density:sites(), as model:sites() */
+static int density_sites(lua_State *L) {
+  const density_box *box = luaL_checkudata(L, 1, DENSITY);
+  return push_sites(L, borel_density_source_view(box->source)->layout);
+}
+
 int borel_lua_source_is_scripted(lua_State *L, int index) {
   const density_box *density = luaL_testudata(L, index, DENSITY);
   return density && borel_lua_is_scripted(density->density->component);
@@ -301,7 +309,8 @@ void borel_lua_open_model(lua_State *L) {
   luaL_newmetatable(L, DENSITY);
   lua_pushcfunction(L, density_gc);
   lua_setfield(L, -2, "__gc");
-  static const luaL_Reg density_methods[] = {{"describe", density_describe}, {NULL, NULL}};
+  static const luaL_Reg density_methods[] = {
+      {"describe", density_describe}, {"sites", density_sites}, {NULL, NULL}};
   luaL_newlib(L, density_methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

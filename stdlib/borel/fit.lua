@@ -6,6 +6,7 @@
 --   fit:predict(...)     predict.lua                fit:loo(), fit:waic(), fit:log_likelihood()  accuracy.lua
 local core = require "borel.core"
 local options = require "borel.options"
+local shapes = require "borel.shape"
 
 local Fit = {}
 local fit = { methods = Fit } -- others add theirs: predict.lua, accuracy.lua
@@ -17,15 +18,9 @@ local RHAT_LIMIT, ESS_PER_CHAIN, EBFMI_LIMIT, DIVERGENCE_SHARE = 1.01, 100, 0.3,
 
 local function names_of_elements(value)
   if #value.shape == 0 then return { value.name } end
-  local names, size = {}, 1
-  for _, n in ipairs(value.shape) do size = size * n end
-  for k = 0, size - 1 do
-    local index, rest = {}, k
-    for axis = #value.shape, 1, -1 do
-      index[axis] = rest % value.shape[axis] + 1
-      rest = rest // value.shape[axis]
-    end
-    names[k + 1] = value.name .. "[" .. table.concat(index, ",") .. "]"
+  local names = {}
+  for k = 0, shapes.size(value.shape) - 1 do
+    names[k + 1] = value.name .. "[" .. table.concat(shapes.index(value.shape, k), ",") .. "]"
   end
   return names
 end
@@ -209,8 +204,35 @@ local function listing(names)
   return text
 end
 
+-- The 0-based places of one value of `site` that its support declares constant, and how many elements one value has.
+local function constants_of(self, site, count)
+  local constants = self.manifest.constants and self.manifest.constants[site]
+  if constants == nil then return {}, 1 end
+  local runs, size = constants.runs, constants.size
+  if not core.is_array(runs) or #runs.shape ~= 2 or runs.shape[2] ~= 2 or math.type(size) ~= "integer" or size < 1 then
+    error(("%s/manifest.json: damaged: 'constants' of %s"):format(self.directory, site), 0)
+  end
+  local fixed = {}
+  for _, run in ipairs(runs:totable()) do
+    for k = math.max(run[1], 0), math.min(run[2], size - 1, count - 1) do fixed[k] = true end
+  end
+  return fixed, size
+end
+
+-- Names of the elements of unknowns that can move: all but those that a support declares constant, such as the diagonal
+-- of a correlation matrix.
+local function movable(self)
+  local can = {}
+  for _, site in ipairs(self.manifest.sites) do
+    local elements = self.columns[site] and self.columns[site].elements or {}
+    local fixed, size = constants_of(self, site, #elements)
+    for k, name in ipairs(elements) do can[name] = not fixed[(k - 1) % size] end
+  end
+  return can
+end
+
 --- Fills fit.problems, fit.reliable, fit.divergences by the general rule: R-hat > 1.01, bulk or tail ESS
--- < 100 x chains, E-BFMI < 0.3, or divergences > 0.1 % of the draws.
+-- < 100 x chains, E-BFMI < 0.3, divergences > 0.1 % of the draws, or an element that never moved and could.
 function Fit:judge()
   self.problems, self.divergences, self.reliable = {}, 0, false
   if self.draw_count == 0 then return end
@@ -219,16 +241,10 @@ function Fit:judge()
   end
   local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
   local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
-  local sites, moved = {}, {}
-  for _, name in ipairs(self.manifest.sites or {}) do sites[name] = true end
-  for _, row in ipairs(self:rows()) do
-    if row.sd ~= 0 then moved[row.value] = true end
-  end
+  local can_move = movable(self)
   for _, row in ipairs(self:rows()) do
     if row.sd == 0 then
-      -- Elements that are the same in all chains while others of their site move are constants of its support, such as
-      -- the diagonal of a correlation matrix: chains that are stuck are stuck in different places.
-      if sites[row.value] and not moved[row.value] then stuck[#stuck + 1] = row.name end
+      if can_move[row.name] then stuck[#stuck + 1] = row.name end
     else
       if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
       if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end

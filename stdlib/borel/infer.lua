@@ -47,11 +47,10 @@ end
 
 local SEVERAL = 5 -- names that an error lists
 
--- "the discrete unknowns 'k' and 'z'" of a model; a density plugin has no names that its user wrote.
+-- "the discrete unknowns 'k', 'z'"
 local function discrete_of(prepared)
-  if not prepared.traced then return "discrete unknowns" end
   local names = {}
-  for _, site in ipairs(prepared.traced.target:sites()) do
+  for _, site in ipairs(prepared.source:sites()) do
     if site.block == "z" then names[#names + 1] = ("'%s'"):format(site.name) end
   end
   local more = #names - SEVERAL
@@ -93,7 +92,9 @@ local function prepare(what, opts)
     local about = what.object:describe()
     about.engine_id, about.engine = "plugin-" .. about.hash, "density plugin " .. about.name
     about.data_id = core.hash(core.to_json(about.parameters))
-    return { source = what.object, about = about, sites = {} }
+    local names = {}
+    for i, site in ipairs(what.object:sites()) do names[i] = site.name end
+    return { source = what.object, about = about, sites = names }
   end
   model.need("borel.infer", what)
   local traced = what:trace(opts.data, opts.engine, opts.sufficient)
@@ -127,6 +128,7 @@ local function manifest_of(prepared, kernel, opts, previous)
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
     D = about.D, K = about.K,
     sites = core.json_list(prepared.sites),
+    constants = prepared.traced and next(prepared.traced.constants) and prepared.traced.constants or nil,
   }
 end
 

@@ -190,6 +190,23 @@ function Dist:constrain(u)
   return x, log_jacobian
 end
 
+--- The elements of one value that its support declares constant: { size = elements of one value, runs = { { first,
+-- last } of 0-based places, row-major } }; nil where all can move.
+function Dist:constant_elements()
+  local s = self:support()
+  local whole = s.discrete and s.count == 1
+  if not whole and not s.constant then return nil end
+  local _, event = support_shape(self, s)
+  local size, runs = shapes.size(event), {}
+  for k = 0, size - 1 do
+    if whole or s.constant(table.unpack(shapes.index(event, k))) then
+      local last = runs[#runs]
+      if last and last[2] == k - 1 then last[2] = k else runs[#runs + 1] = { k, k } end
+    end
+  end
+  return { size = size, runs = runs }
+end
+
 --- The unconstrained coordinates of a value.
 function Dist:unconstrain(x)
   local s = self:support()

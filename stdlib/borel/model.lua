@@ -56,8 +56,9 @@ end
 
 local CHECK_POINTS, CHECK_TOLERANCE = 3, 1e-9
 
---- Traces the model on its data: { target = compiled model, names = sites }. Without `sufficient` (default true) sums
--- of squares stay loops over data.
+--- Traces the model on its data: { target = compiled model, names = sites, constants = { site =
+-- elements that its support declares constant, as Dist:constant_elements gives them } }. Without `sufficient` (default
+-- true) sums of squares stay loops over data.
 function Model:trace(data, engine, sufficient)
   local findings = lint.check(self.fn)
   if findings[1] then error(findings[1].text, 0) end
@@ -72,7 +73,7 @@ function Model:trace(data, engine, sufficient)
   layers.check(self.layers)
   local start = core.clock()
   h.target:build(engine or "auto", sufficient)
-  return { target = h.target, names = h.names, seconds = core.clock() - start }
+  return { target = h.target, names = h.names, constants = h.constants, seconds = core.clock() - start }
 end
 
 local function agree(a, b, scale)

@@ -28,6 +28,16 @@ function shape.size(extents)
   return n
 end
 
+--- The 1-based indices of place k (0-based, row-major).
+function shape.index(extents, k)
+  local index = {}
+  for axis = #extents, 1, -1 do
+    index[axis] = k % extents[axis] + 1
+    k = k // extents[axis]
+  end
+  return index
+end
+
 function shape.equal(a, b)
   if #a ~= #b then return false end
   for i = 1, #a do

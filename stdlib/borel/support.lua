@@ -6,6 +6,7 @@
 --   constrain(u) -> x, log_jacobian   log_jacobian is elementwise or a number; nil for the identity
 --   unconstrain(x) -> u
 --   contains(x) -> mask               one for each value; nil when every number is inside
+--   constant(i, j) -> boolean         is this element of one value the same for every u? absent: none is
 --   low, high                         bounds of the values, where there are any
 --   batched                           these three cope with leading axes themselves
 --   discrete, lowest, count           for integers (then there is no map)

@@ -108,6 +108,8 @@ local function correlation_coordinates(l)
   return asinh(flat(l)[c.below] / core.sqrt(flat(left)[c.below]))
 end
 
+local function above_diagonal(i, j) return j > i end
+
 local function near(a, b, size) return core.le(core.maximum(core.abs(a - b)), CLOSE * size) end
 local function is_factor(l)
   local upper = core.maximum(core.abs(l - core.tril(l)))
@@ -122,6 +124,7 @@ end
 support.correlation_cholesky = {
   name = "correlation_cholesky", rank = 2,
   free = free_pairs "correlation_cholesky",
+  constant = function(i, j) return j > i or i == 1 end,
   constrain = function(u, shape)
     local factor, _, log_jacobian = correlation_factor(u, shape[#shape])
     return factor, log_jacobian
@@ -135,6 +138,7 @@ support.correlation_cholesky = {
 support.correlation = {
   name = "correlation", rank = 2,
   free = free_pairs "correlation",
+  constant = function(i, j) return i == j end,
   constrain = function(u, shape)
     local K = shape[#shape]
     local factor, log_diagonal, log_jacobian = correlation_factor(u, K)
@@ -167,6 +171,7 @@ end
 support.covariance_cholesky = {
   name = "covariance_cholesky", rank = 2,
   free = free_triangle "covariance_cholesky",
+  constant = above_diagonal,
   constrain = function(u, shape)
     local factor, log_diagonal = covariance_factor(u, shape[#shape])
     return factor, core.sum(log_diagonal)

@@ -9,7 +9,8 @@ Tracer.__index = Tracer
 local tracer = {}
 
 function tracer.new(graph)
-  return setmetatable({ traces = true, graph = graph, target = core.model(graph), sites = sites.new(), names = {} }, Tracer)
+  return setmetatable({ traces = true, graph = graph, target = core.model(graph), sites = sites.new(), names = {},
+    constants = {} }, Tracer)
 end
 
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
@@ -17,6 +18,7 @@ function Tracer:term(label, value, likelihood) self.target:term(label, value, li
 function Tracer:sample(address, dist)
   local label = self.sites:add(address)
   self.names[#self.names + 1] = address
+  self.constants[address] = dist:constant_elements()
   local support, shape = dist:support(), dist:shape()
   local x
   if support.discrete then

@@ -100,6 +100,47 @@ do
   for _, problem in ipairs(fit.problems) do assert(problem.kind ~= "stuck", problem.text) end -- L[1,1] is 1 by nature
 end
 
+-- The constants of a support are declared, each of them, so an element that does not move is told from them. The manifest
+-- holds them for `borel.open`.
+do
+  local function stuck(fit)
+    for _, problem in ipairs(fit.problems) do
+      if problem.kind == "stuck" then return problem.text end
+    end
+  end
+  local K = 3
+  local fit = borel.infer(borel.model(function()
+    sample("Omega", dist.lkj(K, 2):iid(2))
+    sample("L", dist.lkj_cholesky(K, 2))
+    sample("T", dist.wishart_cholesky(5, borel.array { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }))
+    sample("S", dist.wishart(5, borel.array { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }))
+    sample("p", dist.dirichlet { 1, 1, 1 })
+  end), { seed = 1, draws = 100, warmup = 100, chains = 2, out = folder .. "/constants" })
+  assert(not stuck(fit), stuck(fit))
+  local still = 0
+  for _, row in ipairs(fit:rows()) do still = still + (row.sd == 0 and 1 or 0) end
+  assert(still == 2 * K + (3 + 1) + 3, still) -- diagonals; the triangle and L[1,1]; the triangle
+  assert(not stuck(borel.open(fit.directory)))
+
+  -- A pair of which one element is nailed by a factor: others of its site move, which once excused it.
+  fit = borel.infer(borel.model(function()
+    local z = sample("z", dist.bernoulli(0.5):iid(3))
+    borel.factor(borel.where(z[2]:eq(1), 0, -math.huge))
+  end), { seed = 1, draws = 200, warmup = 10, chains = 2, out = folder .. "/nailed" })
+  assert(stuck(fit) == "never moved: z[2]", fit:verdict())
+  -- A site that can only be what it is never counts.
+  fit = borel.infer(borel.model(function()
+    sample("one", dist.discrete_uniform(4, 4))
+    sample("z", dist.bernoulli(0.5))
+  end), { seed = 1, draws = 200, warmup = 10, chains = 2, out = folder .. "/one" })
+  assert(not stuck(fit), stuck(fit))
+  -- Coordinates of a density plugin are unknowns like others.
+  local stay = borel.component { kind = "kernel", name = "stay", step = function() end }
+  fit = borel.infer(borel.density("gaussian", { mean = { 1, -2 }, sd = { 0.5, 3 } }),
+    { kernel = stay, seed = 1, draws = 20, warmup = 10, chains = 1, out = folder .. "/stay" })
+  assert(stuck(fit) == "never moved: x[1], x[2]", fit:verdict())
+end
+
 -- What cannot move is said, also of the sites of a loop: neither of two equal coins can change alone.
 do
   local fit = borel.infer(borel.model(function()
