@@ -37,22 +37,33 @@ function Reader:sample(address, dist)
   return x
 end
 
-function Reader:observe(address, dist, value, fixed)
-  local label, seen = self.sites:observed(address, dist, value)
-  if fixed then return seen end -- an unknown that borel.condition has set is no observation
-  local name = address and (simulate.base(address) or address) or label:gsub(", visit %d+$", "")
+-- Notes the log-likelihoods of the elements of an observation; those of a loop are one.
+function Reader:note(name, lp)
   local list = self.observed[name]
   if not list then
     list = {}
     self.observed[name], self.names[#self.names + 1] = list, name
   end
-  local lp = dist:logdensity(seen)
   local size = shapes.size(shapes.of(lp))
   list[#list + 1] = size > 1 and lp:reshape { size } or #shapes.of(lp) > 0 and lp:reshape {} or lp
+end
+
+function Reader:observe(address, dist, value, fixed)
+  local label, seen = self.sites:observed(address, dist, value)
+  if fixed then return seen end -- an unknown that borel.condition has set is no observation
+  self:note(address and (simulate.base(address) or address) or label:gsub(", visit %d+$", ""), dist:logdensity(seen))
   return seen
 end
 
-function Reader:factor(name) self.factors[#self.factors + 1] = self.sites:factor(name) end
+function Reader:factor(address, log_weight, likelihood)
+  local label = self.sites:factor(address)
+  if likelihood then
+    self:note(simulate.base(address) or address, log_weight)
+  else
+    self.factors[#self.factors + 1] = label
+  end
+end
+
 function Reader:deterministic(name) self.sites:add(name, "deterministic value") end
 
 local known_data = { data = {} }
@@ -79,7 +90,8 @@ end
 
 --- fit:log_likelihood([model,] {data =}): log p(y_i | theta) of every observation at every draw: a table from the name
 -- of an observed site to an array [chains, draws, elements]. The elements of a loop ({"y", t}) are one site y; a value
--- that is a vector or matrix of its law is one element. Observations without a name go by their line.
+-- that is a vector or matrix of its law is one element. Observations without a name go by their line. A factor with
+-- likelihood = true is an observed site, too.
 function fit.methods:log_likelihood(m, given) return read(self, "fit:log_likelihood", m, given).values end
 
 -- ---- LOO and WAIC --------------------------------------------------------------------------------------------------
@@ -143,7 +155,7 @@ end
 --- fit:loo([model,] {data =, sites =}): leave-one-out cross-validation by Pareto-smoothed importance sampling: each element
 -- of an observed site is left out in turn. Fields: elpd (expected log predictive density), se, p (effective number of
 -- parameters), elpd_i, p_i, k (Pareto shape), r_eff: one for each element; elements (their names), k_limit, problems
--- (elements whose k is above it), reliable. Factors do not count. sites: names of observed sites, default all.
+-- (elements whose k is above it), reliable. Factors count if they say likelihood = true. sites: names of observed sites, default all.
 function fit.methods:loo(m, given) return estimate(self, "loo", m, given) end
 
 --- fit:waic([model,] {data =, sites =}): the widely applicable information criterion on the scale of elpd; fields as those

@@ -2,10 +2,11 @@
 --- The verbs of a model, and the one place that says who interprets them. A handler is a table with `sites`
 -- (borel/sites.lua) and the methods
 --   sample(address, dist) -> value              observe(address, dist, value, fixed) -> value
---   factor(address, log_weight)                 deterministic(name, value)
+--   factor(address, log_weight, likelihood)     deterministic(name, value)
 -- `fixed` marks a sample site that borel.condition turned into an observation. Names get the prefix of the
 -- calls around them, and distributions the axes of the plates around them, before a handler sees either.
 local core = require "borel.core"
+local options = require "borel.options"
 local shapes = require "borel.shape"
 
 local handler = {}
@@ -109,9 +110,16 @@ function handler.observe(name, dist, value)
   return h:observe(address, dist, value)
 end
 
---- factor([name,] log_weight): multiplies the density by exp(log_weight); in a plate, once for each element.
-function handler.factor(name, log_weight)
+local factor_options = { likelihood = { type = "boolean", default = false } }
+
+--- factor([name,] log_weight [, options]): multiplies the density by exp(log_weight); in a plate, once for each element.
+-- likelihood = true: each element of log_weight is the log-likelihood of one observation, which fit:loo, fit:waic and
+-- fit:log_likelihood then count under the name, which it needs.
+function handler.factor(name, log_weight, given)
   local h = need "factor"
+  if given == nil and type(log_weight) == "table" and log_weight.likelihood ~= nil then
+    core.error "factor: with options it needs a name: factor(name, log_weight, { likelihood = true })"
+  end
   if log_weight == nil and type(name) ~= "string" then name, log_weight = nil, name end
   if log_weight == nil then core.error("factor: the log-weight is missing") end
   if type(log_weight) == "table" and getmetatable(log_weight) == nil then
@@ -126,7 +134,10 @@ function handler.factor(name, log_weight)
     end
     log_weight = log_weight + core.zeros(frame)
   end
-  h:factor(name ~= nil and address_of("factor", name) or nil, log_weight)
+  local address = name ~= nil and address_of("factor", name) or nil
+  local likelihood = options.check(address and ("factor '%s'"):format(address) or "factor", given, factor_options).likelihood
+  if likelihood and not address then core.error "factor: a likelihood needs a name: factor(name, log_weight, { likelihood = true })" end
+  h:factor(address, log_weight, likelihood)
 end
 
 --- deterministic(name, value) -> value, which is kept with each draw.

@@ -122,6 +122,45 @@ end
 assert(joint:loo({ sites = { "y" } }).count == 6 and joint:loo().count == 7)
 fails("fit:loo: the model observes no 'x'; did you mean", joint.loo, joint, { sites = { "x" } })
 
+-- A factor that is a likelihood counts as the law does that it is written for: the same mixture by hand, as a vector, in a
+-- loop, in a plate.
+local function mixture_of(term)
+  return borel.model(function(data)
+    local m = sample("m", dist.normal(0, 3))
+    local function log_p(x)
+      return borel.log_sum_exp(math.log(0.3) + dist.normal(m, 1):logdensity(x), math.log(0.7) + dist.normal(0, 2):logdensity(x))
+    end
+    term(data, log_p, m)
+    borel.factor("prior of m", -0.5 * borel.abs(m))
+  end)
+end
+local by_law = infer(mixture_of(function(data, _, m)
+  observe("y", dist.mixture({ 0.3, 0.7 }, { dist.normal(m, 1), dist.normal(0, 2) }):iid(#data), data)
+end), y)
+local likelihood = { likelihood = true }
+local by_hand = {
+  vector = function(data, log_p) borel.factor("y", log_p(borel.array(data)), likelihood) end,
+  loop = function(data, log_p)
+    for i = 1, #data do borel.factor({ "y", i }, log_p(data[i]), likelihood) end
+  end,
+  plate = function(data, log_p)
+    borel.plate("row", #data, function(i) borel.factor("y", log_p(borel.array(data)[i]), likelihood) end)
+  end,
+}
+local expected = { loo = by_law:loo(), waic = by_law:waic() }
+for how, term in pairs(by_hand) do
+  for kind, law_says in pairs(expected) do
+    local hand_says = by_law[kind](by_law, mixture_of(term), { data = y }) -- at the same draws
+    assert(hand_says.count == n and hand_says.elements[3] == "y[3]", how)
+    assert(hand_says:summary():find "not counted: prior of m", hand_says:summary())
+    for i = 1, n do assert(math.abs(hand_says.elpd_i[i] - law_says.elpd_i[i]) < 1e-11 * math.abs(law_says.elpd_i[i]), how) end
+  end
+end
+-- Its density is that of the law, too, and it is not counted twice.
+local drawn = infer(mixture_of(by_hand.vector), y)
+assert(math.abs(drawn:rows()[1].mean - by_law:rows()[1].mean) < 5 * math.sqrt(2) * by_law:rows()[1].mcse_mean)
+assert(text(drawn:log_likelihood().y.shape) == "4 2000 12")
+
 -- An observation that some draws rule out has no elpd, and it is named.
 local bounded = infer(borel.model(function(data)
   local top = sample("top", dist.uniform(0, 10))

@@ -1,0 +1,5 @@
+-- expect: factor-likelihood-unnamed.lua:4: factor: with options it needs a name: factor(name, log_weight, { likelihood = true })
+borel.infer(borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  factor(-x * x, { likelihood = true })
+end))
