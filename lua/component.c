@@ -258,11 +258,11 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 #undef FIELD
 }
 
-/* core.validate("kernel" | "density", name or path): rows {claim =, method =, evidence =, verdict = "holds" |
- * "fails" | "not tested"}. */
+/* core.validate("kernel" | "density", name or path [, parameters]): rows {claim =, method =, evidence =,
+ * verdict = "holds" | "fails" | "not tested"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   static const char *const kinds[] = {"kernel", "density", NULL};
   int density = luaL_checkoption(L, 1, NULL, kinds);
   const borel_component *component = component_at(L, 2, kinds[density], &error);
@@ -272,7 +272,13 @@ static int validate(lua_State *L) {
       !density                           ? borel_validate_kernel
       : borel_lua_is_scripted(component) ? borel_validate_single_density
                                          : borel_validate_density;
-  if (check(component, (borel_args){0}, &report, &error)) return borel_lua_error(L, &error);
+  borel_arg items[MOST_PARAMETERS] = {{0}};
+  size_t count = 0;
+  borel_status status =
+      lua_istable(L, 3) ? read_args(L, 3, component->name, items, &count, &error) : BOREL_OK;
+  if (!status) status = check(component, (borel_args){items, count}, &report, &error);
+  for (size_t i = 0; i < count; i++) free((void *)items[i].reals);
+  if (status) return borel_lua_error(L, &error);
   lua_createtable(L, (int)report.count, 0);
   for (size_t i = 0; i < report.count; i++) {
     const borel_validate_row *row = &report.rows[i];

@@ -219,6 +219,9 @@ static int model_describe(lua_State *L) {
   FIELD(lua_pushinteger(L, (lua_Integer)sizes.nodes), "nodes");
   FIELD(lua_pushinteger(L, (lua_Integer)sizes.statements), "statements");
   FIELD(lua_pushinteger(L, (lua_Integer)sizes.groups), "groups");
+  FIELD(lua_pushinteger(L, (lua_Integer)sizes.shared), "shared");
+  FIELD(lua_pushinteger(L, (lua_Integer)sizes.inputs), "inputs");
+  FIELD(lua_pushinteger(L, (lua_Integer)layout->site_count), "site_count");
   FIELD(lua_pushboolean(L, borel_model_compiled(model)), "compiled");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_rerolled(model)), "rerolled");
   const borel_sufficient *sufficient = borel_model_sufficient(model);

@@ -229,8 +229,8 @@ static void push_matrix(lua_State *L, const double *values, size_t rows, size_t 
   borel_lua_pusharray(L, array);
 }
 
-/* core.read_log(path [, warmup]): {header = text, draws = n, values = [n, V], info = [n, I], u = [n, D], tail
- * = text or nil} of the draws, or of the warm-up. */
+/* core.read_log(path [, warmup]): {header = text, draws = n, values = [n, V], info = [n, I], u = [n, D], z =
+ * [n, K], tail = text or nil} of the draws, or of the warm-up. */
 static int read_log(lua_State *L) {
   borel_error error = {0};
   const char *path = luaL_checkstring(L, 1);
@@ -238,7 +238,8 @@ static int read_log(lua_State *L) {
   borel_log_block block = {0};
   if (borel_log_open(path, &reader, &error)) return borel_lua_error(L, &error);
   if (borel_log_load(reader, lua_toboolean(L, 2) ? BOREL_LOG_WARMUP : BOREL_LOG_DRAWS, 0,
-                     BOREL_LOG_LOAD_VALUES | BOREL_LOG_LOAD_INFO | BOREL_LOG_LOAD_U, &block, &error)) {
+                     BOREL_LOG_LOAD_VALUES | BOREL_LOG_LOAD_INFO | BOREL_LOG_LOAD_U | BOREL_LOG_LOAD_Z,
+                     &block, &error)) {
     borel_log_reader_free(reader);
     return borel_lua_error(L, &error);
   }
@@ -255,6 +256,10 @@ static int read_log(lua_State *L) {
   lua_setfield(L, -2, "info");
   push_matrix(L, block.u, block.draws, block.D);
   lua_setfield(L, -2, "u");
+  borel_array z = borel_array_new(BOREL_I64, &(borel_shape){2, {(int64_t)block.draws, (int64_t)block.K}});
+  if (z.data && block.z) memcpy(z.data, block.z, block.draws * block.K * sizeof *block.z);
+  borel_lua_pusharray(L, z);
+  lua_setfield(L, -2, "z");
   if (block.tail.code) {
     lua_pushstring(L, block.tail.message);
     lua_setfield(L, -2, "tail");

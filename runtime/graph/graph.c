@@ -17,7 +17,7 @@ struct borel_graph {
   size_t arg_count, arg_capacity;
   uint32_t *table; /* open addressing: node + 1, 0 when empty */
   size_t table_size;
-  size_t inputs;
+  size_t inputs, shared;
   borel_region **regions;
   size_t region_count;
 };
@@ -80,6 +80,7 @@ int borel_graph_keep_region(borel_graph *graph, borel_region *region) {
 }
 
 size_t borel_graph_size(const borel_graph *graph) { return graph->count; }
+size_t borel_graph_shared(const borel_graph *graph) { return graph->shared; }
 const borel_node_info *borel_graph_at(const borel_graph *graph, borel_node node) {
   return &graph->nodes[node];
 }
@@ -165,6 +166,7 @@ borel_node borel_graph_intern(borel_graph *graph, borel_node_info *node, const b
     if (same_node(graph, &graph->nodes[found], node, args)) {
       if (node->op == BOREL_OP_ARRAY) borel_array_release(&node->array);
       graph->nodes[found].masked |= node->masked;
+      graph->shared += count > 0;
       return found;
     }
   }

@@ -85,6 +85,8 @@ typedef struct {
 borel_graph *borel_graph_new(void);
 void borel_graph_free(borel_graph *);
 size_t borel_graph_size(const borel_graph *);
+/* How often an operation was asked for that was there already, and got that node. */
+size_t borel_graph_shared(const borel_graph *);
 /* Valid until the next node is made. */
 const borel_node_info *borel_graph_at(const borel_graph *, borel_node);
 const borel_node *borel_graph_args(const borel_graph *, borel_node);

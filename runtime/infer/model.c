@@ -130,6 +130,7 @@ static borel_status make_inputs(borel_model *model, borel_error *error) {
   if (!status && model->rewritten) {
     for (size_t i = 0; i < model->term_count; i++) model->terms[i].node = map[model->terms[i].node];
     for (size_t i = 0; i < model->source.value_count; i++) model->value_nodes[i] = map[model->value_nodes[i]];
+    model->shared_in_trace = borel_graph_shared(model->graph);
     model->graph = model->rewritten;
   }
   free(map);

@@ -55,6 +55,8 @@ typedef struct {
   size_t statements; /* nodes that are computed: density, gradient and values of a draw together */
   size_t groups;     /* loops and straight lines of scalars that they were fused into */
   size_t text;       /* bytes of emitted C */
+  size_t shared;     /* operations that were met again and are computed once */
+  size_t inputs;     /* vectors and numbers that the sites lie in: those of a loop share one */
 } borel_model_sizes;
 borel_model_sizes borel_model_size(const borel_model *);
 

@@ -35,6 +35,7 @@ struct borel_model {
   size_t term_count, rerolled;
   int plain_sums; /* sums of squares stay loops over data */
   borel_sufficient sufficient;
+  size_t shared_in_trace; /* operations that the graph of the trace merged, when that is not `graph` */
   borel_program *programs[FUNCTIONS], *split, *each_term;
   borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
   borel_text text;

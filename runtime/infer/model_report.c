@@ -7,7 +7,10 @@
 #include "infer/model_private.h"
 
 borel_model_sizes borel_model_size(const borel_model *model) {
-  borel_model_sizes sizes = {.nodes = borel_graph_size(model->graph), .text = model->text.length};
+  borel_model_sizes sizes = {.nodes = borel_graph_size(model->graph),
+                             .text = model->text.length,
+                             .shared = model->shared_in_trace + borel_graph_shared(model->graph),
+                             .inputs = model->inputs.count};
   for (int f = 0; f < FUNCTIONS; f++) {
     sizes.statements += model->programs[f]->tables->statements;
     sizes.groups += model->programs[f]->group_count;

@@ -185,7 +185,8 @@ function Component.__index(self, key)
 end
 
 function Component.__call(self, parameters)
-  return { is_kernel = self.is_kernel, is_density = self.is_density, object = core[self.kind](self.scripted, parameters or {}) }
+  return { is_kernel = self.is_kernel, is_density = self.is_density, scripted = self.scripted,
+    object = core[self.kind](self.scripted, parameters or {}) }
 end
 
 --- Makes a component. It is itself a kernel (or density) with its default parameters; call it with others:

@@ -167,6 +167,26 @@ function examine.model(model, traced, data, seed)
   return report
 end
 
+-- ---- densities of plugins -----------------------------------------------------------------------------------------------
+
+--- What `borel validate` says of the density of a plugin with its parameters, as a report: { rules = rows, problems = texts }.
+function examine.density(rows)
+  local report = { rules = rows, problems = {} }
+  for _, row in ipairs(rows) do
+    if row.verdict == "fails" then report.problems[#report.problems + 1] = ("%s: %s"):format(row.claim, row.evidence) end
+  end
+  return report
+end
+
+function examine.density_text(report)
+  local lines = {}
+  for i, row in ipairs(report.rules) do lines[i] = ("%-10s %s: %s"):format(row.verdict, row.claim, row.evidence) end
+  for _, text in ipairs(report.problems) do lines[#lines + 1] = "problem    " .. text end
+  return table.concat(lines, "\n")
+end
+
+-- ---- as text ------------------------------------------------------------------------------------------------------------
+
 local function number(x)
   if x - x ~= 0 then return tostring(x) end
   return ("%.4g"):format(x)

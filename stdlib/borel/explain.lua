@@ -16,10 +16,9 @@ local function point_of_run(directory, about)
     error(("%s: this run has %s continuous and %s discrete unknowns, the model %d and %d"):format(directory, tostring(manifest.D),
       tostring(manifest.K), about.D, about.K), 0)
   end
-  if about.K > 0 then error(directory .. ": --at cannot take a point with discrete unknowns; use --seed", 0) end
   local log = core.read_log(directory .. "/chain-1.log")
   if log.draws == 0 then error(directory .. ": chain 1 has no draws yet", 0) end
-  return log.u[log.draws]:totable(), {}
+  return about.D > 0 and log.u[log.draws]:totable() or {}, about.K > 0 and log.z[log.draws]:totable() or {}
 end
 
 local function point_of_prior(model, data, seed)
@@ -64,6 +63,7 @@ function explain.model(model, traced, data, where)
     logdensity = logdensity, gradient_norm = norm(gradient), terms = core.json_list {}, term_count = #values,
     nodes = about.nodes, statements = about.statements, groups = about.groups, text_bytes = #about.text, rerolled = about.rerolled,
     squares = about.squares, squares_left = about.squares_left,
+    shared = about.shared, sites = about.site_count, inputs = about.inputs,
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
   report.density_seconds, report.gradient_seconds = target:time(u, z)
@@ -97,8 +97,9 @@ function explain.text(report)
       term.logdensity - term.logdensity ~= 0 and "  not finite" or "")
   end
   if report.term_count > #report.terms then line("  and %d smaller terms", report.term_count - #report.terms) end
-  line("rewrites %s", report.rerolled > 0 and ("%d terms of loops re-rolled into arrays"):format(report.rerolled)
-    or "no loop was re-rolled")
+  line("rewrites %s; %s; %d operations met again and computed once", report.rerolled > 0
+    and ("%d terms of loops re-rolled into arrays"):format(report.rerolled) or "no loop was re-rolled", report.inputs < report.sites
+    and ("%d sites read from %d inputs"):format(report.sites, report.inputs) or "each site an input of its own", report.shared)
   if report.squares > 0 then
     line("         %d squared rows of data are %d, by QR (not with sufficient = false)", report.squares, report.squares_left)
   end

@@ -42,7 +42,7 @@ end
 --- A density by name, or from a plugin's file: use it as the model of borel.infer.
 function infer.density(name, parameters)
   if type(name) ~= "string" then core.error("borel.density: needs the name of a density or the path of a plugin, got a " .. type(name)) end
-  return { is_density = true, object = core.density(name, parameters or {}) }
+  return { is_density = true, component = name, object = core.density(name, parameters or {}) }
 end
 
 local SEVERAL = 5 -- names that an error lists
@@ -175,6 +175,13 @@ local function describe(what, prepared, opts)
   local result = { c_text = about.text, ok = true, text = "ok: " .. head, check = { D = about.D, K = about.K,
     rerolled = about.rerolled, squares = about.squares, squares_left = about.squares_left, engine = about.engine,
     engine_id = about.engine_id, sites = core.json_list(prepared.sites) } }
+  if what.is_density and session.examines then
+    local report = examine.density(core.validate("density", what.scripted or what.component, about.parameters))
+    result.ok = #report.problems == 0
+    result.text = ("%s: %s\n%s"):format(result.ok and "ok" or "problems", head, examine.density_text(report))
+    report.problems = core.json_list(report.problems)
+    result.check.report = report
+  end
   if not prepared.traced then return result end
   if session.mode == "explain" then
     local chosen, kernel, why = pcall(choose_kernel, opts.kernel, prepared)

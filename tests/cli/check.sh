@@ -55,6 +55,37 @@ end)
 LUA
 expect "series" 0 "^ok: 1 continuous" "$BOREL" check series.lua
 
+# ---- wrong gradients ----
+# A coordinate that is rounded moves the density, in steps of 1e-9, and has the derivative 0.
+cat >rounded.lua <<'LUA'
+return borel.model(function()
+  local x = sample("x", dist.normal(0, 1))
+  local y = sample("y", dist.normal(0, 1))
+  observe("z", dist.normal(x + borel.floor(1e9 * y) / 1e9, 1), 3)
+end)
+LUA
+expect "rounded" 1 "^problems: 2 continuous" "$BOREL" check rounded.lua
+has "rounded" "^problem +the gradient is off by [0-9.e+]+ at y: is the density smooth there"
+
+# A density whose gradient is wrong on purpose, as a plugin in C and as a component in Lua; and right ones.
+wrong=$BOREL_BUILD_DIR/tests/plugins/wrong_density.so
+echo "borel.infer(borel.density('$wrong', { fault = 'slope' }))" >slope.lua
+expect "slope" 1 "^problems: 2 continuous" "$BOREL" check slope.lua
+has "slope" "^problem +gradient is the slope: "
+echo "borel.infer(borel.density('$wrong', { fault = 'none' }))" >right.lua
+expect "right" 0 "^holds +gradient is the slope" "$BOREL" check right.lua
+for factor in -0.5 -1; do
+  cat >component.lua <<LUA
+borel.infer(borel.component {
+  kind = "density", name = "half", sites = { { name = "x", size = 2 } },
+  logdensity = function(_, u) return -0.5 * (u * u):sum() end,
+  gradient = function(_, u) return -0.5 * (u * u):sum(), $factor * u end,
+})
+LUA
+  [[ $factor == -1 ]] && code=0 || code=1
+  expect "component $factor" $code "gradient is the slope" "$BOREL" check component.lua
+done
+
 # ---- explain ----
 expect "explain" 0 "^density  log-density -[0-9.]+, .gradient. [0-9.]+" "$BOREL" explain "$examples/eight_schools.lua"
 has "explain" "^  y \(.*eight_schools.lua:[0-9]+\) +-[0-9.]+ +[0-9.]+ +[0-9.]+ [nu]s"
@@ -70,6 +101,35 @@ json explain.json "(function() local e, sum, norms = d.explanations[1], 0, 0
 expect "at a run" 0 "^point +the last draw of chain 1 of .*run" "$BOREL" explain "$examples/eight_schools.lua" --at run
 expect "at another run" 1 "run: this run has 10 continuous and 0 discrete unknowns, the model 1 and 0" "$BOREL" explain impossible.lua --at run
 expect "not finite" 0 "far \(impossible.lua:3\) +-inf .*not finite" "$BOREL" explain impossible.lua
+"$BOREL" run discrete.lua --quiet --draws 20 --warmup 20 --out discrete >/dev/null || fail "no run of discrete"
+expect "at nothing continuous" 0 "^point +the last draw of chain 1 of .*discrete" "$BOREL" explain discrete.lua --at discrete
+cat >loop.lua <<'LUA'
+return borel.model(function()
+  local mu = sample("mu", dist.normal(0, 1))
+  for i = 1, 12 do observe({ "y", i }, dist.normal(sample({ "theta", i }, dist.normal(mu, 1)), 1), 0.1 * i) end
+end)
+LUA
+expect "rewrites" 0 "^rewrites .*re-rolled into arrays; 13 sites read from 2 inputs; [1-9][0-9]* operations met again" \
+  "$BOREL" explain loop.lua
+# A point of a run with discrete unknowns: its terms are those of the last draw.
+cat >both.lua <<'LUA'
+borel.infer(borel.model(function()
+  local z = sample("z", dist.binomial(9, 0.5):iid(2))
+  local x = sample("x", dist.normal(0, 1))
+  observe("y", dist.normal(x + z[1] - z[2], 1), 1)
+end), { kernel = borel.random_walk { move = "all" } })
+LUA
+"$BOREL" run both.lua --quiet --draws 50 --warmup 50 --out both >/dev/null || fail "no run of both"
+expect "at discrete" 0 "^point +the last draw of chain 1 of .*both" "$BOREL" explain both.lua --at both
+"$BOREL" explain both.lua --at both --json >both.json
+json both.json "(function()
+  local fit = require('borel').open 'both'
+  local z, x = fit:draws 'z', fit:draws('x')[{ 1, 50 }]
+  local off = 1 - x - z[{ 1, 50, 1 }] + z[{ 1, 50, 2 }]
+  for _, t in ipairs(d.explanations[1].terms) do
+    if t.label:find '^y' then return math.abs(t.logdensity + 0.5 * off ^ 2 + 0.5 * math.log(2 * math.pi)) < 1e-12 end
+  end
+end)()"
 echo 'return borel.model(function() local z = sample("z", dist.bernoulli(0.5)) sample("x", dist.normal(z, 1)) end)' >mixed.lua
 expect "no kernel" 0 "^kernel +none: the model has discrete and continuous unknowns" "$BOREL" explain mixed.lua
 finish
