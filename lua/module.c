@@ -67,6 +67,8 @@ int luaopen_borel_core(lua_State *L) {
   borel_lua_open_derivative(L);
   borel_lua_open_ode(L);
   borel_lua_open_json(L);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, 1, "methods");
   lua_pushvalue(L, 1);
   return 1;
 }

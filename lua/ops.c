@@ -350,15 +350,83 @@ static int mean(lua_State *L) {
   return 1;
 }
 
-/* core.maximum(x): of all elements. */
-static int maximum(lua_State *L) {
-  if (lua_gettop(L) > 1) borel_lua_fail(L, "maximum takes 1 value; the larger of two is max(a, b)");
-  check_count(L, "maximum", 1, 1);
-  one_value(L, "maximum", 1);
-  return reduce_by(L, BOREL_OP_MAXIMUM, -1);
+/* Replaces argument 1 by itself with its axes in the order axes[], 0-based. */
+static void permute(lua_State *L, const int axes[BOREL_MAX_RANK]) {
+  borel_shape from = borel_lua_shape(L, 1), to = {from.rank, {0}};
+  int64_t stride[BOREL_MAX_RANK], run = 1, at[BOREL_MAX_RANK] = {0};
+  for (int i = from.rank - 1; i >= 0; i--) stride[i] = run, run *= from.extent[i];
+  for (int i = 0; i < to.rank; i++) to.extent[i] = from.extent[axes[i]];
+  borel_array *places = borel_lua_newarray(L);
+  *places = borel_array_new(BOREL_I64, &to);
+  if (!places->data) borel_lua_fail(L, "out of memory for an array");
+  for (int64_t k = 0; k < run; k++) {
+    int64_t flat = 0;
+    for (int i = 0; i < to.rank; i++) flat += at[i] * stride[axes[i]];
+    ((int64_t *)places->data)[k] = flat;
+    for (int i = to.rank - 1; i >= 0 && ++at[i] == to.extent[i]; i--) at[i] = 0;
+  }
+  lua_insert(L, 2);
+  lua_settop(L, 2);
+  int mask = is_boolean(L, 1) && !borel_lua_isnode(L, 1);
+  borel_lua_op(L, BOREL_OP_GATHER, 1, 2, 0, NULL);
+  if (mask) { /* the operation knows whole numbers only */
+    lua_pushinteger(L, 0);
+    borel_lua_op(L, BOREL_OP_NE, 3, 2, 0, NULL);
+  }
+  lua_replace(L, 1);
+  lua_settop(L, 1);
 }
 
-/* core.log_sum_exp(x [, {axis = last}]): of all elements, or along the last axis;
+/* As reduce_by, for an operation that knows the last axis only. */
+static int reduce_last(lua_State *L, borel_op op, int64_t axis) {
+  int rank = borel_lua_shape(L, 1).rank, axes[BOREL_MAX_RANK], count = 0;
+  if (axis < 0 || axis == rank - 1) return reduce_by(L, op, axis);
+  for (int i = 0; i < rank; i++)
+    if (i != axis) axes[count++] = i;
+  axes[count] = (int)axis;
+  permute(L, axes);
+  return reduce_by(L, op, rank - 1);
+}
+
+/* core.maximum(x [, axis]) */
+static int maximum(lua_State *L) {
+  if (lua_gettop(L) > 2 || lua_type(L, 2) == LUA_TUSERDATA)
+    borel_lua_fail(L, "maximum takes 1 value and an axis; the larger of two is max(a, b)");
+  check_count(L, "maximum", 1, 2);
+  one_value(L, "maximum", lua_isnoneornil(L, 2));
+  return reduce_last(L, BOREL_OP_MAXIMUM, axis_of(L, "maximum"));
+}
+
+/* core.minimum(x [, axis]) */
+static int minimum(lua_State *L) {
+  if (lua_gettop(L) > 2 || lua_type(L, 2) == LUA_TUSERDATA)
+    borel_lua_fail(L, "minimum takes 1 value and an axis; the smaller of two is min(a, b)");
+  check_count(L, "minimum", 1, 2);
+  one_value(L, "minimum", lua_isnoneornil(L, 2));
+  int64_t axis = axis_of(L, "minimum");
+  lua_settop(L, 1);
+  borel_lua_op(L, BOREL_OP_NEG, 1, 1, 0, NULL);
+  lua_replace(L, 1);
+  reduce_last(L, BOREL_OP_MAXIMUM, axis);
+  borel_lua_op(L, BOREL_OP_NEG, -1, 1, 0, NULL);
+  return 1;
+}
+
+/* core.sort(x): the elements of a vector in ascending order, NaN last. Its derivative takes each adjoint to
+ * where the element stands in x. */
+static int sort(lua_State *L) {
+  check_count(L, "sort", 1, 1);
+  one_value(L, "sort", 0);
+  if (borel_lua_shape(L, 1).rank != 1) borel_lua_fail(L, "sort: needs an array of one axis");
+  lua_settop(L, 1);
+  lua_pushvalue(L, 1);
+  borel_lua_op(L, BOREL_OP_ORDER, 2, 1, 0, NULL);
+  lua_replace(L, 2);
+  borel_lua_op(L, BOREL_OP_GATHER, 1, 2, 0, NULL);
+  return 1;
+}
+
+/* core.log_sum_exp(x [, { axis = k }]): of all elements, or along an axis;
  * core.log_sum_exp(a, b, ...): element by element. */
 static int log_sum_exp(lua_State *L) {
   static const char *const known[] = {"axis"};
@@ -371,7 +439,7 @@ static int log_sum_exp(lua_State *L) {
       lua_getfield(L, 2, known[0]);
       lua_replace(L, 2);
     }
-    return reduce_by(L, BOREL_OP_LOG_SUM_EXP, axis_of(L, "log_sum_exp"));
+    return reduce_last(L, BOREL_OP_LOG_SUM_EXP, axis_of(L, "log_sum_exp"));
   }
   if (count == 2 && lua_isinteger(L, 2) && !lua_isnumber(L, 1)) /* elsewhere such a number is an axis */
     borel_lua_fail(L, "log_sum_exp: is %lld an axis or a value? Write { axis = %lld } or %lld.0",
@@ -483,6 +551,8 @@ void borel_lua_open_ops(lua_State *L) {
                                     {"sum", sum},
                                     {"mean", mean},
                                     {"maximum", maximum},
+                                    {"minimum", minimum},
+                                    {"sort", sort},
                                     {"log_sum_exp", log_sum_exp},
                                     {"cumsum", cumsum},
                                     {"matmul", matmul},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Linear algebra in emitted code: calls of graph/linear.c, which lies in libborel. */
+ * Linear algebra in emitted code: calls of graph/linear.c, which lies in libborel. The prelude has what else
+ * lies there too. */
 #include "compile/emit.h"
 
 #define EMIT(NAME) void borel_emit_##NAME(const borel_program *p, borel_node i, borel_text *out)
@@ -18,7 +19,8 @@ static const struct {
      "void borel_linear_solve(long long, long long, int, const double *, const double *, double *);\n"},
     {BOREL_OP_LOG_ABS_DET, "double borel_linear_log_abs_det(long long, const double *);\n"},
     {BOREL_OP_DET_SIGN, "double borel_linear_det_sign(long long, const double *);\n"},
-    {BOREL_OP_EIGH, "void borel_linear_eigh(long long, const double *, double *);\n"}};
+    {BOREL_OP_EIGH, "void borel_linear_eigh(long long, const double *, double *);\n"},
+    {BOREL_OP_ORDER, "void borel_order(long long, const double *, long long *);\n"}};
 
 void borel_emit_linear_prelude(const uint8_t *used, borel_text *out) {
   for (size_t k = 0; k < sizeof declarations / sizeof *declarations; k++)

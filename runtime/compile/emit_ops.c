@@ -78,7 +78,8 @@ EMIT(SUM) {
                     "    for (int k = 0; k < width; k++) y[o * inner + k0 + k] = a[k];\n  }\n");
 }
 
-EMIT(LOG_SUM_EXP) {
+/* Opens the loop over the vectors v [length] of the last axis, or of everything: each with its maximum. */
+static void each_maximum(const borel_program *p, borel_node i, borel_text *out) {
   const borel_shape *from = SHAPE_OF(ARG(0));
   int all = borel_graph_at(p->graph, i)->attr < 0;
   borel_shape outer = part(from, 0, all ? 0 : from->rank - 1),
@@ -91,16 +92,29 @@ EMIT(LOG_SUM_EXP) {
   borel_text_printf(
       out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf();\n"
            "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"
-           "    y[o] = high;\n    if (high - high != 0.0) continue;\n");
+           "    y[o] = high;\n");
+}
+
+EMIT(LOG_SUM_EXP) {
+  each_maximum(p, i, out);
+  borel_text_printf(out, "    if (high - high != 0.0) continue;\n");
   lane_sum("borel_exp(v[j] - high)", out);
   borel_text_printf(out, "    y[o] = high + borel_ln(sum);\n  }\n");
 }
 
 EMIT(MAXIMUM) {
-  operands(p, i, out);
-  borel_text_printf(out, "  double high = -__builtin_inf();\n  ");
-  loop(p, "j", SHAPE_OF(ARG(0)), out);
-  borel_text_printf(out, " high = x[j] > high || x[j] != x[j] ? x[j] : high;\n  y[0] = high;\n");
+  each_maximum(p, i, out);
+  borel_text_printf(out, "  }\n");
+}
+
+EMIT(ORDER) {
+  borel_text_printf(out, "  borel_order(");
+  borel_emit_size(p, SHAPE_OF(i), out);
+  borel_text_printf(out, ", ");
+  borel_emit_pointer(p, ARG(0), 0, out);
+  borel_text_printf(out, ", ");
+  borel_emit_pointer(p, i, 1, out);
+  borel_text_printf(out, ");\n");
 }
 
 EMIT(CUMSUM) {

@@ -97,10 +97,18 @@ RULE(LOG_SUM_EXP) {
 /* Equal maxima share the adjoint: they may be one value in several places, as in maximum(x[group]). */
 RULE(MAXIMUM) {
   borel_graph *G = v->graph;
-  borel_node here = make(v, BOREL_OP_EQ, v->args[0], v->y, 0, NULL);
-  borel_node count = make(v, BOREL_OP_SUM, T(WHERE, here, K(1), K(0)), BOREL_NO_NODE, -1, NULL);
-  v->adjoint[0] = T(WHERE, here, B(DIV, v->g, count), K(0));
+  int64_t axis = borel_graph_at(v->graph, v->y)->attr;
+  borel_shape shape = *shape_of(v, v->args[0]);
+  borel_node y = v->y, g = axis >= 0 ? full(v) : v->g;
+  if (axis >= 0) y = restore_axis(v, y, (int)axis, shape);
+  borel_node here = make(v, BOREL_OP_EQ, v->args[0], y, 0, NULL);
+  borel_node count = make(v, BOREL_OP_SUM, T(WHERE, here, K(1), K(0)), BOREL_NO_NODE, axis, NULL);
+  borel_node share = B(DIV, g, count);
+  if (axis >= 0) share = restore_axis(v, share, (int)axis, shape);
+  v->adjoint[0] = T(WHERE, here, share, K(0));
 }
+
+RULE(ORDER) { (void)v; } /* whole numbers: they do not change but in jumps */
 
 RULE(CUMSUM) {
   v->adjoint[0] =

@@ -100,28 +100,33 @@ RULE(MATMUL) {
   return sum(t, left, right);
 }
 
+/* What a reduction along an axis gave, stretched to the shape of its argument. */
+static borel_node along_axis(const borel_tangent *t, borel_node y, int64_t axis) {
+  if (axis < 0) return y;
+  borel_shape wide = shape_of(t, t->args[0]), thin = wide;
+  thin.extent[axis] = 1;
+  return one(t, BOREL_OP_BROADCAST, one(t, BOREL_OP_RESHAPE, y, 0, thin), 0, wide);
+}
+
 /* The mean of the tangents under the softmax weights exp(a - y). */
 RULE(LOG_SUM_EXP) {
   int64_t axis = attr_of(t);
-  borel_shape wide = shape_of(t, t->args[0]), thin = wide;
-  borel_node y = t->y;
-  if (axis >= 0) {
-    thin.extent[axis] = 1;
-    y = one(t, BOREL_OP_BROADCAST, one(t, BOREL_OP_RESHAPE, y, 0, thin), 0, wide);
-  }
-  borel_node weight = two(t, BOREL_OP_EXP_DIFF, t->args[0], y, 0);
+  borel_node weight = two(t, BOREL_OP_EXP_DIFF, t->args[0], along_axis(t, t->y, axis), 0);
   borel_node product = borel_graph_adjoint_product(t->graph, weight, dot(t, 0));
   return one(t, BOREL_OP_SUM, product, axis, shape_of(t, t->y));
 }
 
 /* The transpose of the adjoint rule: the mean over the places of the maximum. */
 RULE(MAXIMUM) {
-  borel_node here = two(t, BOREL_OP_EQ, t->args[0], t->y, 0);
+  int64_t axis = attr_of(t);
+  borel_node here = two(t, BOREL_OP_EQ, t->args[0], along_axis(t, t->y, axis), 0);
   borel_node one_each = choose(t, here, borel_graph_scalar(t->graph, 1), BOREL_NO_NODE);
-  borel_node count = one(t, BOREL_OP_SUM, one_each, -1, (borel_shape){0});
-  borel_node total = one(t, BOREL_OP_SUM, choose(t, here, dot(t, 0), BOREL_NO_NODE), -1, (borel_shape){0});
+  borel_node count = one(t, BOREL_OP_SUM, one_each, axis, shape_of(t, t->y));
+  borel_node total = one(t, BOREL_OP_SUM, choose(t, here, dot(t, 0), BOREL_NO_NODE), axis, shape_of(t, t->y));
   return two(t, BOREL_OP_DIV, total, count, 0);
 }
+
+RULE(ORDER) { return borel_graph_scalar(t->graph, 0); }
 
 static const borel_tangent_rule rules[BOREL_OP_COUNT] = {
 #define INDEXED(NAME, lua) [BOREL_OP_##NAME] = borel_tangent_##NAME,

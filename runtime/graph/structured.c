@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/internal.h"
+#include "graph/order.h"
 
 #define EVAL(NAME)                                                                                           \
   void borel_eval_##NAME(const borel_node_info *node, const borel_operand *args, size_t count, void *out)
@@ -169,18 +170,24 @@ EVAL(SUM) {
   }
 }
 
-SHAPE(LOG_SUM_EXP) {
-  (void)stated;
+/* For reductions of everything (attr < 0) or of the last axis. */
+static borel_status last_axis_shape(borel_node_info *info, const borel_node_info *const *args, size_t count,
+                                    borel_error *error) {
   if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;
   if (need_f64(info, args[0], error)) return BOREL_ARG;
   if (info->attr >= 0 && info->attr != args[0]->shape.rank - 1)
-    return borel_fail(error, BOREL_ARG, "log_sum_exp: reduces the last axis (%d) or everything",
-                      args[0]->shape.rank);
+    return borel_fail(error, BOREL_ARG, "%s: reduces the last axis (%d) or everything",
+                      borel_op_get(info->op)->name, args[0]->shape.rank);
   info->dtype = BOREL_F64;
   info->shape = (borel_shape){0};
   for (int i = 0; info->attr >= 0 && i < args[0]->shape.rank - 1; i++)
     info->shape.extent[info->shape.rank++] = args[0]->shape.extent[i];
   return BOREL_OK;
+}
+
+SHAPE(LOG_SUM_EXP) {
+  (void)stated;
+  return last_axis_shape(info, args, count, error);
 }
 EVAL(LOG_SUM_EXP) {
   (void)count;
@@ -198,19 +205,32 @@ EVAL(LOG_SUM_EXP) {
 
 SHAPE(MAXIMUM) {
   (void)stated;
-  if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;
-  if (need_f64(info, args[0], error)) return BOREL_ARG;
-  info->dtype = BOREL_F64;
-  info->shape = (borel_shape){0};
-  return BOREL_OK;
+  return last_axis_shape(info, args, count, error);
 }
 EVAL(MAXIMUM) {
-  (void)count, (void)node;
+  (void)count;
+  int64_t outer, length, inner;
+  split_axis(args[0].shape, node->attr, &outer, &length, &inner);
   const double *a = args[0].data;
-  double high = -INFINITY;
-  for (int64_t i = 0, n = borel_shape_size(args[0].shape); i < n; i++)
-    high = a[i] > high || a[i] != a[i] ? a[i] : high;
-  *(double *)out = high;
+  for (int64_t o = 0; o < outer; o++, a += length) {
+    double high = -INFINITY;
+    for (int64_t i = 0; i < length; i++) high = a[i] > high || a[i] != a[i] ? a[i] : high;
+    ((double *)out)[o] = high;
+  }
+}
+
+SHAPE(ORDER) {
+  (void)stated;
+  if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;
+  if (need_f64(info, args[0], error)) return BOREL_ARG;
+  if (args[0]->shape.rank != 1) return borel_fail(error, BOREL_ARG, "order: needs an array of one axis");
+  info->dtype = BOREL_I64;
+  info->shape = args[0]->shape;
+  return BOREL_OK;
+}
+EVAL(ORDER) {
+  (void)count;
+  borel_order(borel_shape_size(&node->shape), args[0].data, out);
 }
 
 SHAPE(CUMSUM) {

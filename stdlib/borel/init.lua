@@ -8,6 +8,7 @@
 local core = require "borel.core"
 local options = require "borel.options"
 
+require "borel.moments" -- adds to core
 local borel = {}
 for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
@@ -15,7 +16,7 @@ for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_
   "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
-  "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit" } do
+  "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit", "methods" } do
   borel[name] = nil
 end
 

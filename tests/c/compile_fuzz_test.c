@@ -75,9 +75,9 @@ static borel_node grow(borel_graph *G, borel_op op, uint64_t *state) {
     return borel_graph_op(G, op, args, 1, 0, attr ? stated : &flat, &error);
   }
   case BOREL_OP_CUMSUM: attr = attr > 0; break;
-  case BOREL_OP_MAXIMUM: attr = 0; break;
   case BOREL_OP_MATMUL: attr &= 3; break;
   case BOREL_OP_SUM:
+  case BOREL_OP_MAXIMUM:
   case BOREL_OP_LOG_SUM_EXP: break;
   case BOREL_OP_STACK: return borel_graph_op(G, op, args, 1 + uniform_below(state, 4), 0, NULL, &error);
   case BOREL_OP_GATHER: {

@@ -96,10 +96,35 @@ static borel_node log_sum_exp(borel_graph *G, int variant) {
             SHAPE0);
 }
 
+/* x with its elements so far apart, in groups of n, that differences do not change their order. */
+static borel_node apart(borel_graph *G, borel_node x, int64_t n) {
+  borel_shape shape = borel_graph_at(G, x)->shape;
+  int64_t steps[80], size = borel_shape_size(&shape);
+  for (int64_t i = 0; i < size; i++) steps[i] = 4 * (i * 17 % n);
+  borel_node constants = apply1(G, BOREL_OP_TO_F64, integers(G, size, steps));
+  return apply2(G, BOREL_OP_ADD, x, op(G, BOREL_OP_RESHAPE, &constants, 1, 0, shape));
+}
+
 static borel_node maximum(borel_graph *G, int variant) {
-  if (variant >= 2) return BOREL_NO_NODE;
-  borel_node x = input(G, variant ? SHAPE2(3, 4) : SHAPE1(50));
-  return op(G, BOREL_OP_MAXIMUM, &x, 1, 0, SHAPE0);
+  borel_shape from[] = {SHAPE1(50), SHAPE2(3, 4), SHAPE1(4), SHAPE2(20, 4), SHAPE3(2, 3, 4)};
+  if (variant >= 5) return BOREL_NO_NODE;
+  borel_node x = input(G, from[variant]);
+  if (variant >= 2) x = apart(G, x, 4);
+  return op(G, BOREL_OP_MAXIMUM, &x, 1, variant < 2 ? -1 : from[variant].rank - 1, SHAPE0);
+}
+
+/* The elements in ascending order, less what sets them apart, each times its place. */
+static borel_node order(borel_graph *G, int variant) {
+  if (variant >= 3) return BOREL_NO_NODE;
+  int64_t n = variant == 0 ? 1 : variant == 1 ? 7 : 50, rank[50], steps[50];
+  for (int64_t i = 0; i < n; i++) rank[i] = i + 1, steps[i] = 4 * i;
+  borel_node x = apart(G, input(G, SHAPE1(n)), n);
+  borel_node args[] = {x, op(G, BOREL_OP_ORDER, &x, 1, 0, SHAPE0)};
+  borel_node close = apply2(G, BOREL_OP_SUB, op(G, BOREL_OP_GATHER, args, 2, 0, SHAPE0),
+                            apply1(G, BOREL_OP_TO_F64, integers(G, n, steps)));
+  return apply2(G, BOREL_OP_MUL, close,
+                apply2(G, BOREL_OP_DIV, apply1(G, BOREL_OP_TO_F64, integers(G, n, rank)),
+                       borel_graph_scalar(G, (double)n)));
 }
 
 static borel_node cumsum(borel_graph *G, int variant) {
@@ -278,25 +303,16 @@ static borel_node cond(borel_graph *G, int variant) {
 static const struct {
   borel_op op;
   maker make;
-} cases[] = {{BOREL_OP_RESHAPE, reshape},
-             {BOREL_OP_BROADCAST, broadcast},
-             {BOREL_OP_GATHER, gather},
-             {BOREL_OP_SCATTER, scatter},
-             {BOREL_OP_SUM, sum},
-             {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
-             {BOREL_OP_MAXIMUM, maximum},
-             {BOREL_OP_CUMSUM, cumsum},
-             {BOREL_OP_STACK, stack},
-             {BOREL_OP_MATMUL, matmul},
-             {BOREL_OP_SCAN, scan_or_nested},
-             {BOREL_OP_COND, cond},
-             {BOREL_OP_CHOLESKY, cholesky},
-             {BOREL_OP_LU, log_abs_det},
-             {BOREL_OP_SOLVE_TRIANGULAR, solve_triangular},
-             {BOREL_OP_SOLVE, solve},
-             {BOREL_OP_LOG_ABS_DET, log_abs_det},
-             {BOREL_OP_EIGH, eigh},
-             {BOREL_OP_DET_SIGN, det_sign}};
+} cases[] = {{BOREL_OP_RESHAPE, reshape}, {BOREL_OP_BROADCAST, broadcast},
+             {BOREL_OP_GATHER, gather},   {BOREL_OP_SCATTER, scatter},
+             {BOREL_OP_SUM, sum},         {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
+             {BOREL_OP_MAXIMUM, maximum}, {BOREL_OP_CUMSUM, cumsum},
+             {BOREL_OP_ORDER, order},     {BOREL_OP_STACK, stack},
+             {BOREL_OP_MATMUL, matmul},   {BOREL_OP_SCAN, scan_or_nested},
+             {BOREL_OP_COND, cond},       {BOREL_OP_CHOLESKY, cholesky},
+             {BOREL_OP_LU, log_abs_det},  {BOREL_OP_SOLVE_TRIANGULAR, solve_triangular},
+             {BOREL_OP_SOLVE, solve},     {BOREL_OP_LOG_ABS_DET, log_abs_det},
+             {BOREL_OP_EIGH, eigh},       {BOREL_OP_DET_SIGN, det_sign}};
 enum { CASES = sizeof cases / sizeof *cases, VARIANTS = 20 };
 
 Test(arrays, every_operation_has_a_case) {

@@ -139,7 +139,19 @@ fails("matmul: shapes", borel.matmul, m, x:slice(1, 2))
 fails("the axis must be a whole number from 1 to 2", borel.sum, m, 3)
 fails("the list holds shapes %[3%] and %[%]", borel.sum, { x, 1 }, 1)
 fails("a scalar has no axis", borel.sum, 5, 1)
-fails("reduces the last axis", borel.log_sum_exp, m, { axis = 1 })
+for i = 1, 3 do
+  local column = borel.log_sum_exp(m, { axis = 1 })[i]
+  assert(math.abs(column - math.log(math.exp(m[{ 1, i }]) + math.exp(m[{ 2, i }]))) < 1e-14)
+end
+do
+  local deep = borel.range(1, 24):reshape { 2, 3, 4 }
+  same(deep:maximum(1), { { 13, 14, 15, 16 }, { 17, 18, 19, 20 }, { 21, 22, 23, 24 } })
+  same(deep:maximum(2), { { 9, 10, 11, 12 }, { 21, 22, 23, 24 } })
+  same(deep:minimum(3), { { 1, 5, 9 }, { 13, 17, 21 } })
+  assert(borel.minimum(deep) == 1 and borel.minimum { x, -3 } == -3 and borel.maximum(2) == 2)
+end
+fails("maximum: the axis must be a whole number from 1 to 2", borel.maximum, m, 3)
+fails("the smaller of two is min", borel.minimum, x, x)
 fails("unknown option 'axes'; did you mean 'axis'", borel.log_sum_exp, m, { axes = 1 })
 fails("the larger of two is max", borel.maximum, x, x)
 fails("cumsum takes 1 value, got 2", borel.cumsum, x, 1)
@@ -151,6 +163,43 @@ fails("an f32 array", function() return x:to "f32" + 1 end)
 fails("argument 2 is a missing value", function() return x + core.missing end)
 fails("logical_and: argument 2 must be a mask", function() return x:gt(1) & 1.5 end)
 fails("joined", function() return "x" .. x end)
+
+-- ---- samples --------------------------------------------------------------------------------------------------
+
+-- {3, 1, 4, 1, 5}: R 4.2's var, sd, quantile (type 7), sort.
+local sample = array { 3.0, 1, 4, 1, 5 }
+same(sample:sort(), { 1, 1, 3, 4, 5 })
+assert(array({ 3, 1, 2 }):sort().dtype == "i64" and sample:median() == 3 and borel.median { 4, 1, 3, 2 } == 2.5)
+do
+  local sorted = borel.sort { 2, 0 / 0, -math.huge, 1 } -- NaN comes last
+  assert(sorted[1] == -math.huge and sorted[2] == 1 and sorted[3] == 2 and sorted[4] ~= sorted[4])
+  assert(borel.quantile({ 2, 0 / 0 }, 0) ~= borel.quantile({ 2, 0 / 0 }, 0))
+end
+assert(math.abs(sample:var() - 3.2) < 1e-15 and math.abs(sample:sd() - 1.78885438199983175) < 1e-15)
+same(m:var(2), { 1, 1 })
+same(m:var(1), { 4.5, 4.5, 4.5 })
+same(borel.quantile(sample, { 0, 0.25, 0.5, 0.9, 1 }), { 1, 1, 3, 4.6, 5 })
+assert(borel.quantile({ 1, math.huge }, 0) == 1 and borel.quantile(7, 0.3) == 7 and borel.quantile({ 1, 2, 3, 4 }, 0.25) == 1.75)
+do -- exp(1), exp(2), exp(3) over their sum
+  local want = { 0.0900305731703804579, 0.244728471054797642, 0.665240955774821893 }
+  for i, share in ipairs(borel.softmax { 1, 2, 3 }) do assert(math.abs(share - want[i]) < 1e-15) end
+  for i = 1, 3 do
+    assert(math.abs(m:softmax(2)[{ 1, i }] - want[i]) < 1e-15)
+    assert(math.abs(m:softmax(1)[{ 2, i }] - 1 / (1 + math.exp(-3))) < 1e-15)
+  end
+  same(borel.softmax { 1000, -math.huge }, { 1, 0 })
+end
+fails("var: two values at least are needed, these are 1", borel.var, array { 1.0 })
+fails("sort: needs an array of one axis", borel.sort, m)
+fails("quantile: p is 1.5, must be from 0 to 1", borel.quantile, x, 1.5)
+fails("quantile: p is a nil", borel.quantile, x)
+fails("argument 1 is a string", borel.sort, "x")
+do -- each adjoint goes to where the element stands: d/dx of 1 x_(1) + 2 x_(2) + 3 x_(3) + 4 x_(4)
+  local weighted = function(v) return borel.sum(v:sort() * array { 1.0, 2, 3, 4 }) end
+  same(borel.grad(weighted, array { 0.5, -1.25, 3, 0.75 }), { 2, 1, 4, 3 })
+  same(borel.grad(borel.median, array { 0.5, -1.25, 3, 0.75 }), { 0.5, 0, 0, 0.5 })
+  same(borel.grad(function(v) return v:reshape { 2, 2 }:maximum(1):sum() end, array { 0.5, 2.5, 3, 0.75 }), { 0, 1, 1, 0 })
+end
 
 -- ---- symbolic values give what arrays give --------------------------------------------------------------------
 
@@ -203,6 +252,15 @@ for what, fn in pairs {
   axis = function(v) return borel.sum(v:reshape { 2, 2 }, 1) end,
   mean = function(v) return borel.mean(v) end,
   cumsum = function(v) return borel.cumsum(v) end,
+  sort = function(v) return v:sort() end,
+  quantile = function(v) return v:quantile { 0.1, 0.5, 1 } end,
+  moments = function(v) return borel.stack { v:var(), v:sd(), v:median() } end,
+  ["variances of columns"] = function(v) return v:reshape { 2, 2 }:var(1) end,
+  softmax = function(v) return v:softmax() end,
+  ["softmax of columns"] = function(v) return v:reshape { 2, 2 }:softmax(1) end,
+  ["a reduction of columns"] = function(v) return borel.log_sum_exp(v:reshape { 2, 2 }, { axis = 1 }) end,
+  ["largest of rows"] = function(v) return v:reshape { 2, 2 }:maximum(2) end,
+  ["smallest of columns"] = function(v) return v:reshape { 2, 2 }:minimum(1) end,
   stack = function(v) return borel.stack { v[2], v, 7 } end,
   product = function(v) return borel.matmul(array { { 1.0, 2, 3, 4 }, { 0, 1, 0, 1 } }, v) end,
   reduction = function(v) return borel.log_sum_exp(v) end,
