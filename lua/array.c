@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/table.h" /* BOREL_DATA_MOST_BYTES */
 #include "values.h"
 
 static const char type_name[] = "borel.array";
@@ -27,6 +28,20 @@ borel_array *borel_lua_newarray(lua_State *L) {
   borel_array *array = lua_newuserdatauv(L, sizeof *array, 0);
   *array = (borel_array){0};
   luaL_setmetatable(L, type_name);
+  return array;
+}
+
+borel_array *borel_lua_makearray(lua_State *L, borel_dtype dtype, const borel_shape *shape) {
+  char text[64];
+  double bytes = (double)borel_dtype_size(dtype);
+  for (int i = 0; i < shape->rank; i++) bytes *= (double)shape->extent[i];
+  if (bytes > (double)BOREL_DATA_MOST_BYTES)
+    borel_lua_fail(L, "an array of shape %s would take %.3g GiB; the most is 2 GiB",
+                   borel_shape_text(shape, text), bytes / 0x1p30);
+  borel_array *array = borel_lua_newarray(L);
+  *array = borel_array_new(dtype, shape);
+  if (!array->data)
+    borel_lua_fail(L, "out of memory for an array of shape %s", borel_shape_text(shape, text));
   return array;
 }
 
@@ -263,9 +278,7 @@ static borel_array *read_table(lua_State *L, int index, int dtype) {
   read_shape(L, &r);
   read_value(L, &r, 0);
   if (dtype < 0) dtype = r.all_boolean ? BOREL_BOOL : r.all_integer ? BOREL_I64 : BOREL_F64;
-  borel_array *out = borel_lua_newarray(L);
-  *out = borel_array_new((borel_dtype)dtype, &r.shape);
-  if (!out->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *out = borel_lua_makearray(L, (borel_dtype)dtype, &r.shape);
   r.out = *out;
   lua_insert(L, -2); /* the table again on top */
   read_value(L, &r, 0);
@@ -403,9 +416,7 @@ static int tostring(lua_State *L) {
 static int filled(lua_State *L) {
   borel_shape shape = borel_lua_toshape(L, 1);
   double value = lua_tonumber(L, lua_upvalueindex(1));
-  borel_array *out = borel_lua_newarray(L);
-  *out = borel_array_new(BOREL_F64, &shape);
-  if (!out->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *out = borel_lua_makearray(L, BOREL_F64, &shape);
   for (int64_t i = 0, n = value == 0 ? 0 : borel_shape_size(&shape); i < n; i++)
     ((double *)out->data)[i] = value;
   borel_lua_account(L);
@@ -421,9 +432,8 @@ static int range(lua_State *L) {
   if (last < first)
     borel_lua_fail(L, "range: empty, %lld comes after %lld", (long long)first, (long long)last);
   borel_shape shape = {1, {(int64_t)((uint64_t)last - (uint64_t)first + 1)}};
-  borel_array *out = borel_lua_newarray(L);
-  if (shape.extent[0] > 0) *out = borel_array_new(BOREL_I64, &shape);
-  if (!out->data) borel_lua_fail(L, "out of memory for an array");
+  if (shape.extent[0] <= 0) shape.extent[0] = INT64_MAX; /* more than can be counted */
+  borel_array *out = borel_lua_makearray(L, BOREL_I64, &shape);
   for (int64_t i = 0; i < shape.extent[0]; i++) ((int64_t *)out->data)[i] = first + i;
   borel_lua_account(L);
   return 1;

@@ -127,9 +127,7 @@ static void push_gather(lua_State *L, borel_graph *graph, int x, borel_node indi
 }
 
 static borel_array *new_indices(lua_State *L, const borel_shape *shape) {
-  borel_array *indices = borel_lua_newarray(L);
-  *indices = borel_array_new(BOREL_I64, shape);
-  if (!indices->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *indices = borel_lua_makearray(L, BOREL_I64, shape);
   return indices;
 }
 
@@ -146,9 +144,7 @@ static void push_selection(lua_State *L, int x, selection *s) {
       borel_lua_pushelement(L, from, walk_start(s).flat);
       return;
     }
-    borel_array *to = borel_lua_newarray(L);
-    *to = borel_array_new(from->dtype, &s->to);
-    if (!to->data) borel_lua_fail(L, "out of memory for an array");
+    borel_array *to = borel_lua_makearray(L, from->dtype, &s->to);
     int64_t k = 0;
     EACH_SELECTED(s, flat) copy_element(from, flat, to, k++);
     borel_lua_account(L);
@@ -221,9 +217,7 @@ static void gather_rows(lua_State *L, int x, const borel_array *idx) {
     return;
   }
   const borel_array *from = borel_lua_checkarray(L, x);
-  borel_array *result = borel_lua_newarray(L);
-  *result = borel_array_new(from->dtype, &to);
-  if (!result->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *result = borel_lua_makearray(L, from->dtype, &to);
   for (int64_t k = 0, n = borel_shape_size(&to); k < n; k++)
     copy_element(from, ((int64_t *)flat->data)[k], result, k);
   borel_lua_account(L);

@@ -50,9 +50,7 @@ static int64_t *push_indices(lua_State *L, borel_shape shape) {
   char text[64];
   if (borel_shape_size(&shape) > MOST)
     borel_lua_fail(L, "a matrix of shape %s has more than %d elements", borel_shape_text(&shape, text), MOST);
-  borel_array *array = borel_lua_newarray(L);
-  *array = borel_array_new(BOREL_I64, &shape);
-  if (!array->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *array = borel_lua_makearray(L, BOREL_I64, &shape);
   borel_lua_account(L);
   return array->data;
 }

@@ -179,9 +179,7 @@ static int call_function(lua_State *L) {
   int parameters = lua_gettop(L) - 2;
   lua_pushvalue(L, 2);
   lua_pushnumber(L, s->t);
-  borel_array *y = borel_lua_newarray(L);
-  *y = borel_array_new(BOREL_F64, &(borel_shape){1, {s->n}});
-  if (!y->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *y = borel_lua_makearray(L, BOREL_F64, &(borel_shape){1, {s->n}});
   memcpy(y->data, s->y, 8 * (size_t)s->n);
   for (int i = 0; i < parameters; i++) lua_pushvalue(L, 3 + i);
   lua_call(L, 2 + parameters, 1);

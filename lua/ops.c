@@ -130,9 +130,7 @@ static borel_array as_operand(lua_State *L, borel_op op, int first, int i, char 
 static borel_array stretch(lua_State *L, int index, const borel_array *array, const borel_shape *shape) {
   if (array->shape.rank == 0 || borel_shape_equal(&array->shape, shape)) return *array;
   borel_node_info node = {.op = BOREL_OP_BROADCAST, .shape = *shape, .dtype = array->dtype};
-  borel_array *wide = borel_lua_newarray(L);
-  *wide = borel_array_new(array->dtype, shape);
-  if (!wide->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *wide = borel_lua_makearray(L, array->dtype, shape);
   borel_op_evaluate(&node, &(borel_operand){array->data, &array->shape}, 1, wide->data);
   lua_replace(L, index);
   return *wide;
@@ -168,9 +166,7 @@ static void on_arrays(lua_State *L, borel_op op, int first, int count, int64_t a
     if (elementwise) *array = stretch(L, first + i, array, &node.shape);
     operands[i] = (borel_operand){array->data, &array->shape};
   }
-  borel_array *out = borel_lua_newarray(L);
-  *out = borel_array_new(node.dtype, &node.shape);
-  if (!out->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *out = borel_lua_makearray(L, node.dtype, &node.shape);
   borel_op_evaluate(&node, operands, (size_t)count, out->data);
   if (is_mask_op(op) || stacked == 'B') {
     borel_array *mask = borel_lua_newarray(L);
@@ -280,16 +276,6 @@ static int holds_values(lua_State *L, int index, int or_tables) {
   return found;
 }
 
-/* core.stack{a, b, ...}: scalars and arrays, one after the other, as one array of one axis. */
-static int stack(lua_State *L) {
-  if (lua_gettop(L) != 1 || !is_table(L, 1)) borel_lua_fail(L, "stack takes one list, as in stack{a, b}");
-  if (lua_rawlen(L, 1) > 0 && !holds_values(L, 1, 1)) /* numbers: as many as there are */
-    borel_lua_toarray(L, 1);
-  else
-    borel_lua_op(L, BOREL_OP_STACK, 2, push_elements(L, 1, "stack"), 0, NULL);
-  return 1;
-}
-
 /* A list in argument 1 as one value: [n] + the shape of its elements. When there is no such array and its
  * elements may come in any order, it is flat. */
 static void one_value(lua_State *L, const char *name, int flat) {
@@ -356,9 +342,7 @@ static void permute(lua_State *L, const int axes[BOREL_MAX_RANK]) {
   int64_t stride[BOREL_MAX_RANK], run = 1, at[BOREL_MAX_RANK] = {0};
   for (int i = from.rank - 1; i >= 0; i--) stride[i] = run, run *= from.extent[i];
   for (int i = 0; i < to.rank; i++) to.extent[i] = from.extent[axes[i]];
-  borel_array *places = borel_lua_newarray(L);
-  *places = borel_array_new(BOREL_I64, &to);
-  if (!places->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *places = borel_lua_makearray(L, BOREL_I64, &to);
   for (int64_t k = 0; k < run; k++) {
     int64_t flat = 0;
     for (int i = 0; i < to.rank; i++) flat += at[i] * stride[axes[i]];
@@ -409,6 +393,49 @@ static int minimum(lua_State *L) {
   lua_replace(L, 1);
   reduce_last(L, BOREL_OP_MAXIMUM, axis);
   borel_lua_op(L, BOREL_OP_NEG, -1, 1, 0, NULL);
+  return 1;
+}
+
+/* The option axis, 0-based, of the table in argument 2; -1 when there is none. */
+static int stack_axis(lua_State *L) {
+  static const char *const known[] = {"axis"};
+  if (lua_isnoneornil(L, 2) || !borel_lua_options(L, 2, "stack", known, 1)) return -1;
+  int whole = 0;
+  lua_getfield(L, 2, known[0]);
+  lua_Integer axis = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &whole) : 0;
+  if (!lua_isnil(L, -1) && (!whole || axis < 1 || axis > BOREL_MAX_RANK))
+    borel_lua_fail(L, "stack: the axis must be a whole number from 1 to %d", BOREL_MAX_RANK);
+  lua_pop(L, 1);
+  return (int)axis - 1;
+}
+
+/* core.stack{a, b, ...}: scalars and vectors, one after the other, as one vector; arrays of more axes along a
+ * new first axis. core.stack({a, b, ...}, {axis = k}): arrays of one shape along a new axis k. */
+static int stack(lua_State *L) {
+  if (lua_gettop(L) > 2 || !is_table(L, 1)) borel_lua_fail(L, "stack takes one list, as in stack{a, b}");
+  int axis = stack_axis(L), first = 2, joined = axis < 0;
+  lua_settop(L, 1);
+  if (axis <= 0 && lua_rawlen(L, 1) > 0 && !holds_values(L, 1, 1)) { /* numbers: as many as there are */
+    borel_lua_toarray(L, 1);
+    return 1;
+  }
+  int n = push_elements(L, 1, "stack");
+  for (int i = 0; i < n; i++) {
+    check_value(L, "stack", first, i);
+    joined &= borel_lua_shape(L, first + i).rank < 2;
+  }
+  if (joined) {
+    borel_lua_op(L, BOREL_OP_STACK, first, n, 0, NULL);
+    return 1;
+  }
+  lua_settop(L, 1);
+  one_value(L, "stack", 0);
+  lua_settop(L, 1);
+  int rank = borel_lua_shape(L, 1).rank, axes[BOREL_MAX_RANK];
+  if (axis >= rank) borel_lua_fail(L, "stack: the axis must be a whole number from 1 to %d", rank);
+  if (axis <= 0) return 1;
+  for (int i = 0; i < rank; i++) axes[i] = i < axis ? i + 1 : i == axis ? 0 : i;
+  permute(L, axes);
   return 1;
 }
 

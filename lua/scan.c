@@ -62,9 +62,7 @@ static void count_to_sequence(lua_State *L, const char *name) {
   if (!whole)
     borel_lua_fail(L, "%s: the number of steps is %g, not a whole number", name, lua_tonumber(L, SEQUENCES));
   if (n < 1) borel_lua_fail(L, "%s: the number of steps is %lld, must be at least 1", name, (long long)n);
-  borel_array *steps = borel_lua_newarray(L);
-  *steps = borel_array_new(BOREL_I64, &(borel_shape){1, {n}});
-  if (!steps->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *steps = borel_lua_makearray(L, BOREL_I64, &(borel_shape){1, {n}});
   for (int64_t i = 0; i < n; i++) ((int64_t *)steps->data)[i] = i + 1;
   lua_replace(L, SEQUENCES);
 }
@@ -175,9 +173,7 @@ static void push_outputs(lua_State *L, const char *name, int outputs, int64_t st
     if (array ? array->dtype != BOREL_I64 : !lua_isinteger(L, -1)) dtype = BOREL_F64;
     lua_pop(L, 1);
   }
-  borel_array *all = borel_lua_newarray(L);
-  *all = borel_array_new(dtype, &shape);
-  if (!all->data) borel_lua_fail(L, "out of memory for an array");
+  borel_array *all = borel_lua_makearray(L, dtype, &shape);
   for (int64_t t = 0; t < steps; t++) {
     lua_rawgeti(L, outputs, t + 1);
     const borel_array *array = borel_lua_testarray(L, -1);

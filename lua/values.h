@@ -109,6 +109,9 @@ int borel_lua_is_mask(lua_State *L, int index);
 
 /* Pushes an empty array for C code to fill; until then it may not be used from Lua. */
 borel_array *borel_lua_newarray(lua_State *L);
+/* Pushes an array of zeros; raises an error, before it asks for memory, when it would take more than a data
+ * file may hold. */
+borel_array *borel_lua_makearray(lua_State *L, borel_dtype, const borel_shape *);
 /* Lets the collector work when buffers have grown; call it after filling an array. */
 void borel_lua_account(lua_State *L);
 /* A converted copy (a hold when nothing changes); data is NULL when memory is short. Values are not checked.

@@ -109,9 +109,29 @@ same(borel.mean({ x, x + 2 }, 2), { 2, 4 })
 same(borel.cumsum(x), { 1, 3, 6 })
 same(borel.stack { x, 4, array { 5.0, 6 } }, { 1, 2, 3, 4, 5, 6 })
 assert(borel.stack({ 1, 2 }).dtype == "i64" and borel.stack({ 1, 2.5 }).dtype == "f64")
-assert(borel.stack({ m, 7 }).dtype == "i64" and borel.stack({ m, x }).dtype == "f64")
+assert(borel.stack({ m[1], 7 }).dtype == "i64" and borel.stack({ m[1], x }).dtype == "f64")
 same(borel.stack { x:gt(1), true }, { false, true, true, true })
 same(borel.stack { { 1, 2 }, 3 }, { 1, 2, 3 })
+same(borel.stack { m, m + 10 }, { { { 1, 2, 3 }, { 4, 5, 6 } }, { { 11, 12, 13 }, { 14, 15, 16 } } })
+same(borel.stack({ m, m + 10 }, { axis = 1 }), { { { 1, 2, 3 }, { 4, 5, 6 } }, { { 11, 12, 13 }, { 14, 15, 16 } } })
+same(borel.stack({ m, m + 10 }, { axis = 2 }), { { { 1, 2, 3 }, { 11, 12, 13 } }, { { 4, 5, 6 }, { 14, 15, 16 } } })
+same(borel.stack({ m, m + 10 }, { axis = 3 }), { { { 1, 11 }, { 2, 12 }, { 3, 13 } }, { { 4, 14 }, { 5, 15 }, { 6, 16 } } })
+same(borel.stack({ x, { 4, 5, 6 } }, { axis = 1 }), { { 1, 2, 3 }, { 4, 5, 6 } })
+same(borel.stack({ x, { 4, 5, 6 } }, { axis = 2 }), { { 1, 4 }, { 2, 5 }, { 3, 6 } })
+same(borel.stack({ x:gt(1), x:gt(2) }, { axis = 2 }), { { false, false }, { true, false }, { true, true } })
+same(borel.stack({ { { 1, 2 } }, { { 3, 4 } } }), { { { 1, 2 } }, { { 3, 4 } } })
+same(borel.stack({ { 1, 2 }, { 3, 4 } }, { axis = 2 }), { { 1, 3 }, { 2, 4 } })
+same(borel.stack({ 1, 2 }, { axis = 1 }), { 1, 2 })
+fails("stack: the list holds shapes %[2, 3%] and %[3, 2%]", borel.stack, { m, m:t() })
+fails("stack: the list holds shapes %[2, 3%] and %[%]", borel.stack, { m, 7 })
+fails("stack: the list holds shapes %[3%] and %[2%]", borel.stack, { x, { 1, 2 } }, { axis = 1 })
+fails("stack: the axis must be a whole number from 1 to 3", borel.stack, { m, m }, { axis = 4 })
+fails("unknown option 'axes'", borel.stack, { m, m }, { axes = 1 })
+fails("an array has at most 4 axes", borel.stack, { m:reshape { 1, 1, 2, 3 }, m:reshape { 1, 1, 2, 3 } })
+fails("an array of shape %[40000, 40000%] would take 11.9 GiB; the most is 2 GiB", borel.zeros, { 40000, 40000 })
+fails("would take 11.9 GiB", borel.ones, { 40000, 40000 })
+fails("would take [%d.e+]+ GiB", borel.range, math.mininteger, math.maxinteger)
+fails("would take 11.9 GiB", function() return borel.zeros { 40000, 1 } + borel.zeros(40000) end)
 do
   local many = {}
   for i = 1, 1100000 do many[i] = i end -- more than a Lua stack holds
@@ -261,6 +281,11 @@ for what, fn in pairs {
   ["a reduction of columns"] = function(v) return borel.log_sum_exp(v:reshape { 2, 2 }, { axis = 1 }) end,
   ["largest of rows"] = function(v) return v:reshape { 2, 2 }:maximum(2) end,
   ["smallest of columns"] = function(v) return v:reshape { 2, 2 }:minimum(1) end,
+  ["stacked matrices"] = function(v)
+    local square = v:reshape { 2, 2 }
+    return borel.stack({ square, 2 * square }, { axis = 2 })
+  end,
+  ["stacked vectors"] = function(v) return borel.stack({ v, v + 1 }, { axis = 1 }) end,
   stack = function(v) return borel.stack { v[2], v, 7 } end,
   product = function(v) return borel.matmul(array { { 1.0, 2, 3, 4 }, { 0, 1, 0, 1 } }, v) end,
   reduction = function(v) return borel.log_sum_exp(v) end,
