@@ -18,7 +18,9 @@ typedef struct {
   int kept;
   borel_csv_type asked, type; /* `type` is GUESS until an entry decides */
   int whole, missing;         /* all entries so far are whole; some are missing */
-  borel_column *out;          /* in the second pass */
+  size_t rounded;             /* line of the first whole number that a double does not hold; 0: none */
+  char rounded_text[64];
+  borel_column *out; /* in the second pass */
 } column;
 
 typedef struct {
@@ -156,6 +158,14 @@ static void survey(reader *r, column *c, const char *text, const borel_csv_field
     return;
   }
   if (c->type == BOREL_CSV_GUESS) c->type = type_of(f);
+  if (f->beyond && c->type == BOREL_CSV_F64) {
+    wrong_entry(r, c, text, "is beyond the largest number, 1.8e308; inf is one that is meant");
+    return;
+  }
+  if (f->rounded && !c->rounded) { /* no harm where all turn out to be i64 or texts */
+    c->rounded = r->record_line;
+    shown(text, c->rounded_text);
+  }
   switch (c->type) {
   case BOREL_CSV_F64:
     if (!f->numeric)
@@ -297,6 +307,13 @@ static void allocate(reader *r, borel_table *out) {
            "\"text\" } "
            "keeps it as texts",
            r->name, c->name, c->name);
+      return;
+    }
+    if (c->rounded && c->type == BOREL_CSV_F64 && dtype_of(c) == BOREL_F64) {
+      FAIL(r,
+           "%.500s:%zu: column '%s': '%s' is a whole number above 2^53, which an f64 cannot hold; types = { "
+           "%.60s = \"text\" } keeps it",
+           r->name, c->rounded, c->name, c->rounded_text, c->name);
       return;
     }
     borel_column *made = borel_table_add(out, c->name, strlen(c->name));

@@ -12,6 +12,11 @@ static int is_one_of(const char *text, const char *const *words, size_t count) {
   return 0;
 }
 
+/* Is the double exactly the whole number? 2^63 is a double, but no whole number of 64 bits. */
+static int same(const borel_csv_field *field) {
+  return field->number < 0x1p63 && (int64_t)field->number == field->integer;
+}
+
 /* Decimal numbers, "nan" and "inf" in any case; not the hexadecimal ones that strtod also takes. */
 static void read_number(const char *text, size_t length, borel_csv_field *field) {
   if (strpbrk(text, "xX(")) return;
@@ -21,6 +26,9 @@ static void read_number(const char *text, size_t length, borel_csv_field *field)
   errno = 0;
   field->integer = strtoll(text, &end, 10);
   field->whole = end == text + length && errno == 0;
+  int digits = end == text + length && end > text;
+  field->beyond = field->numeric && isinf(field->number) && strpbrk(text, "0123456789") != NULL;
+  field->rounded = digits && (!field->whole || !same(field));
 }
 
 borel_csv_field borel_csv_field_read(const char *text, size_t length) {

@@ -10,6 +10,8 @@ typedef struct {
   int missing; /* empty or NA */
   int numeric; /* `number` holds */
   int whole;   /* `integer` holds too */
+  int beyond;  /* written with digits, but too large for a double */
+  int rounded; /* written as a whole number of more than 53 bits, which `number` does not hold */
   int truth;   /* 0 or 1; -1: not a boolean */
   double number;
   int64_t integer;

@@ -58,10 +58,21 @@ same(t.none, { NaN, NaN, NaN }, "none")
 assert(t.n.dtype == "f64" and t.s[1] == "a" and t.s[2] == borel.missing and t.s[3] == borel.missing)
 
 -- Special numbers; 64-bit limits: one more is no whole number of 64 bits.
-t = csv "x,i,j\nnan,9223372036854775807,9223372036854775808\n-Inf,-9223372036854775808,1\n"
+t = csv "x,i\nnan,9223372036854775807\n-Inf,-9223372036854775808\n"
 same(t.x, { NaN, -math.huge }, "x")
 same(t.i, { math.maxinteger, math.mininteger }, "i")
-assert(t.j.dtype == "f64")
+fails("%.csv:2: column 'j': '9223372036854775808' is a whole number above 2%^53", csv, "j\n9223372036854775808\n1\n")
+fails("%.csv:3: column 'j': '%-9007199254740993' is a whole number above 2%^53", csv, "j\n0.5\n-9007199254740993\n")
+fails("cannot hold; types = { j = \"text\" } keeps it", csv, "k,j\n1,9007199254740993\n2,\n")
+fails("'9007199254740993' is a whole number", function() csv("j\n9007199254740993\n", { types = { j = "f64" } }) end)
+assert(csv("j\n9007199254740992\n0.5\n").j[1] == 2 ^ 53 and csv("j\n9007199254740993\n").j[1] == 2 ^ 53 | 1)
+assert(csv("j\n9007199254740993\n\nx\n", { types = { j = "text" } }).j[1] == "9007199254740993")
+assert(csv("j\n18014398509481984\n0.5\n").j[1] == 2 ^ 54) -- a double holds it
+for _, number in ipairs { "1e400", "-1e400", "1" .. ("0"):rep(400) .. ".5" } do
+  fails("%.csv:3: column 'y': '%-?1[e0]%d+[%d.]*' is beyond the largest number", csv, "y\n1.5\n" .. number .. "\n")
+end
+same(csv("y\n1e-400\n1.5\nInf\n").y, { 0, 1.5, math.huge }, "inf as a word")
+assert(csv("y\nx\n1e400\n").y[2] == "1e400")
 
 -- Row numbers as R writes them; columns and types; delimiters.
 t = csv '"","x"\n"1",2.5\n"2",3\n'
