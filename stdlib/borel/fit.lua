@@ -7,6 +7,7 @@
 local core = require "borel.core"
 local options = require "borel.options"
 local shapes = require "borel.shape"
+local tables = require "borel.table"
 
 local Fit = {}
 local fit = { methods = Fit } -- others add theirs: predict.lua, accuracy.lua
@@ -15,15 +16,6 @@ local fit = { methods = Fit } -- others add theirs: predict.lua, accuracy.lua
 local RHAT_LIMIT, ESS_PER_CHAIN, EBFMI_LIMIT, DIVERGENCE_SHARE = 1.01, 100, 0.3, 0.001
 
 -- ---- reading --------------------------------------------------------------------------------------------------
-
-local function names_of_elements(value)
-  if #value.shape == 0 then return { value.name } end
-  local names = {}
-  for k = 0, shapes.size(value.shape) - 1 do
-    names[k + 1] = value.name .. "[" .. table.concat(shapes.index(value.shape, k), ",") .. "]"
-  end
-  return names
-end
 
 -- Logs of all chains, cut to the length of the shortest.
 local function load_chains(self, manifest)
@@ -110,7 +102,7 @@ function fit.open(directory)
   local offset = 0
   for _, value in ipairs(header.values) do
     value.shape = core.is_array(value.shape) and value.shape:totable() or {}
-    value.offset, value.elements = offset, names_of_elements(value)
+    value.offset, value.elements = offset, tables.elements(value)
     self.values[#self.values + 1] = value
     self.columns[value.name] = value
     for k, name in ipairs(value.elements) do
@@ -288,16 +280,7 @@ end
 
 -- ---- the table -----------------------------------------------------------------------------------------------------
 
--- Four significant digits, in a width that does not jump: 1.234, 0.01234, 12.34, 123.4, 1.234e+06.
-local function number(x)
-  if x ~= x then return "-" end
-  if x == 0 then return "0" end
-  if x - x ~= 0 then return x > 0 and "inf" or "-inf" end
-  local size = math.abs(x)
-  if size >= 1e6 or size < 1e-4 then return ("%.3e"):format(x) end
-  local digits = math.max(0, 3 - math.floor(math.log(size, 10)))
-  return ("%." .. math.min(digits, 6) .. "f"):format(x)
-end
+local number = tables.number
 
 local function count(x) return x ~= x and "-" or ("%.0f"):format(x) end
 
@@ -309,45 +292,11 @@ local columns = {
   { "ESS bulk", count, "ess_bulk" }, { "ESS tail", count, "ess_tail" }, { "R-hat", ratio, "rhat" },
 }
 
--- The rows of the values named; of all when there are no names. "theta" stands for all its elements and loop sites.
-local function rows_of(self, names)
-  if names == nil then return self:rows() end
-  if type(names) == "string" then names = { names } end
-  if type(names) ~= "table" then core.error("fit:summary: needs a name or a list of names, got a " .. type(names)) end
-  local chosen, known = {}, {}
-  for _, row in ipairs(self:rows()) do known[row.name], known[row.value], known[row.value:match "^[^%[]*"] = true, true, true end
-  for _, name in ipairs(names) do
-    if not known[name] then options.unknown("fit:summary: the run has no value", name, known) end
-    for _, row in ipairs(self:rows()) do
-      if row.name == name or row.value == name or row.value:match "^[^%[]*" == name then chosen[#chosen + 1] = row end
-    end
-  end
-  return chosen
-end
-
 --- fit:summary([names]): the summary table as text, of all values or of those named ("theta" or {"mu", "theta[3]"}), with
 -- divergences below it.
 function Fit:summary(names)
   if self.draw_count == 0 then return self:verdict() end
-  local lines, widths = { { "" } }, {}
-  for i, column in ipairs(columns) do lines[1][i + 1] = column[1] end
-  for _, row in ipairs(rows_of(self, names)) do
-    local line = { row.name }
-    for i, column in ipairs(columns) do line[i + 1] = column[2](row[column[3]]) end
-    lines[#lines + 1] = line
-  end
-  for _, line in ipairs(lines) do
-    for i, cell in ipairs(line) do widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell) end
-  end
-  local out = {}
-  for n, line in ipairs(lines) do
-    local cells = {}
-    for i, cell in ipairs(line) do
-      local pad = (" "):rep(widths[i] - (utf8.len(cell) or #cell))
-      cells[i] = i == 1 and cell .. pad or pad .. cell
-    end
-    out[n] = table.concat(cells, "  ")
-  end
+  local out = tables.lines(columns, tables.chosen("fit:summary", self:rows(), names))
   local function some(n, what) return ("%d %s%s"):format(n, what, n == 1 and "" or "s") end
   out[#out + 1] = some(self.chain_count, "chain") .. " of " .. some(self.draw_count, "draw") .. ", "
     .. some(self.divergences, "divergence")

@@ -3,6 +3,7 @@
 -- may be held at a given value instead (the draws of a posterior, borel.condition). What the run made - sites,
 -- observed sites, deterministic values, what the function returned - is kept by name.
 local core = require "borel.core"
+require "borel.moments"
 local handler = require "borel.handler"
 local layers = require "borel.layers"
 local model = require "borel.model"
@@ -11,6 +12,7 @@ local read = require "borel.read"
 local session = require "borel.session"
 local shapes = require "borel.shape"
 local sites = require "borel.sites"
+local tables = require "borel.table"
 
 local simulate = {}
 
@@ -160,6 +162,38 @@ function Simulation:returned(k)
     plain = plain and shape_of(list[r]) ~= nil
   end
   return plain and together(self, "returned value", list) or list
+end
+
+local columns = {
+  { "mean", tables.number, "mean" }, { "sd", tables.number, "sd" }, { "5 %", tables.number, "q5" },
+  { "50 %", tables.number, "median" }, { "95 %", tables.number, "q95" },
+}
+local SHARES = core.array { 0.05, 0.5, 0.95 }
+
+--- simulation:rows(): for each element of each value a table with the fields name, value, mean, sd, q5, median, q95.
+function Simulation:rows()
+  local rows = {}
+  for _, name in ipairs(self.names) do
+    local draws = together(self, name, self.lists[name]):to "f64"
+    local shape = table.move(draws.shape, #self.lead + 1, draws.rank, 1, {})
+    local names = tables.elements { name = name, shape = shape }
+    local by_element = draws:reshape { self.runs, #names }
+    for k, element in ipairs(names) do
+      local x = by_element[{ ":", k }]
+      local q = core.quantile(x, SHARES)
+      rows[#rows + 1] = { name = element, value = name, mean = core.mean(x), sd = self.runs > 1 and core.sd(x) or 0 / 0, q5 = q[1],
+        median = q[2], q95 = q[3] }
+    end
+  end
+  return rows
+end
+
+--- simulation:summary([names]): these as text, of all values or of those named ("y" or {"mu", "y[3]"}). Of the draws alone:
+-- nothing here says how far they are from independent.
+function Simulation:summary(names)
+  local out = tables.lines(columns, tables.chosen("summary", self:rows(), names))
+  out[#out + 1] = ("%d draw%s"):format(self.runs, self.runs == 1 and "" or "s")
+  return table.concat(out, "\n")
 end
 
 -- ---- running -------------------------------------------------------------------------------------------------

@@ -48,6 +48,22 @@ end
 local short = borel.simulate(normal, { data = { n = 3 }, draws = 5, seed = 7, sites = { "y" } })
 for i = 1, 5 do assert(short:draws("y")[{ i, 3 }] == s:draws("y")[{ i, 3 }]) end
 assert(borel.simulate(normal, { data = { n = 3 }, draws = 1 }):draws("mu")[1] ~= s:draws("mu")[1])
+-- Its summary: what :draws gives, by element; quantiles as borel.quantile has them.
+do
+  local rows = s:rows()
+  assert(#rows == 5 and rows[3].name == "y[2]" and rows[3].value == "y")
+  local y2 = s:draws("y")[{ ":", 2 }]
+  assert(rows[3].mean == borel.mean(y2) and rows[3].sd == borel.sd(y2) and rows[3].q95 == borel.quantile(y2, 0.95))
+  local lines = {}
+  for line in s:summary({ "mu", "y[2]" }):gmatch "[^\n]+" do lines[#lines + 1] = line end
+  assert(#lines == 4 and lines[1]:find "mean +sd +5 %% +50 %% +95 %%" and lines[2]:find "^mu " and lines[3]:find "^y%[2%] ", lines[2])
+  assert(lines[4] == "2000 draws" and select(2, s:summary "y":gsub("\n", "")) == 4)
+  fails("summary: the run has no value 'cub'; did you mean 'cube'", s.summary, s, "cub")
+  local once = borel.simulate(normal, { data = { n = 1 }, draws = 1 })
+  assert(once:summary "mu":find "\nmu +%S+ +%- " and once:summary():find "1 draw$")
+  local flags = borel.simulate(borel.model(function() deterministic("up", sample("x", dist.normal(0, 1)):gt(0)) end), { draws = 9 })
+  assert(flags:rows()[2].name == "up" and flags:rows()[2].mean <= 1)
+end
 fails("borel.simulate called inside a model", borel.simulate, borel.model(function() borel.simulate(normal) end))
 fails("has no value 'mu'", short.draws, short, "mu")
 fails("has no value 'cub'; did you mean 'cube'", s.draws, s, "cub")
