@@ -3,7 +3,9 @@
 -- conditioned site is observed; an intervened one is set, without a density. The layer added first is nearest
 -- to the model, so a later one does not see the sites that an earlier one has set.
 local core = require "borel.core"
+local missing = require "borel.missing"
 local options = require "borel.options"
+local shapes = require "borel.shape"
 local sites = require "borel.sites"
 
 local layers = {}
@@ -15,14 +17,19 @@ function layers.new(kind, values)
     core.error(("%s: needs the values of sites, as { mu = 1.5 }, got %s"):format(what,
       type(values) == "table" and "an empty table or an array" or "a " .. type(values)))
   end
-  local names = {}
+  local names, parts = {}, {}
   for name, value in pairs(values) do
     if type(name) ~= "string" then core.error(("%s: '%s' is not the name of a site"):format(what, tostring(name))) end
     if core.is_symbolic(value) then core.error(("%s: the value of '%s' is drawn; only known values can be set"):format(what, name)) end
     names[#names + 1] = name
+    local whole, places = name:match "^(.+)%[([%d,]+)%]$"
+    if whole then
+      parts[whole] = parts[whole] or {}
+      table.insert(parts[whole], { name = name, places = places })
+    end
   end
   table.sort(names)
-  return { kind = kind, what = what, values = values, names = names, line = core.position(), met = {}, seen = {} }
+  return { kind = kind, what = what, values = values, names = names, parts = parts, line = core.position(), met = {}, seen = {} }
 end
 
 local Layer = {}
@@ -38,9 +45,42 @@ function Layer:value_of(address)
   return value
 end
 
+-- The flat place of "2,3" in a batch of that shape, nil when there is none.
+local function flat_place(shape, places)
+  local flat, axis = 0, 0
+  for index in places:gmatch "%d+" do
+    axis = axis + 1
+    local i = math.tointeger(index)
+    if not shape[axis] or not i or i < 1 or i > shape[axis] then return nil end
+    flat = flat * shape[axis] + i - 1
+  end
+  return axis == #shape and flat + 1 or nil
+end
+
+-- The site with some of its elements set, as borel.missing has it; nil when there are none of them.
+function Layer:sample_part(address, dist)
+  local parts = address:sub(1, #self.prefix) == self.prefix and self.layer.parts[address:sub(#self.prefix + 1)]
+  local batch = parts and dist:batch_shape()
+  if not parts or #batch == 0 then return nil end
+  local what = ("%s of '%s' (%s)"):format(self.layer.what, address, self.layer.line)
+  if self.layer.kind ~= "condition" or dist.vector or #dist:event_shape() > 0 then
+    core.error(("%s: some elements of a site cannot be set, here of %s: set all of '%s'"):format(what, dist.law.name, address))
+  end
+  local values = {}
+  for i = 1, shapes.size(batch) do values[i] = 0 / 0 end
+  for _, part in ipairs(parts) do
+    local value, at = self.layer.values[part.name], flat_place(batch, part.places)
+    if not at then core.error(("%s: '%s' is no element of a site of shape %s"):format(what, part.name, shapes.text(batch))) end
+    if type(value) ~= "number" then core.error(("%s: the value of '%s' is a %s, must be a number"):format(what, part.name, type(value))) end
+    if value ~= value then core.error(("%s: the value of '%s' is NaN"):format(what, part.name)) end
+    values[at], self.layer.met[part.name] = value, true
+  end
+  return missing.partly(self.inner, address, dist, core.array(values, "f64"):reshape(batch), true)
+end
+
 function Layer:sample(address, dist)
   local value = self:value_of(address)
-  if value == nil then return self.inner:sample(address, dist) end
+  if value == nil then return self:sample_part(address, dist) or self.inner:sample(address, dist) end
   local set = sites.checked(("%s of '%s' (%s)"):format(self.layer.what, address, self.layer.line), dist, value)
   if self.layer.kind == "condition" then return self.inner:observe(address, dist, set, true) end
   self.sites:add(address)
@@ -78,6 +118,16 @@ function layers.check(list)
       end
     end
   end
+end
+
+--- The error of a model all of whose unknowns are set.
+function layers.nothing_left(list)
+  local texts = {}
+  for i, layer in ipairs(list) do
+    texts[i] = ("%s at %s sets %s"):format(layer.what, layer.line, table.concat(layer.names, ", "))
+  end
+  return ("nothing is left to infer: %s, and the model has no other unknowns; borel.simulate runs it forward"):format(
+    table.concat(texts, "; "))
 end
 
 return layers

@@ -28,7 +28,22 @@ local function order_of(there, holes)
   return core.array(order)
 end
 
-local function missing(_, name, dist, values)
+local missing = {}
+
+--- Observes those of `values` (an array of the shape of the distribution) that are no NaN as the site `address` and makes the
+-- others the unknowns of `address`.missing; returns all of them. fixed: as handlers have it, true for a condition.
+function missing.partly(h, address, wide, values, fixed)
+  local there, holes = split(values)
+  local known = values:reshape({ values.size })[core.array(there)]
+  if wide:support().discrete then known = known:to "i64" end
+  if #holes == 0 then return h:observe(address, wide, known:reshape(values.shape), fixed) end
+  local unknown = address .. ".missing"
+  local drawn = h:sample(unknown, wide:at(core.array(holes)))
+  known = h:observe(address, wide:at(core.array(there)), known, fixed)
+  return core.stack({ known, drawn })[order_of(there, holes)]:reshape(wide:shape())
+end
+
+local function verb(_, name, dist, values)
   local h, address, wide = handler.site("borel.missing", name, dist)
   local what = ("borel.missing '%s'"):format(address)
   if values == nil and h.simulates then return h:observe(address, wide, nil) end
@@ -44,12 +59,10 @@ local function missing(_, name, dist, values)
   local unknown = address .. ".missing"
   if type(values) == "number" then return h:sample(unknown, wide) end
   local there, holes = split(values)
-  local drawn = h:sample(unknown, wide:at(core.array(holes)))
-  if #there == 0 then return drawn:reshape(wide:shape()) end
-  local known = values:reshape({ values.size })[core.array(there)]
-  if wide:support().discrete then known = known:to "i64" end
-  known = h:observe(address, wide:at(core.array(there)), known)
-  return core.stack({ known, drawn })[order_of(there, holes)]:reshape(wide:shape())
+  if #there == 0 then return h:sample(unknown, wide:at(core.array(holes))):reshape(wide:shape()) end
+  return missing.partly(h, address, wide, values)
 end
 
-getmetatable(core.missing).__call = missing
+getmetatable(core.missing).__call = verb
+
+return missing

@@ -71,6 +71,7 @@ function Model:trace(data, engine, sufficient)
   core.trace_end(graph)
   if not ok then error(message, 0) end
   layers.check(self.layers)
+  if #h.names == 0 and self.layers[1] then error(layers.nothing_left(self.layers), 0) end
   local start = core.clock()
   h.target:build(engine or "auto", sufficient)
   return { target = h.target, names = h.names, constants = h.constants, seconds = core.clock() - start }

@@ -193,6 +193,37 @@ fails("site 'y' is observed already", borel.check, borel.condition(borel.model(f
   observe("y", dist.normal(0, 1), 2)
 end), { y = 1 }))
 fails("needs the values of sites", borel.condition, coin, {})
+-- Nothing is left: one message that says who set what.
+fails("^nothing is left to infer: borel.condition at .*combinators_test.lua:%d+ sets mu, and the model has no other unknowns", borel.check,
+  borel.condition(borel.model(function() sample("mu", dist.normal(0, 1)) end), { mu = 1 }))
+fails("borel.intervene at %S+ sets a; borel.condition at %S+ sets b, and", borel.check,
+  borel.condition(borel.intervene(borel.model(function()
+    sample("a", dist.normal(0, 1))
+    sample("b", dist.normal(0, 1))
+  end), { a = 0 }), { b = 1 }))
+-- Some elements of a site: a coin of three, of which one is known. P(x1 + x2 + x3 = 2, x2 = 1) = 2 * 1/4 * 3/4 * 1/4.
+local coins = borel.model(function()
+  local x = sample("x", dist.bernoulli(0.25):iid(3))
+  factor(borel.where(borel.sum(x):eq(2), 0, -math.huge))
+  return x[1], x[3]
+end)
+measure(borel.condition(coins, { ["x[2]"] = 1 }), { ["0 1"] = 3 / 64, ["1 0"] = 3 / 64, ["0 0"] = 0, ["1 1"] = 0 }, 3 / 32)
+measure(borel.condition(coins, { ["x[2]"] = 1, ["x[1]"] = 0, ["x[3]"] = 1 }), { ["0 1"] = 3 / 64 }, 3 / 64)
+do
+  local grid = borel.condition(borel.model(function()
+    return sample("g", dist.normal(borel.array { { 0.0, 1 }, { 2, 3 } }, 1))
+  end), { ["g[2,1]"] = 7.5 })
+  local drawn = borel.simulate(grid, { draws = 20 }):returned()
+  for i = 1, 20 do assert(drawn[{ i, 2, 1 }] == 7.5 and drawn[{ i, 1, 1 }] ~= 7.5) end
+  assert(table.concat(borel.check(grid).sites, " ") == "g.missing")
+end
+fails("'x%[4%]' is no element of a site of shape %[3%]", borel.enumerate, borel.condition(coins, { ["x[4]"] = 1 }))
+fails("the value of 'x%[1%]' is a string, must be a number", borel.enumerate, borel.condition(coins, { ["x[1]"] = "a" }))
+fails("value 1 of 1 is 2, outside the support of bernoulli", borel.enumerate, borel.condition(coins, { ["x[1]"] = 2 }))
+fails("borel.intervene of 'x' .*: some elements of a site cannot be set", borel.enumerate, borel.intervene(coins, { ["x[1]"] = 1 }))
+fails("some elements of a site cannot be set, here of dirichlet: set all of 'p'", borel.check, borel.condition(borel.model(function()
+  sample("p", dist.dirichlet { 1, 1, 1 }:iid(2))
+end), { ["p[1]"] = 0.5 }))
 fails("needs a model made by borel.model", borel.condition, print, { x = 1 })
 fails("the site 'a.x' was already made at", borel.enumerate, borel.model(function()
   borel.call("a", coin, 0.5)
