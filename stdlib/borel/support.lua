@@ -54,8 +54,10 @@ function support.upper(high)
   }
 end
 
---- x = low + (high - low) / (1 + exp(-u)); the bounds may be symbolic.
+--- x = low + (high - low) / (1 + exp(-u)); the bounds may be symbolic. A bound that is infinite is none.
 function support.interval(low, high)
+  if high == math.huge then return low == -math.huge and support.real or support.lower(low) end
+  if low == -math.huge then return support.upper(high) end
   return {
     name = "interval", low = low, high = high,
     constrain = function(u)

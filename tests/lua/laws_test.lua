@@ -371,6 +371,37 @@ fails("sum to 1, the sum is off by 0.1", "categorical({0.5, 0.6})")
 fails("2 weights for 1 distributions", "mixture({0.5, 0.5}, {normal(0, 1)})")
 fails("weights must be probabilities", "mixture({0.5, 0.6}, {normal(0, 1), normal(1, 1)})")
 fails("which have other supports", "mixture({0.5, 0.5}, {normal(0, 1), gamma(1, 1)})")
+fails("which have other supports", "mixture({0.5, 0.5}, {uniform(0, 1), gamma(1, 1)})")
+fails("which have other supports", "mixture({0.5, 0.5}, {truncated(normal(0, 1), nil, 0), gamma(1, 1)})")
+do -- one support in different words: (0, inf) three times, (0, 1) twice
+  local wide = dist.define { name = "test_wide", params = {}, support = borel.support.interval(0, math.huge),
+    logdensity = function(x) return -x end } ()
+  local gamma, half = dist.gamma(2, 1), dist.truncated(dist.normal(0, 1), 0, nil)
+  local three = dist.mixture({ 0.2, 0.3, 0.5 }, { wide, gamma, half })
+  local want = math.log(0.2 * math.exp(-1.5) + 0.3 * math.exp(gamma:logdensity(1.5)) + 0.5 * math.exp(half:logdensity(1.5)))
+  assert(math.abs(three:logdensity(1.5) - want) < 1e-14 and three:logdensity(-1) == -math.huge)
+  assert(dist.mixture({ 0.5, 0.5 }, { dist.beta(2, 1), dist.uniform(0, 1) }):logdensity(0.5) == 0)
+end
+-- A weight that is 0 or so small that 1 / w overflows: derivatives by everything else are those without the part.
+for _, w in ipairs { 0.0, 1e-310, 5e-324 } do
+  local function at(mu, weights)
+    return dist.mixture(weights, { dist.normal(mu, 1), dist.normal(5 * mu, 1) }):logdensity(0.5)
+  end
+  local by_mu, by_w = borel.grad(at, 1.0, borel.array { w, 1.0 })
+  assert(by_mu == 5 * (0.5 - 5) and by_w[1] == 0 and by_w[2] == 1, by_mu)
+  local _, along = borel.jvp(at, { 1.0, borel.array { w, 1.0 } }, { 1.0, borel.array { 0.0, 0 } })
+  assert(along == 5 * (0.5 - 5))
+end
+do -- the same through the map onto the simplex, where exp(-730) is a weight
+  local function at(u, mu)
+    local w = borel.support.simplex.constrain(u, { 3 })
+    return dist.mixture(w, { dist.normal(mu, 1), dist.normal(5, 1), dist.normal(1, 1) }):logdensity(0.5)
+  end
+  for _, u in ipairs { -709, -720, -730, -745, -800, 709, 720, 730, 745, 800 } do
+    local by_u, by_mu = borel.grad(at, borel.array { u + 0.0, 0.3 }, 0.2)
+    for _, g in ipairs { by_u[1], by_u[2], by_mu } do assert(g - g == 0, ("%g at u = %g"):format(g, u)) end
+  end
+end
 fails("apply :iid%(n%) to the mixture", "mixture({0.5, 0.5}, {normal(0, 1):iid(2), normal(1, 1)})")
 fails("at least one bound", "truncated(normal(0, 1))")
 fails("low is 2, must be less than high, which is 1", "truncated(normal(0, 1), 2, 1)")

@@ -62,9 +62,23 @@ end
 
 -- ---- mixtures -------------------------------------------------------------------------------------------------------
 
+-- The supports of numbers between bounds, which have many names: (0, inf) is positive, lower(0), interval(0, inf).
+local between = { real = true, positive = true, lower = true, upper = true, interval = true }
+
 local function same_support(a, b)
-  local function alike(x, y) return x == y or type(x) ~= "number" or type(y) ~= "number" end
-  return a.name == b.name and alike(a.low, b.low) and alike(a.high, b.high) and a.lowest == b.lowest and a.count == b.count
+  local function alike(x, y) return x == y or x and y and (type(x) ~= "number" or type(y) ~= "number") end
+  if not (between[a.name] and between[b.name]) and a.name ~= b.name then return false end
+  return alike(a.low or -math.huge, b.low or -math.huge) and alike(a.high or math.huge, b.high or math.huge)
+    and a.lowest == b.lowest and a.count == b.count
+end
+
+local LEAST = 1e-307 -- 1 / w is a number from here on
+
+-- log(w), whose derivative counts as 0 where a weight is so small that it overflows: the terms of such parts are
+-- impossible or nearly so, and an infinite derivative would make those of all other unknowns infinite or NaN.
+local function log_weights(w)
+  if not core.is_symbolic(w) then return log(w) end
+  return where(core.ge(w, LEAST), log(w), log(core.stop_gradient(w)))
 end
 
 -- Column k of the last axis.
@@ -99,7 +113,7 @@ function law.constructors.mixture(weights, dists)
   end
   -- log_sum_exp over the parts of log weight + f(part, its arguments)
   local function over_parts(w, f, ...)
-    local log_w, total = log(w), nil
+    local log_w, total = log_weights(w), nil
     for k, part in ipairs(parts) do
       local term = column(log_w, k) + f(part.law, table.unpack({ ... }, part.first - 1, part.last - 1))
       total = total and core.log_sum_exp(total, term) or term
