@@ -229,20 +229,27 @@ define {
 
 -- ---- ordered outcomes -----------------------------------------------------------------------------------------------
 
-local function check_one_vector(_, cuts)
-  if #cuts.shape > 1 then
-    core.error(("ordered outcomes: cutpoints must be one vector, its shape is %s"):format(shapes.text(cuts.shape)))
-  end
-end
-
 local cutpoints = { name = "cutpoints", rank = 1, check = "increasing" }
 local FAR = 1e100 -- stands for infinity, so that products with derivatives stay numbers
 
 local function one_more(_, cuts) return support.integers(1, cuts.shape[#cuts.shape] + 1) end
 
+-- Each row of cuts [.., n] with one more element, `edge`, in front or behind: [.., n + 1].
+local function extended(cuts, edge, in_front)
+  if #cuts.shape == 1 then return core.stack(in_front and { edge, cuts } or { cuts, edge }) end
+  local shape, width, places = cuts.shape, cuts.shape[#cuts.shape], {}
+  for row = 0, cuts.size // width - 1 do
+    if in_front then places[#places + 1] = 1 end
+    for k = 1, width do places[#places + 1] = 1 + row * width + k end
+    if not in_front then places[#places + 1] = 1 end
+  end
+  shape[#shape] = width + 1
+  return core.stack { edge, cuts:reshape { cuts.size } }[core.array(places)]:reshape(shape)
+end
+
 -- The cutpoints below and above outcome x.
 local function bounds(x, cuts)
-  return core.stack { -FAR, cuts }[x], core.stack { cuts, FAR }[x]
+  return pick(extended(cuts, -FAR, true), x), pick(extended(cuts, FAR, false), x)
 end
 
 -- The outcome of the latent number `value`.
@@ -252,10 +259,11 @@ local function class_of(value, cuts)
   return k
 end
 
---- ordered_logistic(eta, cutpoints): an outcome 1 .. K for K - 1 increasing cutpoints c, location eta. Density:
+--- ordered_logistic(eta, cutpoints): an outcome 1 .. K for K - 1 increasing cutpoints c (a vector, or the rows of an
+-- array, one for each value of the batch), location eta. Density:
 -- F(c[x] - eta) - F(c[x - 1] - eta), F the logistic cdf. Source: McCullagh 1980, eq. 2.
 define {
-  name = "ordered_logistic", params = { eta, cutpoints }, batched = true, support = one_more, check = check_one_vector,
+  name = "ordered_logistic", params = { eta, cutpoints }, batched = true, support = one_more,
   logdensity = function(x, e, cuts)
     local below, above = bounds(x, cuts)
     return -core.log1p_exp(below - e) - core.log1p_exp(e - above) + core.log1m_exp(below - above)
@@ -269,7 +277,7 @@ define {
 --- ordered_probit(eta, cutpoints): as ordered_logistic with the normal cdf. Density: Phi(c[x] - eta) - Phi(c[x - 1] - eta).
 -- Source: McCullagh 1980, section 2.
 define {
-  name = "ordered_probit", params = { eta, cutpoints }, batched = true, support = one_more, check = check_one_vector,
+  name = "ordered_probit", params = { eta, cutpoints }, batched = true, support = one_more,
   logdensity = function(x, e, cuts)
     local below, above = bounds(x, cuts)
     local a, b = below - e, above - e
