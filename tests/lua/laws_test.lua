@@ -382,6 +382,21 @@ do -- one support in different words: (0, inf) three times, (0, 1) twice
   assert(math.abs(three:logdensity(1.5) - want) < 1e-14 and three:logdensity(-1) == -math.huge)
   assert(dist.mixture({ 0.5, 0.5 }, { dist.beta(2, 1), dist.uniform(0, 1) }):logdensity(0.5) == 0)
 end
+-- Truncated laws with extra zeros: their densities over the values 2 .. 4 sum to 1, in the ratio of the law itself.
+for _, text in ipairs { "zero_inflated(0.2, poisson(3.5))", "hurdle(0.2, poisson(3.5))", "zero_inflated(0.2, binomial(12, 0.3))" } do
+  local d, total, below = distribution(text), 0, 0
+  local cut = dist.truncated(d, 2, 4)
+  for x = 2, 4 do
+    total = total + math.exp(cut:logdensity(x))
+    assert(math.abs(cut:logdensity(x) - cut:logdensity(2) - d:logdensity(x) + d:logdensity(2)) < 1e-13)
+  end
+  assert(math.abs(total - 1) < 1e-13, text)
+  for x = 0, 12 do
+    below = below + math.exp(d:logdensity(x))
+    assert(math.abs(math.exp(d:logcdf(x)) - below) < 1e-13 and math.abs(math.exp(d:logccdf(x)) - (1 - below)) < 1e-13, text)
+  end
+  assert(d:logcdf(-1) == -math.huge and d:logccdf(-1) == 0)
+end
 -- A weight that is 0 or so small that 1 / w overflows: derivatives by everything else are those without the part.
 for _, w in ipairs { 0.0, 1e-310, 5e-324 } do
   local function at(mu, weights)
@@ -434,6 +449,8 @@ for _, batch in ipairs {
   { function(i) return dist.zero_inflated(i({ 0.1, 0.2, 0.3 }), dist.poisson(2)) end, { 0, 1, 0 } },
   { function(i) return dist.mixture({ 0.2, 0.8 }, { dist.normal(i({ 0, 1, 2 }), 1), dist.normal(3, i({ 1, 2, 3 })) }) end, { 0, 1, 2.5 } },
   { function(i) return dist.ordered_probit(i({ 0, 1, 2 }), { -1, 0, 1 }) end, { 1, 4, 2 } },
+  { function(i) return dist.ordered_logistic(i({ 0, 1, 2 }), i({ { -1, 0, 1 }, { -2, 0.5, 2 }, { 0, 1, 5 } })) end, { 1, 4, 2 } },
+  { function(i) return dist.ordered_probit(0.3, i({ { -1, 0, 1 }, { -2, 0.5, 2 }, { 0, 1, 5 } })) end, { 3, 1, 4 } },
   { function(i) return dist.binomial(i({ 3, 5, 7 }), i({ 0.1, 0.5, 0.9 })) end, { 3, 0, 7 } },
   { function(i) return dist.hypergeometric(i({ 3, 5, 7 }), 6, i({ 3, 5, 7 })) end, { 3, 1, 4 } },
 } do

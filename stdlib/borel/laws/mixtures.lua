@@ -21,15 +21,20 @@ local function need_counts(what, dist)
   end
 end
 
-local function extra_zeros(what, pi, dist, logdensity, draw)
+-- upper(share, log P(X > x) of the part, log P(X = 0) of it) is log P(X > x), for x of at least 0
+local function extra_zeros(what, pi, dist, logdensity, upper, draw)
   need_counts(what, dist)
   local base = dist.law
+  local has_cdf = base.logcdf or base.logccdf
   return around(dist, { param.probability "pi" }, { pi }, {
     name = ("%s(%s)"):format(what, base.name),
     support = function(_, ...) return support_of(base, ...) end,
     logdensity = function(x, share, ...)
       return logdensity(core.eq(x, 0), share, base.logdensity(x, ...), base.logdensity(0 * x, ...))
     end,
+    logccdf = has_cdf and function(x, share, ...)
+      return upper(share, logccdf(base, support_of(base, ...), x, ...), base.logdensity(0 * x, ...))
+    end or nil,
     draw = function(choice, share, ...)
       local args = table.pack(...)
       return draw(choice, share, function() return base.draw(choice, table.unpack(args, 1, args.n)) end)
@@ -42,7 +47,8 @@ end
 function law.constructors.zero_inflated(pi, dist)
   return extra_zeros("zero_inflated", pi, dist, function(is_zero, share, lp, lp_zero)
     return where(is_zero, core.log_sum_exp(log(share), log1p(-share) + lp_zero), log1p(-share) + lp)
-  end, function(choice, share, draw) return choice:bernoulli(share) == 1 and 0 or draw() end)
+  end, function(share, above) return log1p(-share) + above end,
+  function(choice, share, draw) return choice:bernoulli(share) == 1 and 0 or draw() end)
 end
 
 --- hurdle(pi, d): 0 with probability pi, else a count of d on the condition that it is not 0. Density: pi at 0,
@@ -50,7 +56,8 @@ end
 function law.constructors.hurdle(pi, dist)
   return extra_zeros("hurdle", pi, dist, function(is_zero, share, lp, lp_zero)
     return where(is_zero, log(share), log1p(-share) + lp - core.log1m_exp(lp_zero))
-  end, function(choice, share, draw)
+  end, function(share, above, lp_zero) return log1p(-share) + above - core.log1m_exp(lp_zero) end,
+  function(choice, share, draw)
     if choice:bernoulli(share) == 1 then return 0 end
     for _ = 1, 1000000 do
       local x = draw()
