@@ -397,6 +397,16 @@ for _, text in ipairs { "zero_inflated(0.2, poisson(3.5))", "hurdle(0.2, poisson
   end
   assert(d:logcdf(-1) == -math.huge and d:logccdf(-1) == 0)
 end
+do -- the sums of a batch, with an n for each value, and the derivative by differences (h^2 and rounding: 1e-8)
+  local many = dist.beta_binomial({ 3, 12, 5 }, { 2.5, 1, 0.3 }, 1.3)
+  for i, n in ipairs { 3, 12, 5 } do
+    local one, below = dist.beta_binomial(n, many.args[2][i], 1.3), 0
+    for x = 0, n do below = below + (x <= 2 and math.exp(one:logdensity(x)) or 0) end
+    assert(math.abs(math.exp(many:logcdf(2)[i]) - below) < 1e-13 and math.abs(math.exp(many:logccdf(2)[i]) - (1 - below)) < 1e-13)
+  end
+  local function f(a) return dist.beta_binomial(12, a, 1.3):logcdf(4) end
+  assert(math.abs(borel.grad(f, 2.5) - (f(2.5 + 1e-5) - f(2.5 - 1e-5)) / 2e-5) < 1e-8)
+end
 -- A weight that is 0 or so small that 1 / w overflows: derivatives by everything else are those without the part.
 for _, w in ipairs { 0.0, 1e-310, 5e-324 } do
   local function at(mu, weights)

@@ -26,6 +26,31 @@ local function between(lowest, highest)
   return range
 end
 
+local MOST_TERMS = 100000
+
+-- log P(X <= x), or P(X > x), of a law of the values 0 .. n by its sum; f(k, parameters...) is its log-density, n the first
+-- parameter, known.
+local function summed(name, above, f)
+  return function(x, trials, ...)
+    if core.is_symbolic(trials) then core.error(name .. ": its distribution function needs a known n") end
+    local largest = math.tointeger(type(trials) == "number" and trials or core.maximum(trials))
+    if largest > MOST_TERMS then core.error(("%s: its distribution function is a sum of n terms, at most %d"):format(name, MOST_TERMS)) end
+    local function column(v) -- with an axis for the terms
+      if #shapes.of(v) == 0 then return v end
+      local shape = v.shape
+      shape[#shape + 1] = 1
+      return v:reshape(shape)
+    end
+    local args = { trials, ... }
+    for i, arg in ipairs(args) do args[i] = column(arg) end
+    local k = core.range(0, largest):to "f64"
+    local within = above and core.gt(k, column(x)) or core.le(k, column(x))
+    within = core.logical_and(within, core.le(k, args[1]))
+    local terms = where(within, f(core.min(k, args[1]), table.unpack(args)), -math.huge)
+    return core.log_sum_exp(terms, { axis = terms.rank })
+  end
+end
+
 -- ---- yes or no, and how often yes ---------------------------------------------------------------------------
 
 local two = support.integers(0, 2)
@@ -70,13 +95,15 @@ define {
   draw = function(choice, trials, e) return choice:binomial(math.tointeger(trials), core.inv_logit(e)) end,
 }
 
+local function log_beta_binomial(x, trials, a, b)
+  return core.log_choose(trials, x) + core.lbeta(x + a, trials - x + b) - core.lbeta(a, b)
+end
+
 --- beta_binomial(n, alpha, beta): binomial(n, p) with p of beta(alpha, beta). Density: choose(n, x) B(x + alpha,
 -- n - x + beta) / B(alpha, beta). Source: Johnson, Kemp and Kotz 2005, section 6.2.
 define {
-  name = "beta_binomial", params = { n, alpha, beta }, support = up_to,
-  logdensity = function(x, trials, a, b)
-    return core.log_choose(trials, x) + core.lbeta(x + a, trials - x + b) - core.lbeta(a, b)
-  end,
+  name = "beta_binomial", params = { n, alpha, beta }, support = up_to, logdensity = log_beta_binomial,
+  logcdf = summed("beta_binomial", false, log_beta_binomial), logccdf = summed("beta_binomial", true, log_beta_binomial),
   draw = function(choice, trials, a, b) return choice:binomial(math.tointeger(trials), choice:beta(a, b)) end,
 }
 
