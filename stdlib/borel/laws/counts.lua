@@ -107,6 +107,10 @@ define {
   draw = function(choice, trials, a, b) return choice:binomial(math.tointeger(trials), choice:beta(a, b)) end,
 }
 
+local function log_hypergeometric(x, drawn, a, b)
+  return core.log_choose(a, x) + core.log_choose(b, drawn - x) - core.log_choose(a + b, drawn)
+end
+
 --- hypergeometric(n, a, b): how many of n items drawn without replacement are of the first kind, of which there are a,
 -- and b of the second. Density: choose(a, x) choose(b, n - x) / choose(a + b, n). Source: Johnson, Kemp and Kotz 2005,
 -- section 6.2.
@@ -118,9 +122,8 @@ define {
       core.error(("hypergeometric: n is %s, must be at most a + b, which is %s"):format(tostring(drawn), tostring(a + b)))
     end
   end,
-  logdensity = function(x, drawn, a, b)
-    return core.log_choose(a, x) + core.log_choose(b, drawn - x) - core.log_choose(a + b, drawn)
-  end,
+  logdensity = log_hypergeometric,
+  logcdf = summed("hypergeometric", false, log_hypergeometric), logccdf = summed("hypergeometric", true, log_hypergeometric),
   draw = function(choice, drawn, a, b)
     local found = 0
     for left = math.tointeger(a + b), math.tointeger(a + b - drawn) + 1, -1 do
