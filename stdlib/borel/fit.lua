@@ -6,7 +6,6 @@
 --   fit:predict(...)     predict.lua                fit:loo(), fit:waic(), fit:log_likelihood()  accuracy.lua
 local core = require "borel.core"
 local options = require "borel.options"
-local shapes = require "borel.shape"
 local tables = require "borel.table"
 
 local Fit = {}
