@@ -2,51 +2,55 @@
 #include "host/leapfrog.h"
 
 #include "core/error.h"
+#include "host/lanes.h"
 #include "host/metric.h"
 #include "host/point.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Loops take four numbers at a time, as two pairs; a sum has four parts, so that additions overlap. */
-typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
-#define PAIR(x) (*(const pair *)(x))
-#define SET(x) (*(pair *)(x))
-#define TOTAL(sum) ((sum[0][0] + sum[0][1]) + (sum[1][0] + sum[1][1]))
-
 static int is_diagonal(const borel_metric *m) { return !m->root && !m->rank; }
 
-static double kinetic(const double *momentum, size_t D) {
-  pair sum[2] = {0};
+/* ---- passes over the arrays of a place ------------------------------------------------------- */
+
+BOREL_INLINE double kinetic_body(const double *momentum, size_t D) {
+  borel_four sum = {0};
+  double rest = 0;
   size_t i = 0;
-  for (; i + 4 <= D; i += 4)
-    for (size_t j = 0; j < 2; j++) sum[j] += PAIR(momentum + i + 2 * j) * PAIR(momentum + i + 2 * j);
-  for (; i < D; i++) sum[0][0] += momentum[i] * momentum[i];
-  return 0.5 * TOTAL(sum);
+  for (; i + 4 <= D; i += 4) sum += BOREL_FOUR(momentum + i) * BOREL_FOUR(momentum + i);
+  for (; i < D; i++) rest += momentum[i] * momentum[i];
+  return 0.5 * borel_four_total(sum, rest);
 }
 
-/* momentum += kick * force */
-static void kick_by(double *to, const double *momentum, const double *force, double kick, size_t D) {
+/* to = momentum + kick force; returns its kinetic energy. */
+BOREL_INLINE double kick_body(double *to, const double *momentum, const double *force, double kick,
+                              size_t D) {
+  borel_four sum = {0};
+  double rest = 0;
   size_t i = 0;
-  for (; i + 2 <= D; i += 2) SET(to + i) = PAIR(momentum + i) + kick * PAIR(force + i);
-  for (; i < D; i++) to[i] = momentum[i] + kick * force[i];
-}
-
-/* Half a kick and a drift in one pass. */
-static void kick_and_drift(const borel_metric *m, const borel_place *from, double step, borel_place *to) {
-  double kick = 0.5 * step;
-  if (!is_diagonal(m)) {
-    kick_by(to->momentum, from->momentum, from->force, kick, m->D);
-    borel_metric_push(m, step, to->momentum, from->u, to->u);
-    return;
+  for (; i + 4 <= D; i += 4) {
+    borel_four kicked = BOREL_FOUR(momentum + i) + kick * BOREL_FOUR(force + i);
+    BOREL_SET_FOUR(to + i) = kicked;
+    sum += kicked * kicked;
   }
+  for (; i < D; i++) {
+    to[i] = momentum[i] + kick * force[i];
+    rest += to[i] * to[i];
+  }
+  return 0.5 * borel_four_total(sum, rest);
+}
+
+/* With a diagonal metric: half a kick and a drift. */
+BOREL_INLINE void kick_and_drift_body(const borel_metric *m, const borel_place *from, double step,
+                                      borel_place *to) {
   const double *u = from->u, *momentum = from->momentum, *force = from->force, *scale = m->scale;
-  double *new_u = to->u, *new_momentum = to->momentum;
+  double *new_u = to->u, *new_momentum = to->momentum, kick = 0.5 * step;
   size_t i = 0, D = m->D;
-  for (; i + 2 <= D; i += 2) {
-    pair kicked = PAIR(momentum + i) + kick * PAIR(force + i);
-    SET(new_momentum + i) = kicked;
-    SET(new_u + i) = PAIR(u + i) + step * (PAIR(scale + i) * kicked);
+  for (; i + 4 <= D; i += 4) {
+    borel_four kicked = BOREL_FOUR(momentum + i) + kick * BOREL_FOUR(force + i);
+    borel_four there = BOREL_FOUR(u + i) + step * (BOREL_FOUR(scale + i) * kicked);
+    BOREL_SET_FOUR(new_momentum + i) = kicked;
+    BOREL_SET_FOUR(new_u + i) = there;
   }
   for (; i < D; i++) {
     new_momentum[i] = momentum[i] + kick * force[i];
@@ -54,31 +58,52 @@ static void kick_and_drift(const borel_metric *m, const borel_place *from, doubl
   }
 }
 
-/* The force, and half a kick by it, in one pass; returns the kinetic energy. */
-static double pull_and_kick(const borel_metric *m, double kick, borel_place *place) {
+/* With a diagonal metric: the force, and half a kick by it; returns the kinetic energy. */
+BOREL_INLINE double pull_and_kick_body(const borel_metric *m, double kick, borel_place *place) {
   double *momentum = place->momentum, *force = place->force;
-  if (!is_diagonal(m)) {
-    borel_metric_pull(m, place->gradient, force);
-    kick_by(momentum, momentum, force, kick, m->D);
-    return kinetic(momentum, m->D);
-  }
   const double *gradient = place->gradient, *scale = m->scale;
-  pair sum[2] = {0};
+  borel_four sum = {0};
+  double rest = 0;
   size_t i = 0, D = m->D;
-  for (; i + 4 <= D; i += 4)
-    for (size_t j = 0; j < 2; j++) {
-      size_t at = i + 2 * j;
-      pair pulled = PAIR(scale + at) * PAIR(gradient + at), kicked = PAIR(momentum + at) + kick * pulled;
-      SET(force + at) = pulled;
-      SET(momentum + at) = kicked;
-      sum[j] += kicked * kicked;
-    }
+  for (; i + 4 <= D; i += 4) {
+    borel_four pulled = BOREL_FOUR(scale + i) * BOREL_FOUR(gradient + i);
+    borel_four kicked = BOREL_FOUR(momentum + i) + kick * pulled;
+    BOREL_SET_FOUR(force + i) = pulled;
+    BOREL_SET_FOUR(momentum + i) = kicked;
+    sum += kicked * kicked;
+  }
   for (; i < D; i++) {
     force[i] = scale[i] * gradient[i];
     momentum[i] += kick * force[i];
-    sum[0][0] += momentum[i] * momentum[i];
+    rest += momentum[i] * momentum[i];
   }
-  return 0.5 * TOTAL(sum);
+  return 0.5 * borel_four_total(sum, rest);
+}
+
+BOREL_WIDEST(double, kinetic, (const double *momentum, size_t D), (momentum, D))
+BOREL_WIDEST(double, kick, (double *to, const double *momentum, const double *force, double by, size_t D),
+             (to, momentum, force, by, D))
+BOREL_WIDEST_VOID(kick_and_drift,
+                  (const borel_metric *m, const borel_place *from, double step, borel_place *to),
+                  (m, from, step, to))
+BOREL_WIDEST(double, pull_and_kick, (const borel_metric *m, double by, borel_place *place), (m, by, place))
+
+/* ---- the services ---------------------------------------------------------------------------- */
+
+static void leave(const borel_metric *m, const borel_place *from, double step, borel_place *to) {
+  if (is_diagonal(m)) {
+    kick_and_drift(m, from, step, to);
+    return;
+  }
+  kick(to->momentum, from->momentum, from->force, 0.5 * step, m->D);
+  borel_metric_push(m, step, to->momentum, from->u, to->u);
+}
+
+/* Returns the kinetic energy. */
+static double arrive(const borel_metric *m, double step, borel_place *to) {
+  if (is_diagonal(m)) return pull_and_kick(m, 0.5 * step, to);
+  borel_metric_pull(m, to->gradient, to->force);
+  return kick(to->momentum, to->momentum, to->force, 0.5 * step, m->D);
 }
 
 /* Log-density and gradient at `to->u`. 0: zero, not a number, or an error in *status. */
@@ -115,8 +140,8 @@ borel_status borel_place_leapfrog(borel_target *target, const borel_point *point
                                   const borel_place *from, double step, borel_place *to, borel_error *error) {
   borel_status status;
   to->index = from->index + (step > 0 ? 1 : -1);
-  kick_and_drift(m, from, step, to);
-  if (look(target, point, to, &status, error)) settle(to, pull_and_kick(m, 0.5 * step, to) - to->logdensity);
+  leave(m, from, step, to);
+  if (look(target, point, to, &status, error)) settle(to, arrive(m, step, to) - to->logdensity);
   return status;
 }
 

@@ -2,60 +2,135 @@
  * The map u = L y of a metric, L = diag(scale) B. */
 #include "host/metric.h"
 
+#include "host/lanes.h"
 #include "host/low_rank.h"
 
-/* ---- u + step L y ---------------------------------------------------------------------------- */
+#include <string.h>
 
-static double dot(const double *x, const double *y, size_t n) {
-  double sum[4] = {0};
+/* ---- B is I ---------------------------------------------------------------------------------- */
+
+BOREL_INLINE void push_scaled(const double *scale, double step, const double *y, const double *u, double *out,
+                              size_t n) {
   size_t i = 0;
   for (; i + 4 <= n; i += 4)
-    for (size_t j = 0; j < 4; j++) sum[j] += x[i + j] * y[i + j];
-  for (; i < n; i++) sum[0] += x[i] * y[i];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    BOREL_SET_FOUR(out + i) = BOREL_FOUR(u + i) + step * (BOREL_FOUR(scale + i) * BOREL_FOUR(y + i));
+  for (; i < n; i++) out[i] = u[i] + step * (scale[i] * y[i]);
 }
 
-static void push_root(const borel_metric *m, double step, const double *y, const double *u, double *out) {
-  for (size_t i = 0; i < m->D; i++) out[i] = u[i] + step * (m->scale[i] * dot(m->root + i * m->D, y, i + 1));
+BOREL_INLINE void pull_scaled(const double *scale, const double *gradient, double *force, size_t n) {
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) BOREL_SET_FOUR(force + i) = BOREL_FOUR(scale + i) * BOREL_FOUR(gradient + i);
+  for (; i < n; i++) force[i] = scale[i] * gradient[i];
 }
 
-static void push_directions(const borel_metric *m, double step, const double *y, const double *u,
+/* ---- B is lower triangular ------------------------------------------------------------------- */
+
+/* Four rows share what they read of y; the triangle at their ends is small. */
+BOREL_INLINE void push_root(const borel_metric *m, double step, const double *y, const double *u,
                             double *out) {
-  double along[BOREL_LOW_RANK];
-  for (size_t k = 0; k < m->rank; k++)
-    along[k] = (m->stretch[k] - 1) * dot(m->directions + k * m->D, y, m->D);
-  for (size_t i = 0; i < m->D; i++) {
-    double sum = y[i];
-    for (size_t k = 0; k < m->rank; k++) sum += along[k] * m->directions[k * m->D + i];
-    out[i] = u[i] + step * (m->scale[i] * sum);
+  size_t D = m->D, i = 0;
+  double product[4];
+  for (; i + 4 <= D; i += 4) {
+    const double *rows = m->root + i * D;
+    borel_dots(rows, D, 4, y, i, product);
+    for (size_t k = 0; k < 4; k++) {
+      for (size_t j = i; j <= i + k; j++) product[k] += rows[k * D + j] * y[j];
+      out[i + k] = u[i + k] + step * (m->scale[i + k] * product[k]);
+    }
+  }
+  for (; i < D; i++) {
+    borel_dots(m->root + i * D, D, 1, y, i + 1, product);
+    out[i] = u[i] + step * (m->scale[i] * product[0]);
   }
 }
 
-void borel_metric_push(const borel_metric *m, double step, const double *y, const double *u, double *out) {
+BOREL_INLINE void pull_root(const borel_metric *m, const double *gradient, double *force) {
+  size_t D = m->D, i = 0;
+  memset(force, 0, D * sizeof *force);
+  for (; i + 4 <= D; i += 4) {
+    const double *rows = m->root + i * D;
+    double scaled[4];
+    for (size_t k = 0; k < 4; k++) scaled[k] = m->scale[i + k] * gradient[i + k];
+    borel_add_rows(rows, D, 4, scaled, force, i);
+    for (size_t k = 0; k < 4; k++)
+      for (size_t j = i; j <= i + k; j++) force[j] += rows[k * D + j] * scaled[k];
+  }
+  for (; i < D; i++) {
+    double scaled = m->scale[i] * gradient[i];
+    borel_add_rows(m->root + i * D, D, 1, &scaled, force, i + 1);
+  }
+}
+
+/* ---- B is I and directions ------------------------------------------------------------------- */
+
+/* along [rank] = (stretch - 1) times the products of y with the directions */
+BOREL_INLINE void along_directions(const borel_metric *m, const double *y, double *along) {
+  size_t D = m->D, k = 0;
+  for (; k + 4 <= m->rank; k += 4) borel_dots(m->directions + k * D, D, 4, y, D, along + k);
+  for (; k < m->rank; k++) borel_dots(m->directions + k * D, D, 1, y, D, along + k);
+  for (k = 0; k < m->rank; k++) along[k] *= m->stretch[k] - 1;
+}
+
+/* to [n] += the directions, from `first` on, times along */
+BOREL_INLINE void add_directions(const borel_metric *m, const double *along, size_t first, double *to,
+                                 size_t n) {
+  const double *rows = m->directions + first;
+  size_t D = m->D, k = 0;
+  for (; k + 4 <= m->rank; k += 4) borel_add_rows(rows + k * D, D, 4, along + k, to, n);
+  for (; k < m->rank; k++) borel_add_rows(rows + k * D, D, 1, along + k, to, n);
+}
+
+enum { PIECE = 128 }; /* elements that stay in the nearest cache while directions are added */
+
+BOREL_INLINE void push_directions(const borel_metric *m, double step, const double *y, const double *u,
+                                  double *out) {
+  double along[BOREL_LOW_RANK], sum[PIECE];
+  along_directions(m, y, along);
+  for (size_t first = 0; first < m->D; first += PIECE) {
+    size_t n = m->D - first < PIECE ? m->D - first : PIECE;
+    memcpy(sum, y + first, n * sizeof *sum);
+    add_directions(m, along, first, sum, n);
+    push_scaled(m->scale + first, step, sum, u + first, out + first, n);
+  }
+}
+
+BOREL_INLINE void pull_directions(const borel_metric *m, const double *gradient, double *force) {
+  double along[BOREL_LOW_RANK];
+  pull_scaled(m->scale, gradient, force, m->D);
+  along_directions(m, force, along);
+  for (size_t first = 0; first < m->D; first += PIECE)
+    add_directions(m, along, first, force + first, m->D - first < PIECE ? m->D - first : PIECE);
+}
+
+/* ---- any metric ------------------------------------------------------------------------------ */
+
+BOREL_INLINE void push_body(const borel_metric *m, double step, const double *y, const double *u,
+                            double *out) {
   if (m->root)
     push_root(m, step, y, u, out);
   else if (m->rank)
     push_directions(m, step, y, u, out);
   else
-    for (size_t i = 0; i < m->D; i++) out[i] = u[i] + step * (m->scale[i] * y[i]);
+    push_scaled(m->scale, step, y, u, out, m->D);
 }
 
-/* ---- L' gradient ----------------------------------------------------------------------------- */
+BOREL_INLINE void pull_body(const borel_metric *m, const double *gradient, double *force) {
+  if (m->root)
+    pull_root(m, gradient, force);
+  else if (m->rank)
+    pull_directions(m, gradient, force);
+  else
+    pull_scaled(m->scale, gradient, force, m->D);
+}
+
+BOREL_WIDEST_VOID(push, (const borel_metric *m, double step, const double *y, const double *u, double *out),
+                  (m, step, y, u, out))
+BOREL_WIDEST_VOID(pull, (const borel_metric *m, const double *gradient, double *force), (m, gradient, force))
+
+void borel_metric_push(const borel_metric *m, double step, const double *y, const double *u, double *out) {
+  push(m, step, y, u, out);
+}
 
 void borel_metric_pull(const borel_metric *m, const double *gradient, double *force) {
-  if (m->root) {
-    for (size_t i = 0; i < m->D; i++) {
-      double scaled = m->scale[i] * gradient[i];
-      const double *row = m->root + i * m->D;
-      force[i] = row[i] * scaled;
-      for (size_t j = 0; j < i; j++) force[j] += row[j] * scaled;
-    }
-    return;
-  }
-  for (size_t i = 0; i < m->D; i++) force[i] = m->scale[i] * gradient[i];
-  for (size_t k = 0; k < m->rank; k++) { /* directions are orthonormal: one after the other */
-    const double *direction = m->directions + k * m->D;
-    double along = (m->stretch[k] - 1) * dot(direction, force, m->D);
-    for (size_t i = 0; i < m->D; i++) force[i] += along * direction[i];
-  }
+  pull(m, gradient, force);
 }
