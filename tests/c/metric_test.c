@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { D = 5, N = 100 };
+enum { D = 5, N = 100, LARGEST = 131 /* beyond one piece of 128 */ };
 
 /* y' (L' x) = (L y)' x for each form, to rounding. */
 static void expect_transposes(const borel_metric *m) {
@@ -32,6 +32,50 @@ Test(metric, pull_is_the_transpose_of_push) {
   expect_transposes(&(borel_metric){.D = D, .scale = scale, .root = root});
   expect_transposes(
       &(borel_metric){.D = D, .rank = 2, .scale = scale, .directions = directions, .stretch = stretch});
+}
+
+/* L y as its definition says, for sizes and ranks around the widths at which loops change. */
+static void expect_definition(const borel_metric *m) {
+  size_t n = m->D;
+  double y[LARGEST] = {0}, u[LARGEST] = {0}, By[LARGEST] = {0}, out[LARGEST], Lg[LARGEST], left = 0,
+         right = 0;
+  for (size_t i = 0; i < n; i++) y[i] = sin(1.3 * (double)i);
+  for (size_t i = 0; i < n; i++) {
+    for (size_t j = 0; m->root && j <= i; j++) By[i] += m->root[i * n + j] * y[j];
+    if (!m->root) By[i] += y[i];
+    for (size_t k = 0; k < m->rank; k++)
+      for (size_t j = 0; j < n; j++)
+        By[i] += m->directions[k * n + i] * (m->stretch[k] - 1) * m->directions[k * n + j] * y[j];
+  }
+  borel_metric_push(m, 0.5, y, u, out);
+  for (size_t i = 0; i < n; i++) {
+    double due = 0.5 * m->scale[i] * By[i];
+    cr_expect(fabs(out[i] - due) < 1e-12 * (1 + fabs(due)), "D %zu rank %zu: %.17g, not %.17g", n, m->rank,
+              out[i], due);
+  }
+  for (size_t i = 0; i < n; i++) u[i] = cos(0.7 * (double)i);
+  borel_metric_pull(m, u, Lg);
+  for (size_t i = 0; i < n; i++) left += y[i] * Lg[i], right += 2 * out[i] * u[i];
+  cr_expect(fabs(left - right) < 1e-11 * (1 + fabs(left)), "D %zu rank %zu: %.17g and %.17g", n, m->rank,
+            left, right);
+}
+
+Test(metric, every_size_and_rank_follows_the_definition) {
+  static double scales[LARGEST], root[LARGEST * LARGEST], directions[BOREL_LOW_RANK * LARGEST],
+      stretch[BOREL_LOW_RANK];
+  const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 11, 127, 128, 129, LARGEST}, ranks[] = {1, 3, 4, 5, 8, 32};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    size_t n = sizes[s];
+    for (size_t i = 0; i < n; i++) scales[i] = 1 + 0.1 * (double)i;
+    for (size_t i = 0; i < n * n; i++) root[i] = cos(0.9 * (double)i) + (i % (n + 1) == 0 ? 2 : 0);
+    for (size_t i = 0; i < BOREL_LOW_RANK * n; i++) directions[i] = sin(2.1 * (double)i) / sqrt((double)n);
+    for (size_t i = 0; i < BOREL_LOW_RANK; i++) stretch[i] = 0.5 + 0.25 * (double)i;
+    expect_definition(&(borel_metric){.D = n, .scale = scales});
+    expect_definition(&(borel_metric){.D = n, .scale = scales, .root = root});
+    for (size_t k = 0; k < sizeof ranks / sizeof *ranks; k++)
+      expect_definition(&(borel_metric){
+          .D = n, .rank = ranks[k], .scale = scales, .directions = directions, .stretch = stretch});
+  }
 }
 
 /* Draws of a normal law with standard deviations 8, 1/5 along two directions and 1 across, in scaled
