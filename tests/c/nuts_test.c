@@ -315,6 +315,23 @@ Test(nuts, warm_up_comes_back_from_far_out) {
   chain_end(&c);
 }
 
+/* With steps of h = 1.95, near the limit of stability, a leapfrog from u = 100 leads to (1 - h^2 / 2) u + h
+ * p, about -90: the energy falls from 5000 to about 4100, and the new point weighs exp(900) times the start,
+ * which is no number. The start is then never the draw. */
+Test(nuts, selection_survives_energies_that_fall_far) {
+  const double sd[] = {1}, start[] = {100};
+  borel_arg range = NUMBER("max_energy_error", 1e6);
+  chain c = chain_on_gaussian(NULL, sd, 1, &range, 1);
+  *tuning(&c, "scale") = 1;
+  *tuning(&c, "step_size") = 1.95;
+  for (uint64_t i = 0; i < 40; i++) {
+    borel_point_set(c.point, start, NULL);
+    chain_step(&c, i);
+    cr_expect(c.info[ENERGY] < 4700 && c.info[DIVERGING] == 0, "energy %g", c.info[ENERGY]);
+  }
+  chain_end(&c);
+}
+
 /* Tuning, state and point are all there is: copied at any iteration they continue bit for bit. */
 static void expect_resumes(const char *metric) {
   const double sd[] = {0.01, 1, 100};

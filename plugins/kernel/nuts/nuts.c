@@ -28,6 +28,7 @@
 #endif
 
 enum { MAX_DEPTH = 20, STATES_PER_LEVEL = 3, SPARE_STATES = 4, ROWS = 4 /* arrays [D] of a state */ };
+#define FAR_BELOW 300 /* energies may fall by this before weights are taken relative to another one */
 enum { MAX_STATES = STATES_PER_LEVEL * MAX_DEPTH + SPARE_STATES };
 
 /* ---- parameters and fields ------------------------------------------------------------------- */
@@ -133,7 +134,7 @@ typedef struct {
 typedef struct {
   int first, last, offer;
   int depth;
-  double log_weight; /* of all its points, relative to the start */
+  double weight;     /* of all its points */
   const double *rho; /* [D], sum of momenta; of a single point its p */
 } tree;
 
@@ -145,12 +146,14 @@ typedef struct {
   borel_rng *rng;
   size_t D;
   borel_metric metric;
-  double *rho;     /* [max_depth, D], row i for the tree at stack[i] */
-  double *rho_top; /* [D] */
+  double *rho;            /* [max_depth, D], row i for the tree at stack[i] */
+  double *rho_top;        /* [D] */
+  double *levels, *spare; /* memory of the states */
   borel_place states[MAX_STATES];
-  int holders[MAX_STATES], vacant[MAX_STATES],
-      vacant_count; /* last freed, first reused: it is in the cache */
-  tree stack[MAX_DEPTH + 1];
+  int holders[MAX_STATES], vacant[MAX_STATES];
+  int made, vacant_count; /* states that have their arrays; last freed, first reused: it is in the cache */
+  tree stack[MAX_DEPTH + 1], path; /* what is being built, and the trajectory so far */
+  double reference;                /* the energy of a point that weighs 1 */
   double start_energy, lowest, highest, max_range;
   int warming;
   double accept_sum, symmetric_sum;
@@ -161,24 +164,17 @@ typedef struct {
 static void work_open(work *w, const nuts *self, const borel_context *context, borel_target *target,
                       const borel_point *point) {
   size_t D = point->D;
-  double *levels = context->scratch[SCRATCH_STATES], *spare = context->scratch[SCRATCH_SPARE];
-  int count = STATES_PER_LEVEL * self->max_depth + SPARE_STATES;
   w->target = target;
   w->rng = context->rng;
   w->point = point;
   w->D = D;
   w->dynamics = context->host->hamiltonian;
   w->dynamics->metric(self->options.metric, D, context->tuning, &w->metric);
+  w->levels = context->scratch[SCRATCH_STATES];
+  w->spare = context->scratch[SCRATCH_SPARE];
   w->rho = context->scratch[SCRATCH_RHO];
-  w->rho_top = spare + ROWS * SPARE_STATES * D;
-  for (int i = 0; i < count; i++) {
-    double *at =
-        i < SPARE_STATES ? spare + ROWS * D * (size_t)i : levels + ROWS * D * (size_t)(i - SPARE_STATES);
-    w->states[i] = (borel_place){.u = at, .gradient = at + D, .momentum = at + 2 * D, .force = at + 3 * D};
-    w->holders[i] = 0;
-    w->vacant[i] = count - 1 - i;
-  }
-  w->vacant_count = count;
+  w->rho_top = w->spare + ROWS * SPARE_STATES * D;
+  w->made = w->vacant_count = 0;
   w->max_range = self->max_energy_error;
   w->warming = context->phase ? context->phase->warming : 0;
   w->accept_sum = w->symmetric_sum = 0;
@@ -186,16 +182,18 @@ static void work_open(work *w, const nuts *self, const borel_context *context, b
   w->diverging = 0;
 }
 
-static int take(work *w) { return w->vacant[--w->vacant_count]; }
+/* A state that nobody holds. There are never more than STATES_PER_LEVEL max_depth + SPARE_STATES. */
+static int take(work *w) {
+  if (w->vacant_count > 0) return w->vacant[--w->vacant_count];
+  size_t D = w->D, i = (size_t)w->made;
+  double *at = i < SPARE_STATES ? w->spare + ROWS * D * i : w->levels + ROWS * D * (i - SPARE_STATES);
+  w->states[i] = (borel_place){.u = at, .gradient = at + D, .momentum = at + 2 * D, .force = at + 3 * D};
+  return w->made++;
+}
 
 static void drop(work *w, int s) {
   if (--w->holders[s] == 0) w->vacant[w->vacant_count++] = s;
 }
-
-/* Loops take four numbers at a time, as two pairs; a sum has four parts, so that additions overlap. */
-typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
-#define PAIR(x) (*(const pair *)(x))
-#define TOTAL(sum) ((sum[0][0] + sum[0][1]) + (sum[1][0] + sum[1][1]))
 
 static borel_status leapfrog(work *w, int from, int to, double step, borel_error *error) {
 #if BOREL_MUTANT == 5 /* a whole momentum step before the drift: not symmetric in time */
@@ -213,55 +211,149 @@ static borel_status leapfrog(work *w, int from, int to, double step, borel_error
   return status;
 }
 
-/* log(exp(a) + exp(b)), to an absolute 1e-16. */
-static double log_add(double a, double b) {
-  double high = a > b ? a : b, low = a > b ? b : a;
-  return low == -INFINITY ? high : high + log(1 + exp(low - high));
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+/* Loops take four numbers at a time. A sum has four parts and one for the rest: the same bits in registers of
+ * any width. */
+typedef double four __attribute__((vector_size(32), aligned(8), may_alias));
+#define FOUR(x) (*(const four *)(x))
+#define SET_FOUR(x) (*(four *)(x))
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void totals(const four *sum, const double *rest, size_t count, double *out) {
+#pragma GCC unroll 6
+  for (size_t k = 0; k < count; k++) out[k] = ((sum[k][0] + sum[k][1]) + (sum[k][2] + sum[k][3])) + rest[k];
 }
 
-/* Do the momenta at both ends still point along rho = x + y? */
-static int advances(const work *w, const double *x, const double *y, const double *first,
-                    const double *last) {
-  pair sum_first[2] = {0}, sum_last[2] = {0};
-  size_t i = 0, D = w->D;
-  for (; i + 4 <= D; i += 4)
-#pragma GCC unroll 2
-    for (size_t j = 0; j < 2; j++) {
-      size_t at = i + 2 * j;
-      pair rho = PAIR(x + at) + PAIR(y + at);
-      sum_first[j] += rho * PAIR(first + at);
-      sum_last[j] += rho * PAIR(last + at);
-    }
-  for (; i < D; i++) {
-    double rho = x[i] + y[i];
-    sum_first[0][0] += rho * first[i];
-    sum_last[0][0] += rho * last[i];
+/* rho = x + y, sums of momenta of two neighbours, and its products with the momenta at both ends of their
+ * union. Single points are their own ends: these are x and y. */
+INLINE void join_points_body(const double *x, const double *y, size_t D, double *rho, double ends[2]) {
+  four sum[2] = {0};
+  double rest[2] = {0};
+  size_t i = 0;
+  for (; i + 4 <= D; i += 4) {
+    four p = FOUR(x + i), q = FOUR(y + i), both = p + q;
+    sum[0] += both * p;
+    sum[1] += both * q;
+    SET_FOUR(rho + i) = both;
   }
-#if BOREL_MUTANT == 3 /* tests the end that has just been reached, and not the other */
-  return TOTAL(sum_last) > 0;
+  for (; i < D; i++) {
+    double p = x[i], q = y[i], both = p + q;
+    rest[0] += both * p;
+    rest[1] += both * q;
+    rho[i] = both;
+  }
+  totals(sum, rest, 2, ends);
+}
+
+/* The same for trees, and for either with the first point beyond the seam. `rho` may be x. */
+typedef struct {
+  const double *x, *y;                          /* [D], sums of momenta */
+  const double *first, *before, *beyond, *last; /* [D], momenta at the ends of the one and of the other */
+} seam;
+
+INLINE void join_trees_body(const seam *s, size_t D, double *rho, double ends[6]) {
+  four sum[6] = {0};
+  double rest[6] = {0};
+  size_t i = 0;
+  for (; i + 4 <= D; i += 4) {
+    four x = FOUR(s->x + i), y = FOUR(s->y + i), first = FOUR(s->first + i), last = FOUR(s->last + i);
+    four before = FOUR(s->before + i), beyond = FOUR(s->beyond + i);
+    four both = x + y, further = x + beyond, back = before + y;
+    sum[0] += both * first;
+    sum[1] += both * last;
+    sum[2] += further * first;
+    sum[3] += further * beyond;
+    sum[4] += back * before;
+    sum[5] += back * last;
+    SET_FOUR(rho + i) = both;
+  }
+  for (; i < D; i++) {
+    double first = s->first[i], before = s->before[i], beyond = s->beyond[i], last = s->last[i];
+    double both = s->x[i] + s->y[i], further = s->x[i] + beyond, back = before + s->y[i];
+    rest[0] += both * first;
+    rest[1] += both * last;
+    rest[2] += further * first;
+    rest[3] += further * beyond;
+    rest[4] += back * before;
+    rest[5] += back * last;
+    rho[i] = both;
+  }
+  totals(sum, rest, 6, ends);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx2"))) static void join_points_avx2(const double *x, const double *y, size_t D,
+                                                             double *rho, double ends[2]) {
+  join_points_body(x, y, D, rho, ends);
+}
+
+__attribute__((target("avx2"))) static void join_trees_avx2(const seam *s, size_t D, double *rho,
+                                                            double ends[6]) {
+  join_trees_body(s, D, rho, ends);
+}
+#define HAS_AVX2 __builtin_cpu_supports("avx2")
 #else
-  return TOTAL(sum_first) > 0 && TOTAL(sum_last) > 0;
+#define join_points_avx2 join_points_body
+#define join_trees_avx2 join_trees_body
+#define HAS_AVX2 0
 #endif
+
+static void join_points(const double *x, const double *y, size_t D, double *rho, double ends[2]) {
+  if (HAS_AVX2)
+    join_points_avx2(x, y, D, rho, ends);
+  else
+    join_points_body(x, y, D, rho, ends);
+}
+
+static void join_trees(const seam *s, size_t D, double *rho, double ends[6]) {
+  if (HAS_AVX2)
+    join_trees_avx2(s, D, rho, ends);
+  else
+    join_trees_body(s, D, rho, ends);
 }
 
 /* Does the union of two neighbours of one size turn back: as a whole, or either half with the first point
- * beyond the seam? For single points the three tests are one. */
-static int turns(const work *w, const tree *a, const tree *b) {
-  const double *first = w->states[a->first].momentum, *before = w->states[a->last].momentum;
-  const double *beyond = w->states[b->first].momentum, *last = w->states[b->last].momentum;
-  if (!advances(w, a->rho, b->rho, first, last)) return 1;
-  if (a->depth == 0) return 0;
+ * beyond the seam? For single points the three tests are one. `rho` receives its sum of momenta; it may be
+ * a's. */
+static int turns(const work *w, const tree *a, const tree *b, double *rho) {
+  double ends[6];
+  size_t count = a->depth == 0 ? 2 : 6;
+  if (a->depth == 0)
+    join_points(a->rho, b->rho, w->D, rho, ends);
+  else
+    join_trees(&(seam){a->rho, b->rho, w->states[a->first].momentum, w->states[a->last].momentum,
+                       w->states[b->first].momentum, w->states[b->last].momentum},
+               w->D, rho, ends);
 #if BOREL_MUTANT == 13 /* looks across the seam from one side only */
-  return !advances(w, a->rho, beyond, first, beyond);
-#else
-  return !(advances(w, a->rho, beyond, first, beyond) && advances(w, b->rho, before, before, last));
+  if (count == 6) count = 4;
 #endif
+  for (size_t i = 0; i < count; i++) {
+#if BOREL_MUTANT == 3 /* tests the end that has just been reached, and not the other */
+    if (i % 2 == 0) continue;
+#endif
+    if (!(ends[i] > 0)) return 1;
+  }
+  return 0;
 }
 
-/* a becomes a and b; its offer is b's when `switched`. `rho` receives the sum of momenta; it may be a's own.
- */
-static void join(work *w, tree *a, const tree *b, double log_weight, double *rho, int switched) {
-  for (size_t i = 0; i < w->D; i++) rho[i] = a->rho[i] + b->rho[i];
+/* ---- selection ------------------------------------------------------------------------------- */
+
+/* min(1, new / old) */
+static int prefers(borel_rng *rng, double new, double old) {
+  return rng->ops->bernoulli(rng, new >= old ? 1 : new / old);
+}
+
+/* A weight is exp(reference - H): relative to the start, until a point lies so low that it could overflow. */
+static void lower_reference(work *w, size_t height, double energy) {
+  double factor = exp(energy - w->reference);
+  w->reference = energy;
+  w->path.weight *= factor;
+  for (size_t i = 0; i < height; i++) w->stack[i].weight *= factor;
+}
+
+/* a becomes a and b, with the sum of momenta rho; its offer is b's when `switched`. */
+static void join(work *w, tree *a, const tree *b, const double *rho, int switched) {
   a->rho = rho;
   drop(w, switched ? a->offer : b->offer);
   if (switched) a->offer = b->offer;
@@ -269,22 +361,26 @@ static void join(work *w, tree *a, const tree *b, double log_weight, double *rho
   drop(w, b->first);
   a->last = b->last;
   a->depth++;
-  a->log_weight = log_weight;
+  a->weight += b->weight;
 }
 
 /* Joins the two trees on top of the stack; returns 0 when the whole turns. */
 static int join_top(work *w, size_t top) {
   tree *a = &w->stack[top - 1], *b = &w->stack[top];
+  double *rho = w->rho + (top - 1) * w->D, total = a->weight + b->weight;
+  int turning = turns(w, a, b, rho);
 #if BOREL_MUTANT != 4 /* sub-trees may turn: the trajectory's states reach it with unlike probabilities */
-  if (turns(w, a, b)) return 0;
-#endif
-  double log_weight = log_add(a->log_weight, b->log_weight);
-#if BOREL_MUTANT == 11 /* favours the far half inside sub-trees too */
-  double log_ratio = b->log_weight - a->log_weight;
+  if (turning) return 0;
 #else
-  double log_ratio = b->log_weight - log_weight;
+  (void)turning;
 #endif
-  join(w, a, b, log_weight, w->rho + (top - 1) * w->D, w->rng->ops->accept(w->rng, log_ratio));
+#if BOREL_MUTANT == 11 /* favours the far half inside sub-trees too */
+  int switched = prefers(w->rng, b->weight, a->weight);
+  (void)total;
+#else
+  int switched = w->rng->ops->bernoulli(w->rng, total > 0 ? b->weight / total : 0.5);
+#endif
+  join(w, a, b, rho, switched);
   return 1;
 }
 
@@ -310,17 +406,19 @@ static borel_status extend(work *w, int from, int depth, double step, int *whole
     if (status != BOREL_OK) return status;
     from = leaf;
     w->holders[leaf] = 3;
-    double change = w->start_energy - w->states[leaf].energy;
+    double energy = w->states[leaf].energy, change = w->start_energy - energy;
     double ratio = exp(change < 0 ? change : -change); /* min(r, 1/r) */
     w->accept_sum += change > 0 ? 1 : ratio;
     w->symmetric_sum += 2 * ratio / (1 + ratio);
+    if (w->reference - energy > FAR_BELOW) lower_reference(w, height, energy);
+    double weight = w->reference < w->start_energy ? exp(w->reference - energy)
+                    : change > 0                   ? 1 / ratio
+                                                   : ratio;
 #if BOREL_MUTANT == 1 /* points are chosen as if all weighed the same */
-    double log_weight = 0;
-#else
-    double log_weight = change;
+    weight = 1;
 #endif
-    w->stack[height++] = (tree){leaf, leaf, leaf, 0, log_weight, w->states[leaf].momentum};
-    if (diverges(w, w->states[leaf].energy)) {
+    w->stack[height++] = (tree){leaf, leaf, leaf, 0, weight, w->states[leaf].momentum};
+    if (diverges(w, energy)) {
       w->diverging = 1;
       return BOREL_OK;
     }
@@ -348,31 +446,32 @@ static borel_status step(const void *instance, const borel_context *context, bor
 #if BOREL_MUTANT == 10 /* momentum in other units than the metric's */
   for (size_t i = 0; i < w.D; i++) w.states[start].momentum[i] *= w.metric.scale[i];
 #endif
-  w.start_energy = w.lowest = w.highest = w.states[start].energy;
+  w.start_energy = w.lowest = w.highest = w.reference = w.states[start].energy;
   w.holders[start] = 3;
 
 #if BOREL_MUTANT == 7 /* the point where the step began weighs nothing */
-  tree path = {start, start, start, 0, -INFINITY, w.states[start].momentum};
+  w.path = (tree){start, start, start, 0, 0, w.states[start].momentum};
 #else
-  tree path = {start, start, start, 0, 0, w.states[start].momentum};
+  w.path = (tree){start, start, start, 0, 1, w.states[start].momentum};
 #endif
+  tree *path = &w.path;
   /* Each step size has detailed balance of its own, so any mixture of them has. */
   if (self->step_jitter > 0) step_size *= 1 + self->step_jitter * (2 * rng->ops->uniform(rng) - 1);
-  int heading = 1; /* path.last is its end in this direction of time */
-  for (int turning = 0; !turning && path.depth < self->max_depth;) {
+  int heading = 1; /* path->last is its end in this direction of time */
+  for (int turning = 0; !turning && path->depth < self->max_depth;) {
 #if BOREL_MUTANT == 8 /* only ever grows forward in time */
     int direction = 1;
 #else
     int direction = rng->ops->direction(rng);
 #endif
     if (direction != heading) {
-      int last = path.last;
-      path.last = path.first;
-      path.first = last;
+      int last = path->last;
+      path->last = path->first;
+      path->first = last;
       heading = direction;
     }
     int whole;
-    status = extend(&w, path.last, path.depth, direction * step_size, &whole, error);
+    status = extend(&w, path->last, path->depth, direction * step_size, &whole, error);
     if (status != BOREL_OK) return status;
 #if BOREL_MUTANT == 6 /* moves into a half that turned or diverged, then stops */
     turning = !whole;
@@ -380,27 +479,27 @@ static borel_status step(const void *instance, const borel_context *context, bor
     if (!whole) break;
 #endif
     const tree *half = &w.stack[0];
-    turning |= turns(&w, &path, half);
+    turning |= turns(&w, path, half, w.rho_top);
 #if BOREL_MUTANT == 2 /* prefers the lighter half */
-    double log_ratio = path.log_weight - half->log_weight;
+    int switched = prefers(rng, path->weight, half->weight);
 #else
-    double log_ratio = half->log_weight - path.log_weight;
+    int switched = prefers(rng, half->weight, path->weight);
 #endif
-    int switched = rng->ops->accept(rng, log_ratio);
 #if BOREL_MUTANT == 14 /* forgets from the third doubling on what the trajectory weighs */
-    double log_weight = path.depth < 2 ? log_add(path.log_weight, half->log_weight) : path.log_weight;
+    double before = path->weight;
+    join(&w, path, half, w.rho_top, switched);
+    if (path->depth > 2) path->weight = before;
 #else
-    double log_weight = log_add(path.log_weight, half->log_weight);
+    join(&w, path, half, w.rho_top, switched);
 #endif
-    join(&w, &path, half, log_weight, w.rho_top, switched);
   }
 
-  const borel_place *chosen = &w.states[path.offer];
+  const borel_place *chosen = &w.states[path->offer];
   *(int64_t *)context->state[STATE_DISPLACEMENT] = chosen->index;
   if (chosen->index != 0) {
     host->move_u(point, chosen->u);
 #if BOREL_MUTANT == 9 /* remembers the gradient of another point */
-    host->know(point, chosen->logdensity, w.states[path.last].gradient);
+    host->know(point, chosen->logdensity, w.states[path->last].gradient);
 #else
     host->know(point, chosen->logdensity, chosen->gradient);
 #endif
@@ -408,7 +507,7 @@ static borel_status step(const void *instance, const borel_context *context, bor
   info[INFO_ACCEPT] = w.accept_sum / (double)w.leapfrogs;
   info[INFO_STEP_SIZE] = step_size;
   info[INFO_LEAPFROGS] = (double)w.leapfrogs;
-  info[INFO_DEPTH] = path.depth;
+  info[INFO_DEPTH] = path->depth;
   info[INFO_DIVERGING] = w.diverging;
   info[INFO_ENERGY] = chosen->energy;
   info[INFO_NAN] = (double)w.nans;
