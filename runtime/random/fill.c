@@ -13,7 +13,7 @@
 /* Blocks are computed GROUP at a time, structure of arrays, in loops of constant length that the compiler
  * turns into whole vectors. The arithmetic is that of a single block, so the width changes no bit. A batch is
  * several groups: its counters are written well before they are read. */
-enum { GROUP = 8, BATCH = 64 };
+enum { GROUP = BOREL_GROUP_WORDS / 2, BATCH = 64 };
 
 /* 32-bit words of a group of counters, each in the low half of 64 bits, the multiplier's own shape. What the
  * upper half holds means nothing. */
@@ -73,6 +73,19 @@ BOREL_INLINE words philox_plain(const batch *b, size_t at) {
   return x;
 }
 
+/* The words behind a group's uniforms, in order. */
+BOREL_INLINE void to_words(const words *x, uint64_t *restrict out) {
+  for (int j = 0; j < GROUP; j++) {
+    out[2 * j] = x->word[1][j] << 32 | (uint32_t)x->word[0][j];
+    out[2 * j + 1] = x->word[3][j] << 32 | (uint32_t)x->word[2][j];
+  }
+}
+
+static void group_words_plain(const batch *b, uint64_t *out) {
+  words x = philox_plain(b, 0);
+  to_words(&x, out);
+}
+
 /* Each replaces `count` counters of a batch by the numbers of their blocks, whole groups at a time. */
 static void uniforms_plain(batch *b, size_t count) {
   for (size_t at = 0; at < count; at += GROUP) {
@@ -129,6 +142,11 @@ AVX2 BOREL_INLINE words philox_avx2(const batch *b, size_t at) {
   return out;
 }
 
+AVX2 static void group_words_avx2(const batch *b, uint64_t *out) {
+  words x = philox_avx2(b, 0);
+  to_words(&x, out);
+}
+
 AVX2 static void uniforms_avx2(batch *b, size_t count) {
   for (size_t at = 0; at < count; at += GROUP) {
     words x = philox_avx2(b, at);
@@ -145,19 +163,21 @@ AVX2 static void normals_avx2(batch *b, size_t count) {
 #else
 #define uniforms_avx2 uniforms_plain
 #define normals_avx2 normals_plain
+#define group_words_avx2 group_words_plain
 #endif
 
 typedef void (*batch_function)(batch *, size_t count);
 
-/* The widest registers of this machine; asked here, not by an ifunc, which would run before a sanitizer is
- * up. */
-static batch_function widest(batch_function plain, batch_function avx2) {
+/* Asked when it is wanted, not by an ifunc, which would run before a sanitizer is up. */
+static int has_avx2(void) {
 #ifdef AVX2
-  if (__builtin_cpu_supports("avx2")) return avx2;
+  return __builtin_cpu_supports("avx2") != 0;
+#else
+  return 0;
 #endif
-  (void)avx2;
-  return plain;
 }
+
+static batch_function widest(batch_function plain, batch_function avx2) { return has_avx2() ? avx2 : plain; }
 
 /* A walk over the blocks that hold numbers first .. first + n - 1 of each lane, lane by lane. */
 typedef struct {
@@ -229,6 +249,18 @@ static void block_words(const borel_cell *cell, uint32_t block, uint64_t out[2])
 
 void borel_cell_words(const borel_cell *cell, uint64_t k, uint64_t out[2]) {
   block_words(cell, (uint32_t)k, out);
+}
+
+void borel_cell_group_words(const borel_cell *cell, uint64_t k, uint64_t out[BOREL_GROUP_WORDS]) {
+  uint32_t counter[4];
+  borel_stream_counter(cell, 0, counter);
+  batch b;
+  b.key = cell->key, b.word2 = counter[2], b.word3 = counter[3];
+  for (uint64_t j = 0; j < GROUP; j++) b.block[j] = (uint32_t)(k + j), b.lane[j] = counter[1];
+  if (has_avx2())
+    group_words_avx2(&b, out);
+  else
+    group_words_plain(&b, out);
 }
 
 void borel_cell_normals(const borel_cell *cell, uint64_t k, double out[2]) {

@@ -14,6 +14,10 @@
 
 /* The two words behind uniforms 2k and 2k + 1 of a cell; k < BOREL_SEQUENCE_BLOCKS. */
 void borel_cell_words(const borel_cell *, uint64_t k, uint64_t words[2]);
+/* The words behind uniforms 2k .. 2k + BOREL_GROUP_WORDS - 1: eight blocks at once cost about as much as
+ * three alone. Those of blocks that a cell does not have mean nothing. */
+#define BOREL_GROUP_WORDS 16
+void borel_cell_group_words(const borel_cell *, uint64_t k, uint64_t words[BOREL_GROUP_WORDS]);
 /* Normals 2k and 2k + 1. */
 void borel_cell_normals(const borel_cell *, uint64_t k, double normals[2]);
 

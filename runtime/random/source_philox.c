@@ -20,13 +20,23 @@ static int within_cell(borel_philox_rng *r, uint64_t first, uint64_t n) {
   return r->rng.status == BOREL_OK;
 }
 
+/* Many kernels ask for one or two numbers a step; who asks for more is given eight blocks. */
+static void hold_words(borel_philox_rng *r, uint64_t i) {
+  const int first = r->held_until == 0;
+  r->held_from = i & ~UINT64_C(1);
+  r->held_until = r->held_from + (first ? 2 : BOREL_GROUP_WORDS);
+  if (first)
+    borel_cell_words(&r->cell, i / 2, r->words);
+  else
+    borel_cell_group_words(&r->cell, i / 2, r->words);
+}
+
 /* Uniform number `uniforms` is the upper bits of this. */
 static uint64_t next_word(borel_philox_rng *r) {
   if (!within_cell(r, r->uniforms, 1)) return UINT64_C(1) << 63;
   const uint64_t i = r->uniforms++;
-  if (i % 2 == 0 || !r->words_held) borel_cell_words(&r->cell, i / 2, r->words);
-  r->words_held = i % 2 == 0;
-  return r->words[i % 2];
+  if (i < r->held_from || i >= r->held_until) hold_words(r, i);
+  return r->words[i - r->held_from];
 }
 
 static double uniform(borel_rng *rng) {
@@ -69,7 +79,6 @@ static void fill_uniform(borel_rng *rng, double *out, size_t lanes, size_t n) {
   }
   borel_cell_fill_uniform(&r->cell, r->uniforms, out, lanes, n);
   r->uniforms += n;
-  if (n > 0) r->words_held = 0;
 }
 
 static void fill_normal(borel_rng *rng, double *out, size_t lanes, size_t n) {

@@ -9,6 +9,7 @@
 #ifndef BOREL_RANDOM_SOURCE_PHILOX_H
 #define BOREL_RANDOM_SOURCE_PHILOX_H
 
+#include "random/fill.h"
 #include "random/stream.h"
 #include <borel/plugin.h>
 
@@ -16,10 +17,11 @@
 typedef struct {
   borel_rng rng;
   borel_cell cell;
-  uint64_t uniforms, normals; /* how many are behind the cursor; all lanes advance together */
-  uint64_t words[2];          /* of the block that holds uniform uniforms - 1 */
-  double pair[2];             /* of the block that holds normal normals - 1 */
-  int words_held, pair_held;
+  uint64_t uniforms, normals;        /* how many are behind the cursor; all lanes advance together */
+  uint64_t words[BOREL_GROUP_WORDS]; /* behind uniforms held_from .. held_until - 1 */
+  uint64_t held_from, held_until;    /* empty when equal */
+  double pair[2];                    /* of the block that holds normal normals - 1 */
+  int pair_held;
 } borel_philox_rng;
 
 /* Puts the cursor at the start of a cell. `index` >= 2^48 or `site` = 0xFFFF: status ARG. `error` is written
