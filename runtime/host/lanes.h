@@ -59,19 +59,22 @@ BOREL_INLINE void borel_dots(const double *x, size_t stride, size_t rows, const 
   for (size_t k = 0; k < rows; k++) out[k] = borel_four_total(sum[k], rest[k]);
 }
 
-/* to [n] += sum of by[k] times those arrays. */
-BOREL_INLINE void borel_add_rows(const double *x, size_t stride, size_t rows, const double *by, double *to,
-                                 size_t n) {
+/* to [n] = from + sum of by[k] times those arrays; to may be from. */
+BOREL_INLINE void borel_add_rows(const double *x, size_t stride, size_t rows, const double *by,
+                                 const double *from, double *to, size_t n) {
   size_t i = 0;
   for (; i + 4 <= n; i += 4) {
-    borel_four sum = BOREL_FOUR(to + i);
+    borel_four sum = BOREL_FOUR(from + i);
 #pragma GCC unroll 4
     for (size_t k = 0; k < rows; k++) sum += by[k] * BOREL_FOUR(x + k * stride + i);
     BOREL_SET_FOUR(to + i) = sum;
   }
-  for (; i < n; i++)
+  for (; i < n; i++) {
+    double sum = from[i];
 #pragma GCC unroll 4
-    for (size_t k = 0; k < rows; k++) to[i] += by[k] * x[k * stride + i];
+    for (size_t k = 0; k < rows; k++) sum += by[k] * x[k * stride + i];
+    to[i] = sum;
+  }
 }
 
 #endif

@@ -51,33 +51,38 @@ BOREL_INLINE void pull_root(const borel_metric *m, const double *gradient, doubl
     const double *rows = m->root + i * D;
     double scaled[4];
     for (size_t k = 0; k < 4; k++) scaled[k] = m->scale[i + k] * gradient[i + k];
-    borel_add_rows(rows, D, 4, scaled, force, i);
+    borel_add_rows(rows, D, 4, scaled, force, force, i);
     for (size_t k = 0; k < 4; k++)
       for (size_t j = i; j <= i + k; j++) force[j] += rows[k * D + j] * scaled[k];
   }
   for (; i < D; i++) {
     double scaled = m->scale[i] * gradient[i];
-    borel_add_rows(m->root + i * D, D, 1, &scaled, force, i + 1);
+    borel_add_rows(m->root + i * D, D, 1, &scaled, force, force, i + 1);
   }
 }
 
 /* ---- B is I and directions ------------------------------------------------------------------- */
 
-/* along [rank] = (stretch - 1) times the products of y with the directions */
-BOREL_INLINE void along_directions(const borel_metric *m, const double *y, double *along) {
-  size_t D = m->D, k = 0;
-  for (; k + 4 <= m->rank; k += 4) borel_dots(m->directions + k * D, D, 4, y, D, along + k);
-  for (; k < m->rank; k++) borel_dots(m->directions + k * D, D, 1, y, D, along + k);
-  for (k = 0; k < m->rank; k++) along[k] *= m->stretch[k] - 1;
+/* along [rows] = (stretch - 1) times the products of y with directions k, k + 1, ... */
+BOREL_INLINE void along_rows(const borel_metric *m, size_t k, size_t rows, const double *y, double *along) {
+  borel_dots(m->directions + k * m->D, m->D, rows, y, m->D, along);
+#pragma GCC unroll 4
+  for (size_t j = 0; j < rows; j++) along[j] *= m->stretch[k + j] - 1;
 }
 
-/* to [n] += the directions, from `first` on, times along */
-BOREL_INLINE void add_directions(const borel_metric *m, const double *along, size_t first, double *to,
-                                 size_t n) {
+BOREL_INLINE void along_directions(const borel_metric *m, const double *y, double *along) {
+  size_t k = 0;
+  for (; k + 4 <= m->rank; k += 4) along_rows(m, k, 4, y, along + k);
+  for (; k < m->rank; k++) along_rows(m, k, 1, y, along + k);
+}
+
+/* to [n] = from + the directions, from element `first` on, times along; the rank is not 0. */
+BOREL_INLINE void add_directions(const borel_metric *m, const double *along, size_t first, const double *from,
+                                 double *to, size_t n) {
   const double *rows = m->directions + first;
   size_t D = m->D, k = 0;
-  for (; k + 4 <= m->rank; k += 4) borel_add_rows(rows + k * D, D, 4, along + k, to, n);
-  for (; k < m->rank; k++) borel_add_rows(rows + k * D, D, 1, along + k, to, n);
+  for (; k + 4 <= m->rank; k += 4, from = to) borel_add_rows(rows + k * D, D, 4, along + k, from, to, n);
+  for (; k < m->rank; k++, from = to) borel_add_rows(rows + k * D, D, 1, along + k, from, to, n);
 }
 
 enum { PIECE = 128 }; /* elements that stay in the nearest cache while directions are added */
@@ -88,8 +93,7 @@ BOREL_INLINE void push_directions(const borel_metric *m, double step, const doub
   along_directions(m, y, along);
   for (size_t first = 0; first < m->D; first += PIECE) {
     size_t n = m->D - first < PIECE ? m->D - first : PIECE;
-    memcpy(sum, y + first, n * sizeof *sum);
-    add_directions(m, along, first, sum, n);
+    add_directions(m, along, first, y + first, sum, n);
     push_scaled(m->scale + first, step, sum, u + first, out + first, n);
   }
 }
@@ -99,7 +103,8 @@ BOREL_INLINE void pull_directions(const borel_metric *m, const double *gradient,
   pull_scaled(m->scale, gradient, force, m->D);
   along_directions(m, force, along);
   for (size_t first = 0; first < m->D; first += PIECE)
-    add_directions(m, along, first, force + first, m->D - first < PIECE ? m->D - first : PIECE);
+    add_directions(m, along, first, force + first, force + first,
+                   m->D - first < PIECE ? m->D - first : PIECE);
 }
 
 /* ---- any metric ------------------------------------------------------------------------------ */
