@@ -23,6 +23,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/interrupt.h"
+#include "core/processor.h"
 
 extern char **environ;
 
@@ -41,17 +42,6 @@ size_t borel_compile_count(void) { return atomic_load(&compile_count); }
 static const char *compiler(void) {
   const char *chosen = getenv("BOREL_CC");
   return chosen && *chosen ? chosen : "cc";
-}
-
-/* Two levels of x86-64 only, so that machines of a fleet share results: baseline and v3 (AVX2, FMA). */
-static const char *machine_flag(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-    return "-march=x86-64-v3";
-  return "-march=x86-64";
-#else
-  return "-O2";
-#endif
 }
 
 /* ---- running the compiler -------------------------------------------------------------------- */
@@ -146,7 +136,7 @@ static void ask_compiler(void) {
   said[strcspn(said, "\n")] = 0;
   for (int level = 1; level <= 2; level++)
     snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize -fpeel-loops %s",
-             said, level, machine_flag());
+             said, level, borel_processor_flag());
 }
 
 const char *borel_compiler_text(int optimise) {
@@ -308,7 +298,7 @@ static borel_status compile_to(const char *source, int optimise, const char *pat
                   level,
                   "-ftree-vectorize",
                   "-fpeel-loops",
-                  (char *)machine_flag(),
+                  (char *)borel_processor_flag(),
                   "-fopenmp-simd",
                   "-fno-math-errno",
                   "-fno-trapping-math",

@@ -209,7 +209,10 @@ static const char attributes[] =
     "#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
     "#define LOOP_FUNCTION __attribute__((simd(\"notinbranch\"), const, noinline))\n"
     "#else\n#define VECTOR __attribute__((const))\n"
-    "#define LOOP_FUNCTION inline __attribute__((always_inline))\n#endif\n";
+    "#define LOOP_FUNCTION inline __attribute__((always_inline))\n#endif\n"
+    "#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)\n" /* as in special.h */
+    "#define FMA(a, b, c) __builtin_fma(a, b, c)\n"
+    "#else\n#define FMA(a, b, c) ((a) * (b) + (c))\n#endif\n";
 
 /* The BOREL_LANES accumulators of a reduction, in registers: as vectors of the machine's width, which changes
  * nothing in the result. TOTAL adds in the order of evaluation in structured.c. */

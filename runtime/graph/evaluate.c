@@ -1,68 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Evaluation of elementwise operations: one loop an operation, made from ops.def. */
-#include <math.h>
+ * Evaluation of one operation on arrays. */
 #include <string.h>
 
+#include "core/processor.h"
 #include "graph/graph.h"
 #include "graph/internal.h"
-#include "graph/special_functions.h"
+#include "graph/rows.h"
 
-/* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
-#ifndef __clang__
-#pragma GCC optimize("no-trapping-math")
+static const borel_row_function *rows(void) {
+#if defined(__x86_64__)
+  if (borel_processor_has_fma()) return borel_rows_fma;
 #endif
-
-#define SPECIAL(name, ...) __VA_ARGS__
-#define LOOP_FUNCTION inline __attribute__((always_inline))
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wfloat-equal"
-#include "graph/special.h"
-#pragma GCC diagnostic pop
-
-#define TYPE_D double
-#define TYPE_I int64_t
-
-/* Row functions: s_ are 0 for a scalar that stretches, else 1. */
-typedef void (*row_function)(size_t n, const void *a, size_t sa, const void *b, size_t sb, const void *c,
-                             size_t sc, void *out);
-
-#define ELEMENTWISE1(NAME, lua, R, A, expression, da)                                                        \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
-                         size_t sc, void *out) {                                                             \
-    (void)pb, (void)sb, (void)pc, (void)sc;                                                                  \
-    for (size_t i = 0; i < n; i++) {                                                                         \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
-    }                                                                                                        \
-  }
-#define ELEMENTWISE2(NAME, lua, R, A, B_, expression, da, db)                                                \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
-                         size_t sc, void *out) {                                                             \
-    (void)pc, (void)sc;                                                                                      \
-    for (size_t i = 0; i < n; i++) {                                                                         \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
-      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
-    }                                                                                                        \
-  }
-#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, expression, da, db, dc)                                        \
-  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
-                         size_t sc, void *out) {                                                             \
-    for (size_t i = 0; i < n; i++) {                                                                         \
-      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
-      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
-      TYPE_##C_ c = ((const TYPE_##C_ *)pc)[i * sc];                                                         \
-      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
-    }                                                                                                        \
-  }
-#include "graph/ops.def"
-
-static const row_function rows[BOREL_OP_COUNT] = {
-#define ELEMENTWISE1(NAME, lua, R, A, e, da) [BOREL_OP_##NAME] = row_##NAME,
-#define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db) [BOREL_OP_##NAME] = row_##NAME,
-#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc) [BOREL_OP_##NAME] = row_##NAME,
-#include "graph/ops.def"
-};
+  return borel_rows;
+}
 
 static const borel_eval_rule evals[BOREL_OP_COUNT] = {
 #define INDEXED(NAME, lua) [BOREL_OP_##NAME] = borel_eval_##NAME,
@@ -71,7 +21,8 @@ static const borel_eval_rule evals[BOREL_OP_COUNT] = {
 };
 
 void borel_op_evaluate(const borel_node_info *node, const borel_operand *args, size_t count, void *out) {
-  if (!rows[node->op]) {
+  const borel_row_function row = rows()[node->op];
+  if (!row) {
     evals[node->op](node, args, count, out);
     return;
   }
@@ -81,8 +32,8 @@ void borel_op_evaluate(const borel_node_info *node, const borel_operand *args, s
     data[i] = args[i].data;
     stride[i] = args[i].shape->rank == 0 ? 0 : 1;
   }
-  rows[node->op]((size_t)borel_shape_size(&node->shape), data[0], stride[0], data[1], stride[1], data[2],
-                 stride[2], out);
+  row((size_t)borel_shape_size(&node->shape), data[0], stride[0], data[1], stride[1], data[2], stride[2],
+      out);
 }
 
 double borel_op_number(borel_op op, double a, double b, double c) {
@@ -96,9 +47,9 @@ double borel_op_number(borel_op op, double a, double b, double c) {
   }
   if (info->result == 'I') {
     int64_t result = 0;
-    rows[op](1, data[0], 0, data[1], 0, data[2], 0, &result);
+    rows()[op](1, data[0], 0, data[1], 0, data[2], 0, &result);
     return (double)result;
   }
-  rows[op](1, data[0], 0, data[1], 0, data[2], 0, &out);
+  rows()[op](1, data[0], 0, data[1], 0, data[2], 0, &out);
   return out;
 }

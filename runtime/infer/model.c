@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/processor.h"
 #include "core/version.h"
 #include "graph/linear.h"
 #include "infer/model_private.h"
@@ -218,7 +219,7 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
     }
   }
   uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(borel_build_id(), native ? 1 : 2));
-  if (native) id = borel_hash_text(borel_compiler_text(optimise), id);
+  id = borel_hash_text(native ? borel_compiler_text(optimise) : borel_processor_flag(), id);
   if (strstr(model->text.bytes, "borel_linear_")) id = borel_hash_text(borel_linear_library(), id);
   snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter",
            (unsigned long long)id);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * The loops of elementwise operations, made from ops.def: a table named ROWS. Included by rows.c and,
+ * compiled for processors with fused multiply-add, by rows_fma.c. */
+#include <math.h>
+
+#include "graph/rows.h"
+#include "graph/special_functions.h"
+
+/* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
+#ifndef __clang__
+#pragma GCC optimize("no-trapping-math")
+#endif
+
+#define SPECIAL(name, ...) __VA_ARGS__
+#define LOOP_FUNCTION inline __attribute__((always_inline))
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wfloat-equal"
+#include "graph/special.h"
+#pragma GCC diagnostic pop
+
+#define TYPE_D double
+#define TYPE_I int64_t
+
+#define ELEMENTWISE1(NAME, lua, R, A, expression, da)                                                        \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    (void)pb, (void)sb, (void)pc, (void)sc;                                                                  \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
+  }
+#define ELEMENTWISE2(NAME, lua, R, A, B_, expression, da, db)                                                \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    (void)pc, (void)sc;                                                                                      \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
+  }
+#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, expression, da, db, dc)                                        \
+  static void row_##NAME(size_t n, const void *pa, size_t sa, const void *pb, size_t sb, const void *pc,     \
+                         size_t sc, void *out) {                                                             \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      TYPE_##A a = ((const TYPE_##A *)pa)[i * sa];                                                           \
+      TYPE_##B_ b = ((const TYPE_##B_ *)pb)[i * sb];                                                         \
+      TYPE_##C_ c = ((const TYPE_##C_ *)pc)[i * sc];                                                         \
+      ((TYPE_##R *)out)[i] = (TYPE_##R)(expression);                                                         \
+    }                                                                                                        \
+  }
+#include "graph/ops.def"
+
+const borel_row_function ROWS[BOREL_OP_COUNT] = {
+#define ELEMENTWISE1(NAME, lua, R, A, e, da) [BOREL_OP_##NAME] = row_##NAME,
+#define ELEMENTWISE2(NAME, lua, R, A, B_, e, da, db) [BOREL_OP_##NAME] = row_##NAME,
+#define ELEMENTWISE3(NAME, lua, R, A, B_, C_, e, da, db, dc) [BOREL_OP_##NAME] = row_##NAME,
+#include "graph/ops.def"
+};
