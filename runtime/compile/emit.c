@@ -202,17 +202,18 @@ static void emit_prototypes(const uint8_t *used, borel_text *out) {
     }
 }
 
-/* How functions take part in vector loops: those of libm through libmvec, ours through a clone that the
- * compiler makes of them, which costs less of its time than the same text in every loop. */
-static const char attributes[] =
-    "#if defined(__x86_64__) && defined(__linux__)\n"
-    "#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
-    "#define LOOP_FUNCTION __attribute__((simd(\"notinbranch\"), const, noinline))\n"
-    "#else\n#define VECTOR __attribute__((const))\n"
-    "#define LOOP_FUNCTION inline __attribute__((always_inline))\n#endif\n"
-    "#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)\n" /* as in special.h */
-    "#define FMA(a, b, c) __builtin_fma(a, b, c)\n"
-    "#else\n#define FMA(a, b, c) ((a) * (b) + (c))\n#endif\n";
+/* How functions take part in vector loops: those of libm through libmvec; ours as part of the loop, which is
+ * faster, or through a clone that the compiler makes of them, which costs less of its time than the same text
+ * in many places (MANY). The results are the same. */
+static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\n"
+                                 "#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
+                                 "#define MANY __attribute__((simd(\"notinbranch\"), const, noinline))\n"
+                                 "#else\n#define VECTOR __attribute__((const))\n"
+                                 "#define MANY inline __attribute__((always_inline))\n#endif\n"
+                                 "#define FEW inline __attribute__((always_inline))\n"
+                                 "#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)\n" /* as in special.h */
+                                 "#define FMA(a, b, c) __builtin_fma(a, b, c)\n"
+                                 "#else\n#define FMA(a, b, c) ((a) * (b) + (c))\n#endif\n";
 
 /* The BOREL_LANES accumulators of a reduction, in registers: as vectors of the machine's width, which changes
  * nothing in the result. TOTAL adds in the order of evaluation in structured.c. */
@@ -231,11 +232,30 @@ static const char lanes[] = "#if defined(__AVX__)\n"
                             "a##3[0]) + (a##1[1] + a##3[1])))\n"
                             "#endif\n";
 
+/* Uses of exp and log of special.h by elementwise operations; `loops` counts those in loops over arrays. */
+static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
+  for (size_t k = 0; k < p->group_count; k++) {
+    const borel_group *group = &p->groups[k];
+    for (size_t j = 0; j < group->count; j++) {
+      const char *text = borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op)->expression;
+      if (!text || (!strstr(text, "borel_exp") && !strstr(text, "borel_l"))) continue;
+      ++*all;
+      *loops += group->kind == BOREL_GROUP_LOOP;
+    }
+    if (group->body) count_uses(group->body, all, loops);
+    if (group->otherwise) count_uses(group->otherwise, all, loops);
+  }
+}
+
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
   if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = 1;
-  borel_text_printf(out, "%s%s", attributes, lanes);
+  enum { FEW_USES = 4 };
+  size_t all = 0, loops = 0;
+  for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);
+  borel_text_printf(out, "%s#define LOOP_FUNCTION %s\n%s", attributes,
+                    loops > 0 && all <= FEW_USES ? "FEW" : "MANY", lanes);
   static const char *const vector_functions[] = {"log", "sin",  "cos",  "expm1", "tanh", "erf", "erfc",
                                                  "tan", "asin", "acos", "atan",  "sinh", "cosh"};
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
