@@ -2,6 +2,7 @@
  * core.model(graph): a traced model in the making; core.density(name, args): a density plugin. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine.h"
 #include "infer/density_source.h"
@@ -107,7 +108,7 @@ static int model_terms(lua_State *L) {
 }
 
 /* model:evaluate(u, z [, times]): log-density and gradient (a table) through the engine of the model; that
- * many times, for measurements. */
+ * many times, for measurements, and the seconds of these calls. */
 static int model_evaluate(lua_State *L) {
   borel_model *model = check_model(L);
   const borel_source *source = borel_model_source(model);
@@ -124,7 +125,10 @@ static int model_evaluate(lua_State *L) {
   borel_error error = {0};
   borel_target *target = NULL;
   if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
+  struct timespec start, end;
+  clock_gettime(CLOCK_MONOTONIC, &start);
   for (; times > 0; times--) target->ops->gradient(target, 0, u, z, &value, gradient, &error);
+  clock_gettime(CLOCK_MONOTONIC, &end);
   source->close(source, target);
   lua_pushnumber(L, value);
   lua_createtable(L, (int)D, 0);
@@ -132,7 +136,8 @@ static int model_evaluate(lua_State *L) {
     lua_pushnumber(L, gradient[i]);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
-  return 2;
+  lua_pushnumber(L, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+  return 3;
 }
 
 /* The point (u, z) at stack indices `index` and index + 1, as lists, in memory that Lua owns. */
