@@ -165,7 +165,7 @@ static const double *numbers(lua_State *L, const char *name) {
 }
 
 /* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
- * checkpoint_every =, pathfinder =, start_u =, start_z =, resume =, watcher =}: the progress of each chain,
+ * checkpoint_every =, checkpoint_seconds =, pathfinder =, start_u =, start_z =, resume =, watcher =}: the progress of each chain,
  * then the error and its code (nil when there is none). The caller has checked the numbers. */
 static int run_chains(lua_State *L) {
   borel_error error = {0};
@@ -186,6 +186,7 @@ static int run_chains(lua_State *L) {
       .draws = (uint64_t)option(L, "draws"),
       .seed = (uint64_t)option(L, "seed"),
       .checkpoint_every = (uint64_t)option(L, "checkpoint_every"),
+      .checkpoint_seconds = (double)option(L, "checkpoint_seconds"),
       .pathfinder = option(L, "pathfinder") != 0,
       .start_u = numbers(L, "start_u"),
       .start_z = numbers(L, "start_z"),

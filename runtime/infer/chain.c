@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -34,6 +35,7 @@ typedef struct {
   borel_checkpoint *checkpoint;
   char *log_path, *checkpoint_path;
   uint64_t iteration, divergences;
+  double saved_at; /* seconds */
   borel_error *error;
 } chain;
 
@@ -402,9 +404,24 @@ static borel_status iterate(chain *c) {
   return append(c, &phase);
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* When checkpoints are written depends on time, but nothing that is drawn depends on them. */
+static borel_status save_in_time(chain *c) {
+  double now = seconds();
+  if (now - c->saved_at < c->task->options->checkpoint_seconds) return BOREL_OK;
+  c->saved_at = now;
+  return save(c);
+}
+
 static borel_status loop(chain *c) {
   const borel_run_options *options = c->task->options;
   uint64_t total = options->warmup + options->draws;
+  c->saved_at = seconds();
   borel_status status = BOREL_OK;
   while (!status && c->iteration < total) {
     if (atomic_load_explicit(c->task->cancelled, memory_order_relaxed)) {
@@ -417,8 +434,10 @@ static borel_status loop(chain *c) {
     if ((status = iterate(c))) break;
     c->iteration++;
     tell(c);
-    if (c->iteration == total || (options->checkpoint_every && c->iteration % options->checkpoint_every == 0))
+    if (c->iteration == total)
       status = save(c);
+    else if (options->checkpoint_every && c->iteration % options->checkpoint_every == 0)
+      status = save_in_time(c);
   }
   return status;
 }

@@ -16,7 +16,9 @@ enum { BOREL_INIT_TRIES = 100 };
 typedef struct {
   unsigned chains, threads; /* threads: 0 means one for each processor */
   uint64_t warmup, draws, seed, checkpoint_every;
-  int pathfinder; /* starts from its approximation, not from where a chain happens to begin */
+  double
+      checkpoint_seconds; /* two checkpoints are at least this far apart: syncing a disk takes milliseconds */
+  int pathfinder;         /* starts from its approximation, not from where a chain happens to begin */
   const double *start_u, *start_z; /* [D], [K]: starting coordinates, NaN where none is given; or NULL */
   int resume;    /* continue from checkpoints; chains without one start from the beginning */
   int processes; /* each chain in a process of its own: for what may not run on threads */

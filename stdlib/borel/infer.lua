@@ -14,6 +14,9 @@ local session = require "borel.session"
 
 local infer = {}
 
+-- Unless the option says otherwise: at these iterations, where the last one is so long ago.
+local CHECKPOINT_ITERATIONS, CHECKPOINT_SECONDS = 100, 1
+
 local known = {
   data = {}, -- handed to the model
   chains = { type = "number", integer = true, min = 1, max = 10000, default = 4 },
@@ -21,7 +24,7 @@ local known = {
   warmup = { type = "number", integer = true, min = 0, default = 1000 }, -- iterations that adapt the kernel
   seed = { type = "number", integer = true, min = 0, default = 1 },
   threads = { type = "number", integer = true, min = 0, default = 0 }, -- 0: one for each processor
-  checkpoint = { type = "number", integer = true, min = 0, default = 100 }, -- iterations between two; 0: none
+  checkpoint = { type = "number", integer = true, min = 0 }, -- iterations between two; 0: none
   out = { type = "string" }, -- run directory, made new; default runs/<script>-001 and so on
   kernel = {}, -- borel.nuts{...}, or the name of a kernel
   init = { default = "uniform" }, -- where chains start: "uniform", "pathfinder", or values by name
@@ -121,7 +124,8 @@ local function manifest_of(prepared, kernel, opts, previous)
     folder = core.current_folder(),
     call = session.calls,
     previous = core.json_list(previous),
-    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed, checkpoint = opts.checkpoint,
+    options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed,
+      checkpoint = opts.checkpoint or CHECKPOINT_ITERATIONS,
       init = type(opts.init) == "table" and "values" or opts.init },
     overrides = session.overrides,
     kernel = described,
@@ -230,7 +234,7 @@ local function remember(result, what, opts)
 end
 
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
--- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint = 100,
+-- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint (every so many iterations),
 -- init = "uniform" | "pathfinder" | { name = value }, engine = "auto" | "native" | "interpreter",
 -- sufficient = true (sums of squares of linear terms by their QR triangle), progress = true. Chains write their
 -- draws to the run directory as they go; an interrupted run continues with `borel resume`.
@@ -277,7 +281,8 @@ function infer.infer(what, given)
   local chains, failure, code = core.run {
     source = prepared.source, kernel = kernel.object, directory = directory,
     chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,
-    checkpoint_every = opts.checkpoint, pathfinder = opts.init == "pathfinder" and 1 or 0, start_u = start_u, start_z = start_z,
+    checkpoint_every = opts.checkpoint or CHECKPOINT_ITERATIONS, checkpoint_seconds = opts.checkpoint and 0 or CHECKPOINT_SECONDS,
+    pathfinder = opts.init == "pathfinder" and 1 or 0, start_u = start_u, start_z = start_z,
     resume = resume ~= nil,
     watcher = display and function(now) display:update(now) end or nil,
   }

@@ -21,7 +21,7 @@ done
 cmp two/chain-2.log threads-1/chain-2.log || fail "the number of chains changes a chain"
 
 # Killed wherever it happens to be. The run is made slow enough to be hit: many more draws.
-long=(--chains 2 --warmup 500 --draws 30000 --seed 5 --quiet)
+long=(--chains 2 --warmup 500 --draws 30000 --seed 5 --checkpoint 100 --quiet)
 start=$(date +%s%N)
 "$BOREL" run "$script" "${long[@]}" --out whole >/dev/null
 elapsed=$((($(date +%s%N) - start) / 1000000)) # ms
