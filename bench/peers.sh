@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python=$PWD/.venv-peers/bin/python
-read -ra peers <<<"${PEERS:-stan nutpie numpyro blackjax}"
+read -ra peers <<<"${PEERS-stan nutpie numpyro blackjax}"
 
 install() {
   [[ -x $python ]] || python3 -m venv .venv-peers

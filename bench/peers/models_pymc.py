@@ -185,7 +185,7 @@ def _(d):
     sigma = pm.HalfCauchy("sigma", 2.5)
     first = y[0] - (mu + phi * mu)
     err, _ = pytensor.scan(lambda now, before, err, mu, phi, theta: now - (mu + phi * before + theta * err),
-                           sequences=[y[1:], y[:-1]], outputs_info=[first], non_sequences=[mu, phi, theta])
+                           sequences=[pt.as_tensor(y[1:]), pt.as_tensor(y[:-1])], outputs_info=[first], non_sequences=[mu, phi, theta])
     pm.Potential("y", pt.sum(pm.logp(pm.Normal.dist(0, sigma), pt.concatenate([first[None], err]))))
 
 
@@ -197,9 +197,9 @@ def _(d):
     alpha1 = pm.Uniform("alpha1", 0, 1)
     beta1 = pm.Uniform("beta1", 0, 1 - alpha1)
     pm.Potential("triangle", pt.log1p(-alpha1))  # flat on the triangle
-    first = pt.as_tensor(float(d["sigma1"]) ** 2)
+    first = pt.constant(d["sigma1"] ** 2, dtype="float64")
     later, _ = pytensor.scan(lambda before, variance, mu, alpha0, alpha1, beta1: alpha0 + alpha1 * (before - mu) ** 2 + beta1 * variance,
-                             sequences=[y[:-1]], outputs_info=[first], non_sequences=[mu, alpha0, alpha1, beta1])
+                             sequences=[pt.as_tensor(y[:-1])], outputs_info=[first], non_sequences=[mu, alpha0, alpha1, beta1])
     pm.Normal("y", mu, pt.sqrt(pt.concatenate([first[None], later])), observed=y)
 
 

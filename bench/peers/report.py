@@ -37,12 +37,11 @@ def cell(value, form="{:.3g}"):
 
 
 def ratio(name, peer, key):
-    """Borel's over the peer's, or None. Effective sizes are compared where Borel's run is sound; where the peer's is not,
-    its effective size is what it is and flatters it."""
+    """Borel's over the peer's, or None. Effective sizes are compared only where both runs are sound."""
     mine, theirs = load(name, "borel"), load(name, peer)
     if "failed" in mine or "failed" in theirs or not mine.get(key) or not theirs.get(key):
         return None
-    if key.startswith("ess") and not sound(mine):
+    if key.startswith("ess") and not (sound(mine) and sound(theirs)):
         return None
     return mine[key] / theirs[key]
 
