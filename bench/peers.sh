@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The twenty posteriors with Borel and with its peers: Stan, nutpie (PyMC), NumPyro, BlackJAX, each as it does best, 4
-# chains of 1000 + 1000 on the same two cores. Prints a table, FIGURE lines, and writes docs/pictures/peers.svg when all
-# posteriors were run. ONLY=REGEX and PEERS="stan nutpie" choose fewer, LIMIT (seconds, 900) ends a run that is too slow,
+# chains of 1000 + 1000 on the same two cores. Prints tables and FIGURE lines, and writes docs/pictures/peers.svg when all
+# posteriors and peers were run. ONLY=REGEX and PEERS="stan nutpie" choose fewer, LIMIT (seconds, 900) ends a run that is too slow,
 # SEED is 1, REPORT=1 measures nothing. The peers live in bench/.venv-peers, from the versions in
 # bench/peers/requirements.txt; Stan's programs are built once, into build/bench/peers/stan.
 set -euo pipefail

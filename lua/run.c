@@ -165,8 +165,9 @@ static const double *numbers(lua_State *L, const char *name) {
 }
 
 /* core.run{source =, kernel =, directory =, chains =, threads =, warmup =, draws =, seed =,
- * checkpoint_every =, checkpoint_seconds =, pathfinder =, start_u =, start_z =, resume =, watcher =}: the progress of each chain,
- * then the error and its code (nil when there is none). The caller has checked the numbers. */
+ * checkpoint_every =, checkpoint_seconds =, pathfinder =, start_u =, start_z =, resume =, watcher =}: the
+ * progress of each chain, then the error and its code (nil when there is none). The caller has checked the
+ * numbers. */
 static int run_chains(lua_State *L) {
   borel_error error = {0};
   luaL_checktype(L, 1, LUA_TTABLE);

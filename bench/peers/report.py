@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""report.py REGEX PEER...: tables of all runs (Markdown), FIGURE lines, and the picture when all posteriors are there."""
+"""report.py REGEX PEER...: tables of all runs (Markdown), FIGURE lines, and the picture when all posteriors and peers are there."""
 import json
 import re
 import sys
@@ -121,7 +121,7 @@ def main():
     table_of_runs(chosen)
     table_of_ratios(chosen)
     figures(chosen)
-    if chosen == NAMES and all("failed" not in load(name, "borel") for name in NAMES):
+    if chosen == NAMES and set(PEERS) == set(COLORS) and all("failed" not in load(name, "borel") for name in NAMES):
         picture(NAMES)
 
 
