@@ -121,7 +121,8 @@ def main():
     table_of_runs(chosen)
     table_of_ratios(chosen)
     figures(chosen)
-    if chosen == NAMES and set(PEERS) == set(COLORS) and all("failed" not in load(name, "borel") for name in NAMES):
+    ran = all(load(name, peer).get("failed") != "not run" for name in NAMES for peer in ["borel", *PEERS])
+    if chosen == NAMES and set(PEERS) == set(COLORS) and ran:
         picture(NAMES)
 
 
