@@ -2,11 +2,13 @@
 """run_stan.py NAME [--build]: Stan as CmdStan runs it: stanc --O1, -O3 -march=native, one process a chain, two at a
 time. Headers and stanc come with httpstan's wheel. Built programs are kept; their seconds are those of the first time.
 """
+import hashlib
 import importlib.util
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -25,30 +27,42 @@ def run(*command):
     subprocess.run([str(part) for part in command], check=True)
 
 
+def digest(*sources):
+    """What a built thing depends on: texts, flags and the version of Stan; times of files change with every checkout."""
+    text = b"".join(source.read_bytes() for source in sources) + " ".join(FLAGS).encode() + version("httpstan").encode()
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
 def shared_parts():
     """Built once for all models, as CmdStan does: the object with Stan's sampler and the precompiled header."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    source, linked, header = ROOT / "bench/peers/stan_driver.cpp", FOLDER / "driver.o", FOLDER / "model_header.hpp"
-    if not linked.exists() or linked.stat().st_mtime < source.stat().st_mtime:
-        run("g++", *FLAGS, "-c", source, "-o", linked)
-    if not header.with_name("model_header.hpp.gch").exists():
+    source = ROOT / "bench/peers/stan_driver.cpp"
+    linked, header = FOLDER / f"driver-{digest(source)}.o", FOLDER / f"header-{digest()}.hpp"
+    if not linked.exists():
+        run("g++", *FLAGS, "-c", source, "-o", linked.with_suffix(".part"))
+        linked.with_suffix(".part").rename(linked)
+    if not header.with_suffix(".hpp.gch").exists():
         header.write_text("#include <stan/model/model_header.hpp>\n")
-        run("g++", *FLAGS, "-x", "c++-header", header, "-o", FOLDER / "header.part")
-        (FOLDER / "header.part").rename(FOLDER / "model_header.hpp.gch")
+        run("g++", *FLAGS, "-x", "c++-header", header, "-o", header.with_suffix(".part"))
+        header.with_suffix(".part").rename(header.with_suffix(".hpp.gch"))
     return linked, header
 
 
 def build(name):
     """The program of a model and the seconds that building it took."""
-    source, program, took = ROOT / f"bench/peers/stan/{name}.stan", FOLDER / name, FOLDER / f"{name}.seconds"
-    (linked, header) = shared_parts()
-    if program.exists() and took.exists() and program.stat().st_mtime > max(source.stat().st_mtime, linked.stat().st_mtime):
-        return program, float(took.read_text())
+    linked, header = shared_parts()
+    source, program, record = ROOT / f"bench/peers/stan/{name}.stan", FOLDER / name, FOLDER / f"{name}.built"
+    wanted = digest(source, ROOT / "bench/peers/stan_driver.cpp")
+    if program.exists() and record.exists():
+        built, seconds = record.read_text().split()
+        if built == wanted:
+            return program, float(seconds)
     start = time.monotonic()
     run(HTTPSTAN / "stanc", "--O1", "--name", "model", "--o", FOLDER / f"{name}.cpp", source)
     run("g++", *FLAGS, "-include", header, FOLDER / f"{name}.cpp", linked, "-o", program, *LIBRARIES)
-    took.write_text(str(time.monotonic() - start))
-    return program, float(took.read_text())
+    seconds = time.monotonic() - start
+    record.write_text(f"{wanted} {seconds}\n")
+    return program, seconds
 
 
 def read_draws(path):
