@@ -17,11 +17,17 @@
 /* Rows [n, D] of the ring, centred, in scaled coordinates, such that rows' rows is a covariance. */
 static void scaled_rows(const borel_low_rank *s, const double *ring, int inverse, double *rows) {
   size_t n = s->n, D = s->D;
-  for (size_t d = 0; d < D; d++) {
-    double mean = 0, factor = (inverse ? 1 / s->scale[d] : s->scale[d]) / sqrt((double)n);
-    for (size_t i = 0; i < n; i++) mean += ring[(s->last - 1 - i) % s->kept * D + d] / (double)n;
-    for (size_t i = 0; i < n; i++)
-      rows[i * D + d] = factor * (ring[(s->last - 1 - i) % s->kept * D + d] - mean);
+  double *mean = rows + (n - 1) * D; /* in the place of the last row, which is made last */
+  memset(mean, 0, D * sizeof *mean);
+  for (size_t i = 0; i < n; i++) {
+    const double *from = ring + (s->last - 1 - i) % s->kept * D;
+    for (size_t d = 0; d < D; d++) mean[d] += from[d] / (double)n;
+  }
+  double root = sqrt((double)n);
+  for (size_t i = 0; i < n; i++) {
+    const double *from = ring + (s->last - 1 - i) % s->kept * D;
+    for (size_t d = 0; d < D; d++)
+      rows[i * D + d] = (from[d] - mean[d]) * ((inverse ? 1 / s->scale[d] : s->scale[d]) / root);
   }
 }
 
@@ -44,7 +50,7 @@ static int geometric_mean(double *X, double *G, size_t r, double *values, double
   if (LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', n, G, n) != 0) return 0;
   cblas_dtrmm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, n, n, 1, G, n, X, n);
   cblas_dtrmm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, n, 1, G, n, X, n);
-  if (LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'L', n, X, n, values) != 0) return 0;
+  if (LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'L', n, X, n, values) != 0) return 0;
   /* (C' X C)^(1/2) = F F', F = Q diag(values)^(1/4); the mean is (C^-T F) (C^-T F)'. */
   for (size_t i = 0; i < r; i++)
     for (size_t k = 0; k < r; k++) X[i * r + k] *= sqrt(sqrt(values[k] > 0 ? values[k] : 0));
@@ -101,7 +107,7 @@ borel_status borel_low_rank_fit(const borel_low_rank *s, double *directions, dou
   covariance(rows, n, D, basis, r, room, X);
   covariance(gradients, n, D, basis, r, room, G);
   if (geometric_mean(X, G, r, values, room) &&
-      LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'L', (int)r, X, (int)r, values) == 0)
+      LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'L', (int)r, X, (int)r, values) == 0)
     *rank = pick(values, X, basis, r, D, directions, stretch);
 end:
   free(rows);
