@@ -65,17 +65,28 @@ void borel_linear_cholesky(int64_t n, const double *a, double *l) {
 
 /* ---- triangular systems ---------------------------------------------------------------------- */
 
-static void subtract_row(int64_t m, double factor, const double *row, double *from) {
-  for (int64_t j = 0; j < m; j++) from[j] -= factor * row[j];
+/* Columns j .. j + width - 1 of x, whose unknowns stay in registers while a row is made. */
+static inline __attribute__((always_inline)) void solve_columns(int64_t n, int64_t m, int transposed,
+                                                                const double *l, const double *inverse,
+                                                                double *x, int width) {
+  for (int64_t step = 0; step < n; step++) {
+    int64_t i = transposed ? n - 1 - step : step, from = transposed ? i + 1 : 0, to = transposed ? n : i;
+    double sum[4];
+    for (int j = 0; j < width; j++) sum[j] = x[i * m + j];
+    for (int64_t k = from; k < to; k++) {
+      double factor = transposed ? l[k * n + i] : l[i * n + k];
+      for (int j = 0; j < width; j++) sum[j] -= factor * x[k * m + j];
+    }
+    for (int j = 0; j < width; j++) x[i * m + j] = sum[j] * inverse[i];
+  }
 }
 
 static void small_solve(int64_t n, int64_t m, int transposed, const double *l, double *x) {
-  for (int64_t step = 0; step < n; step++) {
-    int64_t i = transposed ? n - 1 - step : step, from = transposed ? i + 1 : 0, to = transposed ? n : i;
-    for (int64_t k = from; k < to; k++)
-      subtract_row(m, transposed ? l[k * n + i] : l[i * n + k], x + k * m, x + i * m);
-    for (int64_t j = 0; j < m; j++) x[i * m + j] /= l[i * n + i];
-  }
+  double inverse[SMALL];
+  int64_t j = 0;
+  for (int64_t i = 0; i < n; i++) inverse[i] = 1 / l[i * n + i];
+  for (; j + 4 <= m; j += 4) solve_columns(n, m, transposed, l, inverse, x + j, 4);
+  for (; j < m; j++) solve_columns(n, m, transposed, l, inverse, x + j, 1);
 }
 
 /* Fortran's names: those of CBLAS are in GSL too, and whichever the loader meets first is used. In its order
