@@ -287,6 +287,8 @@ static int seal(int folder, const char *name) {
 static borel_status compile_to(const char *source, int optimise, const char *path, borel_error *error) {
   char level[8], said[4000];
   snprintf(level, sizeof level, "-O%d", optimise);
+  const char *text = borel_compiler_text(optimise); /* one flag is of gcc alone */
+  int is_clang = text && strstr(text, "clang") != NULL;
   char *argv[] = {(char *)compiler(),
                   "-x",
                   "c",
@@ -303,7 +305,7 @@ static borel_status compile_to(const char *source, int optimise, const char *pat
                   "-fno-math-errno",
                   "-fno-trapping-math",
                   "-ffp-contract=off",
-                  "-fvect-cost-model=unlimited",
+                  is_clang ? "-fvectorize" : "-fvect-cost-model=unlimited",
                   "-std=gnu17",
                   "-w",
                   "-lm",
