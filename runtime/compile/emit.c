@@ -75,6 +75,10 @@ void borel_emit_scalar(const borel_program *p, borel_node i, borel_text *out) {
 }
 
 void borel_emit_pointer(const borel_program *p, borel_node i, int writable, borel_text *out) {
+  if (p->in_place[i]) {
+    borel_text_printf(out, "row%d", p->slot_of[i]);
+    return;
+  }
   borel_text_printf(out, "((%s%s *)b[%d])", writable ? "" : "const ",
                     borel_emit_type(borel_graph_at(p->graph, i)), p->slot_of[i]);
 }
@@ -97,6 +101,7 @@ static void emit_structured(const borel_program *p, int32_t k, borel_text *out) 
 #include "graph/ops.def"
   };
   borel_node i = p->groups[k].nodes[0];
+  if (p->in_place[i]) return; /* written by the scan around */
   borel_text_printf(out, "  {\n");
   rules[borel_graph_at(p->graph, i)->op](p, i, out);
   borel_text_printf(out, "  }\n");
@@ -250,7 +255,7 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
-  if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = 1;
+  if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = used[BOREL_OP_LOG_ADD_EXP] = 1;
   enum { FEW_USES = 4 };
   size_t all = 0, loops = 0;
   for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);

@@ -89,6 +89,10 @@ static void each_maximum(const borel_program *p, borel_node i, borel_text *out) 
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
+  if (borel_shape_size(&length) == 2) {
+    borel_text_printf(out, " y[o] = borel_log_add_exp(x[2 * o], x[2 * o + 1]);\n  (void)length;\n");
+    return;
+  }
   borel_text_printf(
       out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf();\n"
            "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"

@@ -62,7 +62,7 @@ static void emit_scan_start(const scan *s, borel_text *out) {
     int captured = i >= s->carries;
     if (is_number(s, s->input[i])) {
       borel_text_printf(out, "  %s%s %s%d = ", captured ? "const " : "", type, captured ? "s" : "k", number);
-      emit_element(s, s->args[i], "0", out);
+      borel_emit_scalar(s->p, s->args[i], out);
       borel_text_printf(out, ";\n");
     } else if (!captured) {
       emit_copy(s->p, &body_at(s, s->input[i])->shape, out, s->body->input_slot[i], NULL,
@@ -83,10 +83,28 @@ static void emit_step_inputs(const scan *s, const char *t, borel_text *out) {
         emit_element(s, s->args[i], t, out);
       borel_text_printf(out, ";\n");
       emit_kept(s, i, out);
+    } else if (s->body->in_place[input]) {
+      const char *type = borel_emit_type(body_at(s, input));
+      borel_text_printf(out, "  const %s *const row%d = ", type, s->body->slot_of[input]);
+      borel_emit_pointer(s->p, s->args[i], 0, out);
+      borel_text_printf(out, " + %s * (", t);
+      borel_emit_size(s->p, &body_at(s, input)->shape, out);
+      borel_text_printf(out, ");\n");
     } else if (!carry) {
       emit_copy(s->p, &body_at(s, input)->shape, out, s->body->input_slot[i], NULL, s->p->slot_of[s->args[i]],
                 t);
     }
+  }
+}
+
+/* A row of numbers that goes to its place. */
+static void emit_row(const scan *s, borel_node to, borel_node from, const char *t, borel_text *out) {
+  const char *type = borel_emit_type(body_at(s, from));
+  for (uint32_t a = 0; a < body_at(s, from)->arg_count; a++) {
+    borel_text_printf(out, "  ((%s *)b[%d])[%s * %u + %u] = ", type, s->p->slot_of[to], t,
+                      body_at(s, from)->arg_count, a);
+    borel_emit_scalar(s->body, borel_graph_args(s->body->graph, from)[a], out);
+    borel_text_printf(out, ";\n");
   }
 }
 
@@ -102,6 +120,8 @@ static void emit_step_outputs(const scan *s, const char *t, borel_text *out) {
       borel_text_printf(out, " = ");
       borel_emit_scalar(s->body, from, out);
       borel_text_printf(out, ";\n");
+    } else if (s->body->in_place[from]) {
+      emit_row(s, s->group->nodes[j], from, t, out);
     } else {
       emit_copy(s->p, &body_at(s, from)->shape, out, s->p->slot_of[s->group->nodes[j]], t,
                 s->body->slot_of[from], NULL);

@@ -47,8 +47,9 @@ typedef struct {
 
 typedef struct borel_program {
   const borel_graph *graph;
-  size_t nodes; /* of the graph when it was planned: it may have grown since */
-  const borel_node *outputs;
+  borel_graph *owned; /* the same, of the outermost program */
+  size_t nodes;
+  const borel_node *outputs; /* in that graph */
   size_t output_count;
   borel_group *groups;
   size_t group_count;
@@ -57,13 +58,15 @@ typedef struct borel_program {
   int32_t *input_slot; /* [inputs of the graph], -1: not read */
   int32_t *number;     /* [nodes]: its name in emitted code, in order of computation over all programs */
   uint8_t *stored;     /* [nodes]: must be in memory, not only in a register */
+  uint8_t *in_place; /* [nodes]: in the body of a scan, an element of a sequence that native code reads, or a
+                      * STACK of numbers that it writes, where the scan around has it */
   borel_tables *tables;
 } borel_program;
 
 #define BOREL_EXTENT_CONSTANT 16 /* extents up to here are compiled in, larger ones are arguments */
 #define BOREL_LANES 8            /* accumulators of a reduction, and the multiple that arrays are padded to */
 
-/* Plans `outputs` of `graph`; both must outlive the program. */
+/* Plans `outputs` of `graph`, or rather of a copy in which small arrays are numbers. */
 borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count,
                                  borel_error *);
 void borel_program_free(borel_program *);

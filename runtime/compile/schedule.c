@@ -218,6 +218,7 @@ static void mark_stored(borel_program *p, const uint8_t *needed) {
     for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
       int scalar = is_scalar(borel_graph_at(p->graph, args[k]));
       int whole = kind == BOREL_GROUP_STRUCTURED || kind == BOREL_GROUP_REGION || !reads_in_place(p, i, k);
+      if (scalar && borel_graph_at(p->graph, i)->op == BOREL_OP_STACK) whole = 0; /* written from registers */
       if (whole || (!scalar && p->group_of[args[k]] != p->group_of[i])) p->stored[args[k]] = 1;
     }
   }
@@ -277,6 +278,34 @@ static int plan_tables(borel_program *p) {
   return 1;
 }
 
+/* Marks what steps of a scan read and write in place: elements of sequences of which only numbers are taken,
+ * and stacked outputs that are made of numbers and that nobody else reads. */
+static void mark_in_place(borel_program *body, const borel_region *region) {
+  uint8_t *free_to = body->in_place;
+  for (borel_node i = 0; i < body->nodes; i++) {
+    const borel_node_info *node = borel_graph_at(body->graph, i);
+    free_to[i] = node->op == BOREL_OP_INPUT && (size_t)node->attr >= region->carries &&
+                 (size_t)node->attr < region->carries + region->sequences && node->shape.rank > 0;
+  }
+  for (size_t k = 0; k < body->output_count; k++) {
+    borel_node i = body->outputs[k];
+    const borel_node_info *node = borel_graph_at(body->graph, i);
+    free_to[i] = k >= region->carries && node->op == BOREL_OP_STACK;
+    for (uint32_t a = 0; a < node->arg_count && free_to[i]; a++)
+      free_to[i] = borel_graph_at(body->graph, borel_graph_args(body->graph, i)[a])->shape.rank == 0;
+  }
+  for (size_t k = 0; k < region->carries; k++) free_to[body->outputs[k]] = 0;
+  for (borel_node i = 0; i < body->nodes; i++) {
+    const borel_node_info *node = borel_graph_at(body->graph, i);
+    if (body->group_of[i] < 0) continue;
+    for (uint32_t a = 0; a < node->arg_count; a++) {
+      borel_node arg = borel_graph_args(body->graph, i)[a];
+      int one_number = a == 0 && node->op == BOREL_OP_GATHER && node->shape.rank == 0;
+      if (!one_number || borel_graph_at(body->graph, arg)->op != BOREL_OP_INPUT) free_to[arg] = 0;
+    }
+  }
+}
+
 /* The programs of a region. Captured values are read where they lie in the program around it. */
 static int plan_region(borel_program *p, borel_group *group, borel_error *error) {
   borel_node node = group->nodes[0];
@@ -295,6 +324,7 @@ static int plan_region(borel_program *p, borel_group *group, borel_error *error)
     group->otherwise = plan(other->body, other->outputs, other->output_count, p->tables, bound, error);
   free(bound);
   if (!group->body || (other && !group->otherwise)) return 0;
+  if (borel_graph_at(p->graph, node)->op == BOREL_OP_SCAN) mark_in_place(group->body, region);
   borel_slot aside = {BOREL_SLOT_WORK, region->ode ? borel_ode_group_work(p, group) : 0, 0, NULL};
   for (size_t i = 0; i < region->carries; i++)
     aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
@@ -314,9 +344,10 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
   p->slot_of = malloc((nodes + 1) * sizeof *p->slot_of);
   p->number = malloc((nodes + 1) * sizeof *p->number);
   p->stored = calloc(nodes + 1, 1);
+  p->in_place = calloc(nodes + 1, 1);
   size_t inputs = borel_graph_inputs(graph);
   p->input_slot = malloc((inputs + 1) * sizeof *p->input_slot);
-  if (!p->input_slot || !p->group_of || !p->slot_of || !p->number || !p->stored) goto fail;
+  if (!p->input_slot || !p->group_of || !p->slot_of || !p->number || !p->stored || !p->in_place) goto fail;
   for (size_t i = 0; i <= nodes; i++) p->group_of[i] = p->slot_of[i] = p->number[i] = -1;
   for (size_t i = 0; i <= inputs; i++) p->input_slot[i] = -1;
   mark_needed(p, !bound, needed);
@@ -383,9 +414,13 @@ borel_program *borel_program_new(const borel_graph *graph, const borel_node *out
     borel_fail(error, BOREL_INTERNAL, "out of memory for the program of the model");
     return NULL;
   }
-  if (count) memcpy(copy, outputs, count * sizeof *copy);
-  borel_program *program = plan(graph, copy, count, tables, NULL, error);
-  if (program) return program;
+  borel_graph *small = borel_graph_scalarise(graph, outputs, count, copy, error);
+  borel_program *program = small ? plan(small, copy, count, tables, NULL, error) : NULL;
+  if (program) {
+    program->owned = small;
+    return program;
+  }
+  borel_graph_free(small);
   free_tables(tables);
   free(copy);
   return NULL;
@@ -405,6 +440,7 @@ static void free_parts(borel_program *p) {
   free(p->input_slot);
   free(p->number);
   free(p->stored);
+  free(p->in_place);
 }
 
 /* Without the tables, which are the outermost program's. */
@@ -419,6 +455,7 @@ void borel_program_free(borel_program *p) {
   if (p->tables) {
     free_tables(p->tables);
     free((void *)p->outputs);
+    borel_graph_free(p->owned);
   }
   free(p);
 }

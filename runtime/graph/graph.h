@@ -98,8 +98,8 @@ borel_node borel_graph_integer(borel_graph *, int64_t);
 /* Keeps a hold of the array; f32 is widened never: it is an error at the door of the language. */
 borel_node borel_graph_array(borel_graph *, const borel_array *);
 
-/* Makes (or finds) a node. `shape` states the result of RESHAPE, BROADCAST, SCATTER and may be NULL
- * otherwise. On bad shapes or types: BOREL_NO_NODE and a message with both shapes. */
+/* Makes (or finds) a node. `shape` states the result of RESHAPE, BROADCAST, SCATTER, may state that of
+ * STACK, and may be NULL otherwise. On bad shapes or types: BOREL_NO_NODE and a message with both shapes. */
 borel_node borel_graph_op(borel_graph *, borel_op, const borel_node *args, size_t count, int64_t attr,
                           const borel_shape *shape, borel_error *);
 /* A scan over `region`, which the graph then owns (and frees on failure). args: initial carries,
@@ -156,6 +156,10 @@ double borel_op_number(borel_op, double a, double b, double c);
  * becomes arrays again, a recursion a scan. `merged` (may be NULL) counts the terms that were merged. */
 borel_node borel_graph_reroll(borel_graph *, const borel_node *terms, size_t count, size_t *merged,
                               borel_error *);
+/* A copy of what `outputs` need, in which small arrays are numbers (scalarise.c): made[count] are the outputs
+ * in it, and the inputs keep their numbers. The caller frees it. NULL when memory is short. */
+borel_graph *borel_graph_scalarise(const borel_graph *, const borel_node *outputs, size_t count,
+                                   borel_node *made, borel_error *);
 /* The vector of f64 scalars, made as loops where these are isomorphic. */
 borel_node borel_graph_vector(borel_graph *, const borel_node *scalars, size_t count, borel_error *);
 

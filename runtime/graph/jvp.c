@@ -87,8 +87,9 @@ RULE(CUMSUM) { return one(t, BOREL_OP_CUMSUM, dot(t, 0), attr_of(t), shape_of(t,
 RULE(STACK) {
   borel_node *parts = malloc(t->count * sizeof *parts), made = BOREL_NO_NODE;
   if (!parts) return BOREL_NO_NODE;
+  borel_shape shape = borel_graph_at(t->graph, t->y)->shape;
   for (size_t k = 0; k < t->count; k++) parts[k] = dot(t, k);
-  made = borel_graph_op(t->graph, BOREL_OP_STACK, parts, t->count, 0, NULL, t->error);
+  made = borel_graph_op(t->graph, BOREL_OP_STACK, parts, t->count, 0, &shape, t->error);
   free(parts);
   return made;
 }

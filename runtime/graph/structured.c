@@ -195,6 +195,10 @@ EVAL(LOG_SUM_EXP) {
   split_axis(args[0].shape, node->attr, &outer, &length, &inner);
   const double *a = args[0].data;
   for (int64_t o = 0; o < outer; o++, a += length) {
+    if (length == 2) { /* one exponential is enough */
+      ((double *)out)[o] = borel_op_number(BOREL_OP_LOG_ADD_EXP, a[0], a[1], 0);
+      continue;
+    }
     double high = -INFINITY, lane[8] = {0};
     for (int64_t i = 0; i < length; i++) high = a[i] > high || a[i] != a[i] ? a[i] : high;
     for (int64_t i = 0; i < length && isfinite(high); i++)
@@ -254,7 +258,6 @@ EVAL(CUMSUM) {
 }
 
 SHAPE(STACK) {
-  (void)stated;
   info->shape = (borel_shape){1, {0}};
   info->dtype = args[0]->dtype;
   for (size_t i = 0; i < count; i++) {
@@ -262,6 +265,7 @@ SHAPE(STACK) {
       return borel_fail(error, BOREL_ARG, "stack: numbers and integers do not mix");
     info->shape.extent[0] += borel_shape_size(&args[i]->shape);
   }
+  if (stated && borel_shape_size(stated) == info->shape.extent[0]) info->shape = *stated;
   return BOREL_OK;
 }
 EVAL(STACK) {

@@ -11,9 +11,14 @@
 
 enum { GRAPHS = 160, PER_TEXT = 40, NODES = 10, INPUTS = 6 };
 
-static const borel_shape shapes[] = {{0},          {1, {1}},     {1, {5}},    {1, {20}},       {1, {37}},
-                                     {2, {20, 3}}, {2, {3, 20}}, {2, {4, 5}}, {3, {2, 20, 3}}, {2, {20, 1}}};
+static const borel_shape shapes[] = {{0},          {1, {1}},     {1, {3}},    {1, {20}},       {1, {37}},
+                                     {2, {20, 3}}, {2, {3, 20}}, {2, {4, 5}}, {3, {2, 20, 3}}, {2, {2, 2}}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+/* In the bodies of scans, where small arrays become numbers. */
+static const borel_shape small_shapes[] = {{0},         {1, {1}},    {1, {2}},    {1, {3}},  {1, {9}},
+                                           {2, {2, 2}}, {2, {3, 2}}, {2, {1, 4}}, {1, {20}}, {2, {3, 3}}};
+enum { SMALL_SHAPES = sizeof small_shapes / sizeof *small_shapes };
 
 /* Vector loops use libmvec for these, and a difference of an ulp can become anything behind a comparison. */
 static int differs_in_loops(borel_op op) {
@@ -27,7 +32,10 @@ static int differs_in_loops(borel_op op) {
 
 static borel_node pick(const borel_graph *G, uint64_t *state) {
   uint64_t size = borel_graph_size(G);
-  return (borel_node)(size - 1 - uniform_below(state, size < 12 ? size : 12)); /* rather a recent one */
+  borel_node found; /* rather a recent one; the results of a region are values, it itself is none */
+  do found = (borel_node)(size - 1 - uniform_below(state, size < 12 ? size : 12));
+  while (borel_graph_at(G, found)->region);
+  return found;
 }
 
 /* Linear algebra needs a square matrix: x x' of a matrix x, which fits on the right side too. */
@@ -49,7 +57,7 @@ enum { FIRST_OP = BOREL_OP_PROJECT + 1, OPS = BOREL_OP_COUNT - FIRST_OP };
 static int is_region(int op) { return borel_op_get((borel_op)op)->kind == BOREL_CLASS_REGION; }
 
 /* One more node `op` out of what there is, or BOREL_NO_NODE when these do not fit together. */
-static borel_node grow(borel_graph *G, borel_op op, uint64_t *state) {
+static borel_node grow(borel_graph *G, borel_op op, const borel_shape *stated, uint64_t *state) {
   if (is_region(op)) return BOREL_NO_NODE;
   const borel_op_info *info = borel_op_get(op);
   borel_node args[4];
@@ -59,7 +67,6 @@ static borel_node grow(borel_graph *G, borel_op op, uint64_t *state) {
       args[k] =
           INPUTS; /* the one of whole numbers (node 0 is a constant), or such operations would be rare */
   }
-  const borel_shape *stated = &shapes[uniform_below(state, SHAPES)];
   int64_t attr = (int64_t)uniform_below(state, 4) - 1;
   borel_error error;
   switch (op) {
@@ -100,6 +107,65 @@ static borel_node grow(borel_graph *G, borel_op op, uint64_t *state) {
   return borel_graph_op(G, op, args, count, attr, stated, &error);
 }
 
+/* Elements of what there is, in the given shape. */
+static borel_node elements(borel_graph *G, borel_shape shape, borel_dtype dtype, uint64_t *state) {
+  borel_node from = pick(G, state);
+  if (borel_graph_at(G, from)->dtype != dtype) from = dtype == BOREL_I64 ? INPUTS : 1;
+  borel_array index = borel_array_new(BOREL_I64, &shape);
+  uint64_t limit = (uint64_t)borel_shape_size(&borel_graph_at(G, from)->shape);
+  for (int64_t i = 0; i < borel_shape_size(&shape); i++)
+    ((int64_t *)index.data)[i] = (int64_t)uniform_below(state, limit);
+  borel_node made = apply2(G, BOREL_OP_GATHER, from, borel_graph_array(G, &index));
+  borel_array_release(&index);
+  return made;
+}
+
+/* The latest number node of the shape that depends on something, else half of `other`. */
+static borel_node latest(borel_graph *G, const borel_shape *shape, borel_node other) {
+  for (borel_node i = (borel_node)borel_graph_size(G); i-- > INPUTS + 1;)
+    if (borel_graph_at(G, i)->dtype == BOREL_F64 && borel_shape_equal(&borel_graph_at(G, i)->shape, shape))
+      return i;
+  return apply2(G, BOREL_OP_MUL, borel_graph_scalar(G, 0.5), other);
+}
+
+/* A scan over five steps: two carries, two sequences, two captured values of which one is whole numbers. Its
+ * body has its inputs where a graph has them: nodes 1 to INPUTS. */
+static void grow_scan(borel_graph *G, uint64_t *state) {
+  enum { STEPS = 5, CARRIES = 2, SEQUENCES = 2, OUTPUTS = 4 };
+  borel_region *region = calloc(1, sizeof *region);
+  borel_graph *B = region->body = borel_graph_new();
+  borel_node args[INPUTS];
+  borel_graph_scalar(B, 0);
+  for (int k = 0; k < INPUTS; k++) {
+    borel_dtype dtype = k < INPUTS - 1 ? BOREL_F64 : BOREL_I64;
+    borel_shape shape = small_shapes[uniform_below(state, SMALL_SHAPES)], whole = shape;
+    if (k >= CARRIES && k < CARRIES + SEQUENCES) {
+      whole.rank++;
+      whole.extent[0] = STEPS;
+      memcpy(whole.extent + 1, shape.extent, sizeof *shape.extent * (size_t)shape.rank);
+    }
+    borel_graph_input(B, dtype, &shape);
+    args[k] = elements(G, whole, dtype, state);
+  }
+  for (int made = 0, tries = 0; made < NODES && tries < 400; tries++)
+    made += grow(B, (borel_op)(FIRST_OP + uniform_below(state, OPS)),
+                 &small_shapes[uniform_below(state, SMALL_SHAPES)], state) != BOREL_NO_NODE;
+  region->outputs = calloc(OUTPUTS, sizeof *region->outputs);
+  for (borel_node k = 0; k < CARRIES; k++)
+    region->outputs[k] = latest(B, &borel_graph_at(B, 1 + k)->shape, 1 + k);
+  for (size_t k = CARRIES; k < OUTPUTS; k++) region->outputs[k] = pick(B, state);
+  region->output_count = OUTPUTS;
+  region->carries = CARRIES;
+  region->sequences = SEQUENCES;
+  region->captured = INPUTS - CARRIES - SEQUENCES;
+  region->reverse = (int)uniform_below(state, 2);
+  borel_error error = {0};
+  borel_node scan = borel_graph_scan(G, region, args, INPUTS, &error);
+  cr_assert(scan != BOREL_NO_NODE, "%s", error.message);
+  for (size_t k = 0; k < OUTPUTS + CARRIES; k++)
+    if (uniform_below(state, 4)) borel_graph_project(G, scan, k);
+}
+
 /* Outputs: the last few nodes, the sum of all of them, and its gradient. */
 static size_t generate(borel_graph *G, uint64_t seed, borel_node outputs[16]) {
   uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
@@ -110,11 +176,16 @@ static size_t generate(borel_graph *G, uint64_t seed, borel_node outputs[16]) {
   }
   for (uint64_t turn = 2 * seed; turn < 2 * seed + 2; turn++) /* every operation has its turn */
     for (int tries = 0, made = 0; tries < 60 && !made; tries++)
-      made = grow(G, (borel_op)(FIRST_OP + turn % OPS), &state) != BOREL_NO_NODE;
-  for (int made = 0, tries = 0; made < NODES && tries < 400; tries++)
-    made += grow(G, (borel_op)(FIRST_OP + uniform_below(&state, OPS)), &state) != BOREL_NO_NODE;
+      made = grow(G, (borel_op)(FIRST_OP + turn % OPS), &shapes[uniform_below(&state, SHAPES)], &state) !=
+             BOREL_NO_NODE;
+  for (int made = 0, tries = 0; made < NODES && tries < 400; tries++) {
+    made += grow(G, (borel_op)(FIRST_OP + uniform_below(&state, OPS)), &shapes[uniform_below(&state, SHAPES)],
+                 &state) != BOREL_NO_NODE;
+    if (made == NODES / 2 && seed % 3 == 0) grow_scan(G, &state), made++;
+  }
   size_t count = 0, size = borel_graph_size(G);
   for (borel_node i = (borel_node)size; i-- > 0 && count < 5;) {
+    if (borel_graph_at(G, i)->region) continue;
     if (borel_graph_at(G, i)->dtype == BOREL_F64) sum = apply2(G, BOREL_OP_ADD, sum, total(G, i));
     outputs[count++] = i;
   }

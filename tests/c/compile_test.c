@@ -97,8 +97,9 @@ Test(compile, emission_follows_the_schedule) {
       snprintf(line, sizeof line, " s%d = ", last);
       const char *found = strstr(text.bytes, loop);
       if (!found) found = strstr(text.bytes, line);
-      cr_assert(found, "node %u (%s) is not in the text", i, borel_op_get(borel_graph_at(G, i)->op)->name);
-      if (borel_graph_at(G, i)->op == BOREL_OP_SUM) continue;
+      cr_assert(found, "node %u (%s) is not in the text", i,
+                borel_op_get(borel_graph_at(p->graph, i)->op)->name);
+      if (borel_graph_at(p->graph, i)->op == BOREL_OP_SUM) continue;
       cr_expect(found > at, "node %u is out of order", i);
       at = found;
     }

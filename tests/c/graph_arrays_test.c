@@ -374,14 +374,14 @@ Test(arrays, native_code_agrees_with_the_interpreter) {
       engines_run(&e, program, INTERPRETED, columns);
       size_t at = 0;
       for (size_t k = 0; k < p->output_count; k++) {
-        size_t size = (size_t)size_at(G[c][v], p->outputs[k]);
+        size_t size = (size_t)size_at(p->graph, p->outputs[k]);
         memcpy(kept + at, engines_output(&e, program, k), size * sizeof *kept);
         at += size;
       }
       engines_run(&e, program, NATIVE, columns);
       at = 0;
       for (size_t k = 0; k < p->output_count; k++)
-        for (int64_t i = 0; i < size_at(G[c][v], p->outputs[k]); i++, at++) {
+        for (int64_t i = 0; i < size_at(p->graph, p->outputs[k]); i++, at++) {
           double native = ((const double *)engines_output(&e, program, k))[i];
           int fine = exact(cases[c].op) ? same_bits(native, kept[at])
                                         : fabs(native - kept[at]) <= 1e-14 * (1 + fabs(kept[at]));
