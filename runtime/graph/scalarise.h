@@ -60,6 +60,8 @@ borel_node *borel_scalarise_op(borel_scalariser *, borel_node i, int *failed);
 
 /* scalarise_region.c: node i is a region. Fills whole[i], results[i]. */
 borel_status borel_scalarise_region(borel_scalariser *, borel_node i);
+/* The same with a given bound; `growth` is by how many nodes the bodies grew. */
+borel_status borel_scalarise_region_to(borel_scalariser *, borel_node i, int64_t most, size_t *growth);
 
 /* scalarise.c: a copy of `from` with room for its values; its inputs and outputs are the caller's. */
 int borel_scalariser_begin(borel_scalariser *, const borel_graph *from, const borel_node *outputs,

@@ -218,7 +218,7 @@ static borel_node finish(making *m) {
   return made;
 }
 
-static borel_status attempt(borel_scalariser *s, borel_node i, int64_t most, size_t *growth) {
+borel_status borel_scalarise_region_to(borel_scalariser *s, borel_node i, int64_t most, size_t *growth) {
   making m = {.around = s, .node = i, .info = *borel_graph_at(s->from, i)};
   m.old[0] = m.info.region;
   m.old[1] = m.info.region->otherwise;
@@ -258,7 +258,7 @@ borel_status borel_scalarise_region(borel_scalariser *s, borel_node i) {
   static const int64_t sizes[] = {16, 8, 4, 2, 0};
   size_t growth = 0;
   for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-    borel_status status = attempt(s, i, sizes[k], &growth);
+    borel_status status = borel_scalarise_region_to(s, i, sizes[k], &growth);
     if (status || growth <= GROWTH) return status;
   }
   return BOREL_OK;

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/processor.h"
 #include "core/version.h"
+#include "graph/hmm.h"
 #include "graph/linear.h"
 #include "infer/model_private.h"
 
@@ -119,6 +120,7 @@ static borel_node sum_terms(borel_model *model, int likelihood, borel_error *err
   free(list);
   model->rerolled += merged;
   if (sum == BOREL_NO_NODE || model->plain_sums) return sum;
+  if ((sum = borel_graph_hmm(model->graph, sum, &model->hmms, error)) == BOREL_NO_NODE) return sum;
   return borel_graph_sufficient(model->graph, sum, &model->sufficient, error);
 }
 
