@@ -305,6 +305,8 @@ static int masked(const borel_graph *graph, const borel_node_info *node, const b
     }
     return 0;
   case BOREL_OP_MULZ:
+  case BOREL_OP_FIRST_WEIGHT:
+  case BOREL_OP_SECOND_WEIGHT:
   case BOREL_OP_EXP_DIFF: /* the weight of an impossible term */ return 1;
   case BOREL_OP_ADD:
   case BOREL_OP_SUB:

@@ -111,9 +111,29 @@ SPECIAL(
 /* Both choose the argument of a call, never between its result and something else: gcc would move the call
  * into the branch, and the loop around it would not be vector code. */
 SPECIAL(
-    borel_log_add_exp, static inline double borel_log_add_exp(double a, double b) {
+    borel_ratio, static inline double borel_ratio(double a, double b) {
       double high = a > b ? a : b, low = a > b ? b : a;
-      return high + borel_ln1p_unit(borel_exp(high == low ? 0.0 : low - high));
+      return borel_exp(high == low ? 0.0 : low - high);
+    })
+
+SPECIAL(
+    borel_log_add_exp, static inline double borel_log_add_exp(double a, double b) {
+      return (a > b ? a : b) + borel_ln1p_unit(borel_ratio(a, b));
+    })
+
+/* The weights of both terms, exp(a) and exp(b) over their sum; 0 for one that is -inf. In a loop that has the
+ * sum too the exponential and the reciprocal are computed once. Choices between numbers only, as above, and
+ * by a condition of their own, which gcc does not join with those of the ratio. */
+SPECIAL(
+    borel_first_weight, static inline double borel_first_weight(double a, double b) {
+      double ratio = borel_ratio(a, b), gap = a - b, top = gap > 0.0 ? 1.0 : 0.0;
+      return (a == -__builtin_inf() ? 0.0 : 1.0) * (top + (1.0 - top) * ratio) * (1.0 / (1.0 + ratio));
+    })
+
+SPECIAL(
+    borel_second_weight, static inline double borel_second_weight(double a, double b) {
+      double ratio = borel_ratio(a, b), gap = a - b, top = gap > 0.0 ? 1.0 : 0.0;
+      return (b == -__builtin_inf() ? 0.0 : 1.0) * ((1.0 - top) + top * ratio) * (1.0 / (1.0 + ratio));
     })
 
 SPECIAL(
