@@ -94,7 +94,10 @@ for signal in INT KILL; do
   kill -$signal $process
   wait $process && fail "a run that was interrupted by $signal ends with 0"
   [[ $signal == KILL ]] || grep -q 'interrupted.*continue with: borel resume cut-INT' out || fail "$signal: $(cat out)"
-  sleep 0.2
+  for _ in {1..200}; do # they end as soon as they notice, which on a busy machine takes a while
+    pgrep -f "out cut-$signal" >/dev/null || break
+    sleep 0.05
+  done
   pgrep -f "out cut-$signal" >/dev/null && fail "workers outlive a parent that was stopped by $signal"
   touch fast
   "$BOREL" resume cut-$signal --quiet >out 2>&1 || fail "resume after $signal: $(cat out)"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # An installed tree works wherever it is moved to, and plugins are built against it by CMake and by pkg-config.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+export CMAKE_GENERATOR=Ninja # Borel needs it anyway, and `make` is not there on every machine
 cmake --install "$BOREL_BUILD_DIR" --prefix "$work/first" >"$work/log" 2>&1 || fail "install: $(tail -3 "$work/log")"
 mkdir "$work/else where"
 mv "$work/first" "$work/else where/borel"
