@@ -23,7 +23,7 @@ local function built(name, fn, engine)
   local sum, scale = 0, 1
   for _, term in ipairs(traced.target:terms(u, {})) do sum, scale = sum + term, scale + math.abs(term) end
   -- a sum of n terms of one rounding each, in another order: n times the unit roundoff of the sum of sizes
-  assert(math.abs(value - sum) <= 2 * #u + 20 * T * 1.2e-16 * scale, ("%s: %.17g, the terms sum to %.17g"):format(name, value,
+  assert(math.abs(value - sum) <= (2 * #u + 20 * T) * 1.2e-16 * scale, ("%s: %.17g, the terms sum to %.17g"):format(name, value,
     sum))
   for i = 1, math.min(#u, 4) do
     local h, at = 1e-5, u[i]
