@@ -41,7 +41,7 @@ ends() {
 "$BOREL" compile "$script" >/dev/null # so that the first seconds are those of the chains
 
 # ---- draws: the summary, and the way on ----
-interrupt "grown long/chain-1.log 200000 && grown long/chain-2.log 200000" run "$script" --chains 2 --warmup 200 --draws 50000000 --quiet --out long
+interrupt "grown long/chain-1.log 200000 && grown long/chain-2.log 200000" run "$script" --chains 2 --warmup 200 --draws 50000000 --checkpoint 100 --quiet --out long
 ends "draws"
 grep -q 'R-hat' output || fail "draws: no summary: $(cat output)"
 grep -q 'continue with: borel resume .*long' trouble || fail "draws: $(cat trouble)"
@@ -54,7 +54,7 @@ after=$(grep -oE '[0-9]+ draws in each' trouble | cut -d' ' -f1)
 "$BOREL" summary long >output && grep -q R-hat output || fail "summary of an interrupted run"
 
 # ---- the same bytes ----
-options=(--chains 2 --warmup 500 --draws 20000 --seed 5 --quiet)
+options=(--chains 2 --warmup 500 --draws 20000 --seed 5 --checkpoint 100 --quiet)
 "$BOREL" run "$script" "${options[@]}" --out whole >/dev/null
 interrupt "grown parts/chain-1.log 100000" run "$script" "${options[@]}" --out parts
 ((code == 130 || code == 0)) || fail "exit code $code"
