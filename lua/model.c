@@ -232,6 +232,7 @@ static int model_describe(lua_State *L) {
   const borel_sufficient *sufficient = borel_model_sufficient(model);
   FIELD(lua_pushinteger(L, (lua_Integer)sufficient->rows), "squares");
   FIELD(lua_pushinteger(L, (lua_Integer)sufficient->left), "squares_left");
+  FIELD(lua_pushinteger(L, (lua_Integer)borel_model_hmms(model)), "hmms");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->D), "D");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->K), "K");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_source(model)->value_size), "values");

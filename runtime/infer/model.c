@@ -290,4 +290,5 @@ const char *borel_model_engine_text(const borel_model *model) { return model->en
 int borel_model_compiled(const borel_model *model) { return model->compiled; }
 void borel_model_use_sufficient(borel_model *model, int use) { model->plain_sums = !use; }
 const borel_sufficient *borel_model_sufficient(const borel_model *model) { return &model->sufficient; }
+size_t borel_model_hmms(const borel_model *model) { return model->hmms; }
 size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }
