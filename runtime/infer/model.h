@@ -36,7 +36,8 @@ borel_status borel_model_term(borel_model *, const char *label, borel_node, int 
 void borel_model_use_sufficient(borel_model *, int use);
 /* What was rewritten so; all 0 where nothing was. */
 const borel_sufficient *borel_model_sufficient(const borel_model *);
-/* How many recursions over hidden states run with scaled probabilities (graph/hmm.h), under the same switch. */
+/* How many recursions over hidden states run with scaled probabilities (graph/hmm.h), under the same switch.
+ */
 size_t borel_model_hmms(const borel_model *);
 
 /* Adds up the terms, differentiates, plans and compiles. Afterwards the model is a source and constant.
