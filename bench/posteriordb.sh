@@ -33,7 +33,7 @@ GLM_Poisson_Data-GLM_Poisson_model 2000
 eight_schools-eight_schools_centered 2000
 eight_schools-eight_schools_noncentered 2000
 radon_mn-radon_hierarchical_intercept_noncentered 4000
-irt_2pl-irt_2pl 4000
+irt_2pl-irt_2pl 6000
 low_dim_gauss_mix-low_dim_gauss_mix 2000
 gp_pois_regr-gp_regr 2000
 arK-arK 2000

@@ -12,5 +12,6 @@ local irt = borel.model(function(data)
   observe("y", dist.bernoulli_logit(a * (theta - b)), data.y)
 end)
 
-local fit = borel.infer(irt, { data = borel.read "data/irt_2pl.json" })
+-- Where sigma_a is small, all discriminations are nearly equal: a neck in which steps of the usual size stick.
+local fit = borel.infer(irt, { data = borel.read "data/irt_2pl.json", kernel = borel.nuts { target_accept = 0.95 } })
 print(fit:summary())
