@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 # A worker that is killed by SEGV on purpose is not a finding of a sanitizer.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0
+export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}handle_segv=0
 cd "$work"
 include=$BOREL_SOURCE_DIR/runtime/include skeletons=$BOREL_SOURCE_DIR/stdlib/borel/skeleton/c
 compile() { cc -O2 -ffp-contract=off -fvisibility=hidden -shared -fPIC "-I$include" "$1" -o "$2" -lm; }
