@@ -28,6 +28,7 @@ elapsed=$((($(date +%s%N) - start) / 1000000)) # ms
 want=$(cat whole/chain-{1,2}.log | sha256sum)
 RANDOM=20261124
 killed=0 moments=20
+[[ -z ${BOREL_SANITIZE:-} ]] || moments=5
 for ((k = 0; killed < moments && k < 10 * moments; k++)); do
   out=killed-$k
   # From the very start (no directory yet) to near the end; every fourth falls into the first 15 %: warm-up.
