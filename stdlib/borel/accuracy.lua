@@ -232,4 +232,6 @@ function Comparison:summary()
   return table.concat(lines, "\n")
 end
 
+Accuracy.__tostring, Comparison.__tostring = Accuracy.summary, Comparison.summary -- print(fit:loo())
+
 return accuracy

@@ -122,6 +122,7 @@ end
 -- ---- access -----------------------------------------------------------------------------------------------------
 
 Fit.__index = Fit
+Fit.__tostring = function(self) return self:summary() end -- print(fit)
 
 local function need_draws(self)
   if self.draw_count == 0 then core.error(self.directory .. ": no chain has draws yet") end

@@ -86,6 +86,7 @@ for i = 1, n do
 end
 assert(loo:summary():find "not counted: constant %(.*accuracy_test.lua:%d+%)", loo:summary())
 assert(loo:summary():find "reliable: no k above 0.70" and waic:summary():find "WAIC of 12 observations")
+assert(tostring(loo) == loo:summary(), "print shows the summary")
 
 -- ---- names ------------------------------------------------------------------------------------------------------------
 
