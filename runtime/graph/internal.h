@@ -68,6 +68,9 @@ int borel_graph_keep_region(borel_graph *, borel_region *);
 /* A node that is to `args` what `like` (a copy: the graph grows) is to its arguments; not an input. */
 borel_node borel_graph_like(borel_graph *, const borel_node_info *like, const borel_node *args,
                             borel_error *);
+/* Which nodes `root` needs: [root + 1], to be freed, and the most arguments that one of them has. NULL when
+ * memory is short. */
+uint8_t *borel_graph_needed(const borel_graph *, borel_node root, size_t *most_args);
 /* How many results a region node has. */
 size_t borel_region_results(const borel_node_info *);
 /* A region node of the given kind, checked. */

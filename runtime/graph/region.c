@@ -171,6 +171,19 @@ borel_node borel_graph_like(borel_graph *graph, const borel_node_info *like, con
   return borel_graph_op(graph, like->op, args, like->arg_count, like->attr, &like->shape, error);
 }
 
+uint8_t *borel_graph_needed(const borel_graph *graph, borel_node root, size_t *most_args) {
+  uint8_t *needed = calloc((size_t)root + 1, 1);
+  *most_args = 1;
+  if (!needed) return NULL;
+  needed[root] = 1;
+  for (borel_node i = root + 1; i-- > 0;) {
+    uint32_t count = needed[i] ? borel_graph_at(graph, i)->arg_count : 0;
+    if (count > *most_args) *most_args = count;
+    for (uint32_t k = 0; k < count; k++) needed[borel_graph_args(graph, i)[k]] = 1;
+  }
+  return needed;
+}
+
 borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
                               borel_node *map, borel_error *error) {
   size_t most = 1;

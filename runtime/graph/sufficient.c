@@ -348,20 +348,13 @@ static borel_node rewrite_sum(borel_graph *graph, borel_node array, borel_suffic
 
 borel_node borel_graph_sufficient(borel_graph *graph, borel_node root, borel_sufficient *found,
                                   borel_error *error) {
-  size_t nodes = (size_t)root + 1, most_args = 1;
+  size_t nodes = (size_t)root + 1, most_args;
   borel_node *map = malloc(nodes * sizeof *map), *args = NULL, result = BOREL_NO_NODE;
-  uint8_t *needed = calloc(nodes, 1);
+  uint8_t *needed = borel_graph_needed(graph, root, &most_args);
   if (!map || !needed) goto memory;
-  needed[root] = 1;
-  for (borel_node i = root + 1; i-- > 0;) {
-    map[i] = i;
-    if (!needed[i]) continue;
-    uint32_t count = borel_graph_at(graph, i)->arg_count;
-    if (count > most_args) most_args = count;
-    for (uint32_t k = 0; k < count; k++) needed[borel_graph_args(graph, i)[k]] = 1;
-  }
   if (!(args = malloc(most_args * sizeof *args))) goto memory;
   for (borel_node i = 0; i < nodes; i++) {
+    map[i] = i;
     if (!needed[i]) continue;
     borel_node_info info = *borel_graph_at(graph, i);
     int changed = 0;
