@@ -3,7 +3,7 @@
  * the ones before. Nodes of such a chain, and only they, have both long paths below and long paths above
  * them; in the order in which they were made they repeat with the period of the loop. So: take the nodes with
  * more than ENDS operations below and above, and look for runs in which each node does what the node one
- * period before it did, to the same kind of arguments. The ends of a chain stay written out. */
+ * period before it did, to the same kind of arguments. The ends come after (chain_ends.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +156,7 @@ void borel_chains_find(const borel_graph *graph, const borel_node *terms, size_t
   if (out->list && collect(&c, terms, count) && (kind = malloc(c.count + 1)))
     for (int tries = 0; tries < MOST_CHAINS && find_next(&c, kind, out); tries++) {}
   if (out->count) qsort(out->list, out->count, sizeof *out->list, by_position);
+  if (out->count == 1) borel_chain_grow(graph, terms, count, ENDS, out->list);
   out->order = c.order;
   free(kind);
   free(c.place);
@@ -163,7 +164,10 @@ void borel_chains_find(const borel_graph *graph, const borel_node *terms, size_t
 }
 
 void borel_chains_free(borel_chains *chains) {
-  for (size_t i = 0; i < chains->count; i++) free(chains->list[i].recurrent);
+  for (size_t i = 0; i < chains->count; i++) {
+    free(chains->list[i].recurrent);
+    free(chains->list[i].owned);
+  }
   free(chains->list);
   free(chains->order);
 }

@@ -13,10 +13,19 @@ enum { BOREL_CHAIN_STEPS = 8 }; /* fewer steps than this stay as they are */
  *   recurrent[3 * place + k] = 0:     something from outside the chain.
  * `nodes` may be indexed down to the places before the first step that recurrent arguments reach. */
 typedef struct {
-  const borel_node *nodes; /* in `order` of the borel_chains */
+  const borel_node *nodes; /* in `order` of the borel_chains, or in `owned` */
   size_t period, steps;
   uint32_t *recurrent;
+  borel_node *owned; /* or NULL */
 } borel_chain;
+
+/* Where the recurrent argument i = 3 * place + k comes from: how many steps back, and which place there. */
+static inline size_t borel_chain_back(const borel_chain *chain, size_t i, size_t *place) {
+  size_t p = i / 3, distance = chain->recurrent[i];
+  size_t back = distance <= p ? 0 : (distance - p + chain->period - 1) / chain->period;
+  *place = p + back * chain->period - distance;
+  return back;
+}
 
 typedef struct {
   borel_chain *list; /* in order: what one needs of another comes from an earlier one */
@@ -27,6 +36,9 @@ typedef struct {
 /* Finds the recursions below `terms`. Memory that is short is a graph without chains. */
 void borel_chains_find(const borel_graph *, const borel_node *terms, size_t count, borel_chains *);
 void borel_chains_free(borel_chains *);
+/* Adds steps at both ends of a chain whose arguments come from one step back, at most `most` at each. It must
+ * be the only chain: nothing that it takes from outside may depend on it. */
+void borel_chain_grow(const borel_graph *, const borel_node *terms, size_t count, size_t most, borel_chain *);
 
 /* A list that was merged already: a node used twice in a term is merged once. */
 typedef struct {

@@ -31,20 +31,12 @@ static void end(making *k) {
   borel_region_free(k->region);
 }
 
-/* Where argument a of place p comes from: how many steps back, and which place there. */
-static size_t steps_back(const borel_chain *chain, size_t i, size_t *place) {
-  size_t p = i / 3, distance = chain->recurrent[i];
-  size_t back = distance <= p ? 0 : (distance - p + chain->period - 1) / chain->period;
-  *place = p + back * chain->period - distance;
-  return back;
-}
-
 static int begin(making *k, borel_merger *m, const borel_chain *chain, size_t outputs) {
   size_t period = chain->period, carries = 0;
   *k = (making){.m = m, .chain = chain, .first_carry = calloc(period + 1, sizeof *k->first_carry)};
   if (!k->first_carry) return 0;
   for (size_t i = 0; i < 3 * period; i++) {
-    size_t place, back = chain->recurrent[i] ? steps_back(chain, i, &place) : 0;
+    size_t place, back = chain->recurrent[i] ? borel_chain_back(chain, i, &place) : 0;
     if (back && k->first_carry[place + 1] < back) k->first_carry[place + 1] = back;
   }
   for (size_t p = 0; p < period; p++) k->first_carry[p + 1] += k->first_carry[p];
@@ -128,7 +120,7 @@ static int make_step(making *k) {
     borel_node_info like = *borel_graph_at(k->m->graph, chain->nodes[p]);
     borel_node args[3];
     for (size_t i = 3 * p; i < 3 * p + like.arg_count; i++) {
-      size_t place, back = chain->recurrent[i] ? steps_back(chain, i, &place) : 0;
+      size_t place, back = chain->recurrent[i] ? borel_chain_back(chain, i, &place) : 0;
       args[i % 3] = !chain->recurrent[i] ? k->external[i]
                     : back               ? k->inner[k->first_carry[place] + back - 1]
                                          : k->now[place];

@@ -43,18 +43,24 @@ struct borel_model {
   int compiled;
 };
 
-/* A function of the model with its memory; where coordinates go in it, and where its results lie, is found
- * once. */
+/* Where a function looks for the elements of an input or leaves those of a derivative. */
 typedef struct {
-  void *elements; /* of an input or a derivative */
+  void **slot;
+  size_t first; /* of the input */
   const borel_model_input *input;
 } borel_model_place;
 
+/* Those that the function uses where the caller has them, then those that are copied. */
+typedef struct {
+  borel_model_place *list;
+  size_t in_place, count;
+} borel_model_places;
+
+/* A function of the model with its memory; its places are found once. */
 typedef struct {
   borel_workspace work;
-  borel_model_place *inputs, *derivatives; /* those that the function has; derivatives: of GRADIENT */
-  size_t input_count, derivative_count;
-  const double *value; /* its first result */
+  borel_model_places inputs, derivatives; /* those that the function has; derivatives: of GRADIENT */
+  void **value;                           /* the slot of its first result */
 } borel_model_function;
 
 typedef struct {

@@ -26,39 +26,85 @@ const double *borel_model_output(const borel_program *p, const borel_workspace *
 
 static void free_function(borel_model_function *f) {
   borel_workspace_free(&f->work);
-  free(f->inputs);
-  free(f->derivatives);
+  free(f->inputs.list);
+  free(f->derivatives.list);
+}
+
+/* One number, or whole rounds of lanes: a function touches nothing beyond them. */
+static int fits_in_place(const borel_model *model, const borel_model_input *input) {
+  if (input->places || input->block != BOREL_SITE_U) return 0;
+  return borel_graph_at(model->graph, input->node)->shape.rank == 0 ||
+         (input->count > 0 && input->count % BOREL_LANES == 0);
+}
+
+/* The inputs that function `which` reads. */
+static void place_inputs(const borel_model *model, int which, borel_model_function *f) {
+  const borel_program *p = model->programs[which];
+  borel_model_places *to = &f->inputs;
+  for (int copied = 0; copied < 2; copied++) {
+    for (size_t i = 0; i < model->inputs.count; i++) {
+      const borel_model_input *input = &model->inputs.list[i];
+      int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
+      if (slot >= 0 && fits_in_place(model, input) == !copied)
+        to->list[to->count++] = (borel_model_place){&f->work.slot[slot], input->first, input};
+    }
+    if (!copied) to->in_place = to->count;
+  }
+}
+
+/* The derivatives that the gradient leaves. One is made in place when its slot is no input, no constant and
+ * no other result: users[slot] is then 1. */
+static void place_derivatives(const borel_model *model, borel_model_function *f, uint8_t *users) {
+  const borel_program *p = model->programs[GRADIENT];
+  borel_model_places *to = &f->derivatives;
+  for (size_t i = 0; i < p->output_count; i++) {
+    uint8_t *of_slot = &users[borel_program_output_slot(p, i)];
+    if (*of_slot < 2) ++*of_slot;
+  }
+  for (int copied = 0; copied < 2; copied++) {
+    size_t output = 1;
+    for (size_t i = 0; i < model->inputs.count; i++) {
+      const borel_model_input *input = &model->inputs.list[i];
+      if (input->block != BOREL_SITE_U) continue;
+      int32_t slot = borel_program_output_slot(p, output++);
+      int in_place =
+          users[slot] == 1 && p->tables->slots[slot].role == BOREL_SLOT_WORK && fits_in_place(model, input);
+      if (in_place == !copied)
+        to->list[to->count++] = (borel_model_place){&f->work.slot[slot], input->first, input};
+    }
+    if (!copied) to->in_place = to->count;
+  }
 }
 
 static borel_status open_function(const borel_model *model, int which, borel_model_function *f,
                                   borel_error *error) {
   const borel_program *p = model->programs[which];
-  const borel_model_inputs *inputs = &model->inputs;
+  size_t most = model->inputs.count + 1;
   borel_status status = borel_workspace_new(p, &f->work, error);
   if (status) return status;
-  f->inputs = malloc((inputs->count + 1) * sizeof *f->inputs);
-  f->derivatives = malloc((inputs->count + 1) * sizeof *f->derivatives);
-  if (!f->inputs || !f->derivatives) return no_memory(error);
-  for (size_t i = 0; i < inputs->count; i++) {
-    const borel_model_input *input = &inputs->list[i];
-    int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
-    if (slot >= 0) f->inputs[f->input_count++] = (borel_model_place){f->work.slot[slot], input};
-    if (which != GRADIENT || input->block != BOREL_SITE_U) continue;
-    void *at = f->work.slot[borel_program_output_slot(p, f->derivative_count + 1)];
-    f->derivatives[f->derivative_count++] = (borel_model_place){at, input};
+  f->inputs.list = malloc(most * sizeof *f->inputs.list);
+  f->derivatives.list = malloc(most * sizeof *f->derivatives.list);
+  uint8_t *users = calloc(p->tables->slot_count + 1, sizeof *users);
+  if (!f->inputs.list || !f->derivatives.list || !users)
+    status = no_memory(error);
+  else {
+    place_inputs(model, which, f);
+    if (which == GRADIENT) place_derivatives(model, f, users);
+    if (p->output_count) f->value = &f->work.slot[borel_program_output_slot(p, 0)];
   }
-  f->value = p->output_count ? borel_model_output(p, &f->work, 0) : NULL;
-  return BOREL_OK;
+  free(users);
+  return status;
 }
 
 static void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z) {
   const borel_model_function *f = &t->functions[which];
   const borel_program *p = t->model->programs[which];
-  for (size_t i = 0; i < f->input_count; i++) {
-    const borel_model_input *input = f->inputs[i].input;
-    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
-                           f->inputs[i].elements);
-  }
+  const borel_model_place *place = f->inputs.list;
+  for (const borel_model_place *end = place + f->inputs.in_place; place < end; place++)
+    *place->slot = (double *)u + place->first; /* a function does not write to its inputs */
+  for (const borel_model_place *end = f->inputs.list + f->inputs.count; place < end; place++)
+    borel_model_input_read(
+        place->input, place->input->block == BOREL_SITE_U ? (const void *)u : (const void *)z, *place->slot);
   if (t->model->native[which])
     t->model->native[which](f->work.slot, p->tables->constants, (const long long *)p->tables->extents);
   else
@@ -81,7 +127,7 @@ static borel_status target_logdensity(borel_target *target, uint32_t layout, con
   borel_model_target *t = (borel_model_target *)target;
   (void)layout;
   evaluate(t, DENSITY, u, z);
-  *logdensity = *t->functions[DENSITY].value;
+  *logdensity = *(const double *)*t->functions[DENSITY].value;
   return verdict(*logdensity, error);
 }
 
@@ -90,10 +136,13 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   borel_model_target *t = (borel_model_target *)target;
   const borel_model_function *f = &t->functions[GRADIENT];
   (void)layout;
+  const borel_model_place *place = f->derivatives.list;
+  for (const borel_model_place *end = place + f->derivatives.in_place; place < end; place++)
+    *place->slot = gradient + place->first;
   evaluate(t, GRADIENT, u, z);
-  *logdensity = *f->value;
-  for (size_t i = 0; i < f->derivative_count; i++)
-    borel_model_input_write(f->derivatives[i].input, f->derivatives[i].elements, gradient);
+  *logdensity = *(const double *)*f->value;
+  for (const borel_model_place *end = f->derivatives.list + f->derivatives.count; place < end; place++)
+    borel_model_input_write(place->input, *place->slot, gradient);
   return verdict(*logdensity, error);
 }
 
