@@ -122,9 +122,10 @@ static int note_constant(borel_tables *tables, const borel_node_info *node) {
 /* ---- planning -------------------------------------------------------------------------------- */
 
 /* `bound` (NULL for the outermost program): for each input of the graph the slot of the program around it
- * that it is read from, or -1 where it needs one of its own. */
+ * that it is read from, or -1 where it needs one of its own. In the body of a scan numbers that are outputs
+ * stay in registers. */
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
-                           borel_tables *tables, const int32_t *bound, borel_error *error);
+                           borel_tables *tables, const int32_t *bound, int scan, borel_error *error);
 
 static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) {
   for (borel_node i = 0; i < p->nodes && !outermost; i++)
@@ -208,8 +209,11 @@ static int sort_groups(borel_program *p) {
 
 /* A value must be in memory when somebody other than its own group reads it, or reads it at other places,
  * or it is an output. Scalars between groups travel in registers unless a loop nest or region takes them. */
-static void mark_stored(borel_program *p, const uint8_t *needed) {
-  for (size_t i = 0; i < p->output_count; i++) p->stored[p->outputs[i]] = 1;
+static void mark_stored(borel_program *p, int scan, const uint8_t *needed) {
+  for (size_t i = 0; i < p->output_count; i++) {
+    const borel_node_info *output = borel_graph_at(p->graph, p->outputs[i]);
+    if (!scan || output->shape.rank > 0 || output->op == BOREL_OP_SCALAR) p->stored[p->outputs[i]] = 1;
+  }
   for (borel_node i = 0; i < p->nodes; i++) {
     if (!needed[i] || is_leaf(borel_graph_at(p->graph, i))) continue;
     const borel_node *args = borel_graph_args(p->graph, i);
@@ -317,14 +321,15 @@ static int plan_region(borel_program *p, borel_group *group, borel_error *error)
   if (!bound) return 0;
   for (size_t i = 0; i < inputs; i++)
     bound[i] = i < inputs - region->captured ? -1 : p->slot_of[args[first + i - (inputs - region->captured)]];
+  int scan = borel_graph_at(p->graph, node)->op == BOREL_OP_SCAN;
   size_t outputs = region->ode ? borel_ode_outputs_needed(p, group) : region->output_count;
-  group->body = plan(region->body, region->outputs, outputs, p->tables, bound, error);
+  group->body = plan(region->body, region->outputs, outputs, p->tables, bound, scan, error);
   const borel_region *other = region->otherwise;
   if (other)
-    group->otherwise = plan(other->body, other->outputs, other->output_count, p->tables, bound, error);
+    group->otherwise = plan(other->body, other->outputs, other->output_count, p->tables, bound, 0, error);
   free(bound);
   if (!group->body || (other && !group->otherwise)) return 0;
-  if (borel_graph_at(p->graph, node)->op == BOREL_OP_SCAN) mark_in_place(group->body, region);
+  if (scan) mark_in_place(group->body, region);
   borel_slot aside = {BOREL_SLOT_WORK, region->ode ? borel_ode_group_work(p, group) : 0, 0, NULL};
   for (size_t i = 0; i < region->carries; i++)
     aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
@@ -332,7 +337,7 @@ static int plan_region(borel_program *p, borel_group *group, borel_error *error)
 }
 
 static borel_program *plan(const borel_graph *graph, const borel_node *outputs, size_t count,
-                           borel_tables *tables, const int32_t *bound, borel_error *error) {
+                           borel_tables *tables, const int32_t *bound, int scan, borel_error *error) {
   size_t nodes = borel_graph_size(graph);
   borel_program *p = calloc(1, sizeof *p);
   uint8_t *needed = calloc(nodes + 1, 1);
@@ -380,7 +385,7 @@ static borel_program *plan(const borel_graph *graph, const borel_node *outputs, 
       borel_group *group = &p->groups[p->group_of[i]];
       group->nodes[group->count++] = i;
     }
-  mark_stored(p, needed);
+  mark_stored(p, scan, needed);
   if (!plan_slots(p, needed, bound) || !plan_tables(p)) goto fail;
   for (size_t k = 0; k < p->group_count; k++)
     if (p->groups[k].kind == BOREL_GROUP_REGION && !plan_region(p, &p->groups[k], error)) goto fail;
@@ -415,7 +420,7 @@ borel_program *borel_program_new(const borel_graph *graph, const borel_node *out
     return NULL;
   }
   borel_graph *small = borel_graph_scalarise(graph, outputs, count, copy, error);
-  borel_program *program = small ? plan(small, copy, count, tables, NULL, error) : NULL;
+  borel_program *program = small ? plan(small, copy, count, tables, NULL, 0, error) : NULL;
   if (program) {
     program->owned = small;
     return program;

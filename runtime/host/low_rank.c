@@ -6,7 +6,6 @@
 #include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,14 +80,9 @@ static size_t pick(const double *values, const double *vectors, const double *ba
   return rank;
 }
 
-/* Chains are the threads, and results must not depend on how many a library takes. */
-static void use_one_thread(void) { openblas_set_num_threads(1); }
-
 borel_status borel_low_rank_fit(const borel_low_rank *s, double *directions, double *stretch, size_t *rank,
                                 borel_error *error) {
   size_t n = s->n, D = s->D, r = D < 2 * n ? D : 2 * n;
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, use_one_thread);
   *rank = 0;
   if (n < 4 || D < 2) return BOREL_OK;
   double *rows = malloc((4 * n * D + 3 * r * r + n * r + 2 * r) * sizeof *rows);
