@@ -233,6 +233,7 @@ static int model_describe(lua_State *L) {
   FIELD(lua_pushinteger(L, (lua_Integer)sufficient->rows), "squares");
   FIELD(lua_pushinteger(L, (lua_Integer)sufficient->left), "squares_left");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_hmms(model)), "hmms");
+  FIELD(lua_pushinteger(L, (lua_Integer)borel_model_log_products(model)), "log_products");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->D), "D");
   FIELD(lua_pushinteger(L, (lua_Integer)layout->K), "K");
   FIELD(lua_pushinteger(L, (lua_Integer)borel_model_source(model)->value_size), "values");

@@ -237,6 +237,59 @@ static const char lanes[] = "#if defined(__AVX__)\n"
                             "a##3[0]) + (a##1[1] + a##3[1])))\n"
                             "#endif\n";
 
+/* A product of many numbers for its logarithm, as SUM_LOG in structured.c defines it: significands in the
+ * lanes, exponents added. `odd` gets a top bit where an exponent field is 0 or 2047 or there is a sign. */
+static const char products[] =
+    "typedef unsigned long long bits __attribute__((vector_size(sizeof(vec)), aligned(8), may_alias));\n"
+    "enum { VECTORS = 64 / sizeof(vec), WIDTH = 8 / VECTORS };\n"
+    "typedef struct { vec lane[VECTORS]; double twos, others; } product;\n"
+    "#if defined(__AVX__)\n"
+    "#define PRODUCT {{{1, 1, 1, 1}, {1, 1, 1, 1}}, 0, 0}\n#else\n"
+    "#define PRODUCT {{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, 0, 0}\n#endif\n"
+    "#define SIGNIFICAND(x) (((x) & 0xfffffffffffffULL) | 0x3ff0000000000000ULL)\n"
+    "static __attribute__((noinline)) void borel_multiply_odd(product *p, const double *t, long long n) {\n"
+    "  double *lane = (double *)p->lane;\n"
+    "  for (long long l = 0; l < n; l++) {\n"
+    "    const unsigned long long x = borel_bits(t[l]);\n"
+    "    if ((x >> 52) - 1 > 2045) { p->others += borel_ln(t[l]); continue; }\n"
+    "    const unsigned long long y = borel_bits(lane[l & 7] * borel_from(SIGNIFICAND(x)));\n"
+    "    p->twos += (double)(long long)((x >> 52) + (y >> 52) - 2046);\n"
+    "    lane[l & 7] = borel_from(SIGNIFICAND(y));\n"
+    "  }\n"
+    "}\n"
+    "static inline void borel_multiply(product *p, const double *t, long long n) {\n"
+    "  vec lane[VECTORS];\n  bits odd = {0}, sum = {0};\n"
+    "#pragma GCC unroll 4\n"
+    "  for (int v = 0; v < VECTORS; v++) lane[v] = p->lane[v];\n"
+    "  for (long long l = 0; l < n; l += 8) {\n"
+    "#pragma GCC unroll 4\n"
+    "    for (int v = 0; v < VECTORS; v++) {\n"
+    "      const bits x = *(const bits *)(t + l + v * WIDTH), less = x - 0x0010000000000000ULL;\n"
+    "      odd |= less | (less + 0x0020000000000000ULL);\n"
+    "      sum += x >> 52;\n"
+    "      lane[v] *= (vec)SIGNIFICAND(x);\n"
+    "    }\n"
+    "  }\n"
+    "  unsigned long long any = 0, fields = 0;\n"
+    "#pragma GCC unroll 4\n"
+    "  for (int w = 0; w < WIDTH; w++) any |= odd[w];\n"
+    "  if (any >> 63) { borel_multiply_odd(p, t, n); return; }\n"
+    "#pragma GCC unroll 4\n"
+    "  for (int v = 0; v < VECTORS; v++) {\n"
+    "    sum += (bits)lane[v] >> 52;\n"
+    "    p->lane[v] = (vec)SIGNIFICAND((bits)lane[v]);\n"
+    "  }\n"
+    "#pragma GCC unroll 4\n"
+    "  for (int w = 0; w < WIDTH; w++) fields += sum[w];\n"
+    "  p->twos += (double)(long long)(fields - 1023ULL * (unsigned long long)(n + 8));\n"
+    "}\n"
+    "static inline double borel_log_of(const product *p) {\n"
+    "  const double *x = (const double *)p->lane;\n"
+    "  const double all = ((x[0] * x[4]) * (x[1] * x[5])) * ((x[2] * x[6]) * (x[3] * x[7]));\n"
+    "  return (p->twos * 6.93147180369123816490e-01 + (p->twos * 1.90821492927058770002e-10 + "
+    "borel_ln(all))) + p->others;\n"
+    "}\n";
+
 /* Uses of exp and log of special.h by elementwise operations; `loops` counts those in loops over arrays. */
 static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
   for (size_t k = 0; k < p->group_count; k++) {
@@ -256,6 +309,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
   if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = used[BOREL_OP_LOG_ADD_EXP] = 1;
+  if (used[BOREL_OP_SUM_LOG]) used[BOREL_OP_LOG] = 1;
   enum { FEW_USES = 4 };
   size_t all = 0, loops = 0;
   for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);
@@ -268,6 +322,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
                          "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
   emit_specials(used, out);
+  if (used[BOREL_OP_SUM_LOG]) borel_text_printf(out, "%s", products);
   emit_prototypes(used, out);
   borel_emit_linear_prelude(used, out);
   if (used[BOREL_OP_ODE]) borel_emit_ode_prelude(out);

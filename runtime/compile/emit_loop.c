@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * C text of values and of fused loops. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,21 +117,42 @@ void borel_emit_loop_pointers(const borel_program *p, int32_t k, borel_text *out
 }
 
 int borel_is_whole_sum(const borel_program *p, borel_node i) {
-  return borel_graph_at(p->graph, i)->op == BOREL_OP_SUM && borel_graph_at(p->graph, i)->shape.rank == 0;
+  borel_op op = borel_graph_at(p->graph, i)->op;
+  return op == BOREL_OP_SUM_LOG || (op == BOREL_OP_SUM && borel_graph_at(p->graph, i)->shape.rank == 0);
 }
 
-/* Prints `format` for each sum of the group, its number in place of #. */
-void borel_each_sum(const borel_program *p, int32_t k, const char *format, borel_text *out) {
+void borel_each_sum(const borel_program *p, int32_t k, const char *sum, const char *log, borel_text *out) {
   const borel_group *group = &p->groups[k];
-  for (size_t j = 0; j < group->count; j++)
-    if (borel_is_whole_sum(p, group->nodes[j])) {
-      int number = p->number[group->nodes[j]];
-      for (const char *at = format; *at; at++)
-        if (*at == '#')
-          borel_text_printf(out, "%d", number);
-        else
-          borel_text_append(out, at, 1);
-    }
+  for (size_t j = 0; j < group->count; j++) {
+    borel_node i = group->nodes[j];
+    if (!borel_is_whole_sum(p, i)) continue;
+    for (const char *at = borel_graph_at(p->graph, i)->op == BOREL_OP_SUM ? sum : log; *at; at++)
+      if (*at == '#')
+        borel_text_printf(out, "%d", p->number[i]);
+      else
+        borel_text_append(out, at, 1);
+  }
+}
+
+void borel_emit_accumulators(const borel_program *p, int32_t k, borel_text *out) {
+  borel_each_sum(p, k, "    LANES(a#)\n", "    product a# = PRODUCT;\n", out);
+}
+
+void borel_emit_accumulate(const borel_program *p, int32_t k, const char *from, const char *count,
+                           borel_text *out) {
+  char sum[100], log[100];
+  snprintf(sum, sizeof sum, "      for (long long l = 0; l < %s; l += 8) { ADD(a#, %s# + l) }\n", count,
+           from);
+  snprintf(log, sizeof log, "      borel_multiply(&a#, %s#, %s);\n", from, count);
+  borel_each_sum(p, k, sum, log, out);
+}
+
+void borel_emit_neutral(const borel_program *p, int32_t k, const char *from, const char *index,
+                        borel_text *out) {
+  char sum[60], log[60];
+  snprintf(sum, sizeof sum, " %s#[%s] = 0.0;", from, index);
+  snprintf(log, sizeof log, " %s#[%s] = 1.0;", from, index);
+  borel_each_sum(p, k, sum, log, out);
 }
 
 /* The statements of one element, for the variable `i`; summands go to t#[l]. With `part`, only of the nodes
@@ -220,25 +242,25 @@ static void emit_stretched(const borel_program *p, int32_t k, int declare, borel
 
 /* ---- the loop ---------------------------------------------------------------------------------- */
 
-/* Summands beyond the true size become 0. */
+/* Elements of reductions beyond the true size become neutral. */
 static void emit_cut(const borel_program *p, int32_t k, const char *end, borel_text *out) {
   int sums = 0;
   for (size_t j = 0; j < p->groups[k].count; j++) sums += borel_is_whole_sum(p, p->groups[k].nodes[j]);
   if (!sums) return;
-  borel_text_printf(out, "      for (long long l = size - i0; l < %s; l++) ", end);
-  borel_each_sum(p, k, "t#[l] = ", out);
-  borel_text_printf(out, "0.0;\n");
+  borel_text_printf(out, "      for (long long l = size - i0; l < %s; l++) {", end);
+  borel_emit_neutral(p, k, "t", "l", out);
+  borel_text_printf(out, " }\n");
 }
 
 /* One round of all lanes. Summands go through an array, so that the round is vectorised whatever is in it. */
 static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *out) {
-  borel_each_sum(p, k, "      double t#[8];\n", out);
+  borel_each_sum(p, k, "      double t#[8];\n", "", out);
   borel_text_printf(out, "#pragma omp simd\n      for (int l = 0; l < 8; l++) {\n"
                          "        const long long i = i0 + l;\n");
   emit_element(p, k, NULL, 0, out);
   borel_text_printf(out, "      }\n");
   if (cut) emit_cut(p, k, "8", out);
-  borel_each_sum(p, k, "      ADD(a#, t#)\n", out);
+  borel_each_sum(p, k, "      ADD(a#, t#)\n", "", out);
 }
 
 /* Sums of little work for each element: in registers. First the rounds within the size, then the one that
@@ -329,7 +351,7 @@ static void emit_piece(const borel_program *p, int32_t k, const uint8_t *part, b
 /* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop,
  * whose constants stay in registers), then added. */
 static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_text *out) {
-  borel_each_sum(p, k, "    double t#[128];\n", out);
+  borel_each_sum(p, k, "    double t#[128];\n", "    double t#[128];\n", out);
   uint8_t *part = find_parts(p, k);
   if (part) each_crossing(p, k, part, "    @ u#[128];\n", out);
   if (stretched) emit_stretched(p, k, 1, out);
@@ -342,7 +364,7 @@ static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_
   emit_piece(p, k, part, out);
   free(part);
   emit_cut(p, k, "end", out);
-  borel_each_sum(p, k, "      for (long long l = 0; l < end; l += 8) { ADD(a#, t# + l) }\n", out);
+  borel_emit_accumulate(p, k, "t", "end", out);
   borel_text_printf(out, "    }\n");
 }
 
@@ -356,15 +378,16 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t j = 0; j < group->count; j++) {
     sums += borel_is_whole_sum(p, group->nodes[j]);
     stretched |= borel_is_stretched(p, group->nodes[j]);
-    heavy |= is_long(borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op));
+    borel_op op = borel_graph_at(p->graph, group->nodes[j])->op;
+    heavy |= op == BOREL_OP_SUM_LOG || is_long(borel_op_get(op));
   }
-  borel_each_sum(p, k, "  double s#;\n", out);
+  borel_each_sum(p, k, "  double s#;\n", "  double s#;\n", out);
   borel_text_printf(out, "  {\n");
   borel_emit_loop_pointers(p, k, out);
   borel_text_printf(out, "    const long long size = ");
   borel_emit_size(p, &group->shape, out);
   borel_text_printf(out, ";\n");
-  borel_each_sum(p, k, "    LANES(a#)\n", out);
+  borel_emit_accumulators(p, k, out);
   if (nest) {
     borel_emit_nest(p, k, out);
   } else if (stretched || (sums && heavy)) {
@@ -377,7 +400,7 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   } else {
     emit_short_sums(p, k, out);
   }
-  borel_each_sum(p, k, "    s# = TOTAL(a#);\n", out);
+  borel_each_sum(p, k, "    s# = TOTAL(a#);\n", "    s# = borel_log_of(&a#);\n", out);
   borel_text_printf(out, "  }\n");
   for (size_t j = 0; j < group->count; j++)
     if (borel_is_whole_sum(p, group->nodes[j])) borel_emit_store(p, group->nodes[j], out);

@@ -13,9 +13,17 @@ void borel_emit_broadcast_index(const borel_program *, const borel_shape *from, 
                                 const char *element, borel_text *);
 /* Pointers to the arrays that group k reads and writes: p<slot> and q<slot>. */
 void borel_emit_loop_pointers(const borel_program *, int32_t k, borel_text *);
-/* Prints `format` for each sum over everything, its number in place of #. */
-void borel_each_sum(const borel_program *, int32_t k, const char *format, borel_text *);
+/* Prints a format for each reduction of everything, its number in place of #: `sum` for a SUM, `log` for a
+ * SUM_LOG. */
+void borel_each_sum(const borel_program *, int32_t k, const char *sum, const char *log, borel_text *);
 int borel_is_whole_sum(const borel_program *, borel_node);
+/* The accumulators of the group's reductions: declared; fed with the `count` elements at "<from>#", whole
+ * lanes, of which those beyond the true size are neutral (printed by borel_emit_neutral for one element,
+ * "<at># = ..."). */
+void borel_emit_accumulators(const borel_program *, int32_t k, borel_text *);
+void borel_emit_accumulate(const borel_program *, int32_t k, const char *from, const char *count,
+                           borel_text *);
+void borel_emit_neutral(const borel_program *, int32_t k, const char *from, const char *index, borel_text *);
 /* A broadcast of an array, and the axes of its runs: does a run's elements follow each other? */
 int borel_is_stretched(const borel_program *, borel_node);
 int borel_find_run(const borel_shape *from, const borel_shape *to, borel_shape *run);

@@ -68,7 +68,7 @@ static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
   for (size_t n = 0; n < group->count; n++) {
     borel_node node = group->nodes[n];
     const borel_node_info *info = borel_graph_at(p->graph, node);
-    if (info->op == BOREL_OP_SUM) {
+    if (info->op == BOREL_OP_SUM || info->op == BOREL_OP_SUM_LOG) {
       borel_text_printf(out,
                         !is_axis_sum(p, node) ? "          f%d[fill + l] = "
                         : info->attr == 0     ? "          y%d[j] += "
@@ -95,9 +95,9 @@ static void emit_element(const borel_program *p, int32_t k, borel_text *out) {
 /* Summands wait in f# until there are whole lanes of them; `fill` is how many wait. */
 static void emit_whole_sums(const borel_program *p, int32_t k, borel_text *out) {
   borel_text_printf(out, "        fill += stop;\n        const long long whole = fill & ~7LL;\n");
-  borel_each_sum(p, k, "        for (long long l = 0; l < whole; l += 8) { ADD(a#, f# + l) }\n", out);
+  borel_emit_accumulate(p, k, "f", "whole", out);
   borel_text_printf(out, "        fill -= whole;\n        for (long long l = 0; l < fill; l++) {\n");
-  borel_each_sum(p, k, "          f#[l] = f#[whole + l];\n", out);
+  borel_each_sum(p, k, "          f#[l] = f#[whole + l];\n", "          f#[l] = f#[whole + l];\n", out);
   borel_text_printf(out, "        }\n");
 }
 
@@ -112,7 +112,7 @@ void borel_emit_nest(const borel_program *p, int32_t k, borel_text *out) {
   borel_text_printf(out, ", columns = ");
   borel_emit_size(p, &columns, out);
   borel_text_printf(out, ";\n");
-  borel_each_sum(p, k, "    double f#[144];\n", out);
+  borel_each_sum(p, k, "    double f#[144];\n", "    double f#[144];\n", out);
   if (sums) borel_text_printf(out, "    long long fill = 0;\n");
   each_axis_sum(p, k, 1, "    double t#[128];\n", out);
   each_axis_sum(
@@ -137,10 +137,10 @@ void borel_emit_nest(const borel_program *p, int32_t k, borel_text *out) {
   each_axis_sum(p, k, 1, "      q@[row] = TOTAL(a#);\n", out);
   borel_text_printf(out, "    }\n");
   if (sums) {
-    borel_text_printf(out, "    if (fill) {\n      for (long long l = fill; l < 8; l++) {\n");
-    borel_each_sum(p, k, "        f#[l] = 0.0;\n", out);
-    borel_text_printf(out, "      }\n");
-    borel_each_sum(p, k, "      ADD(a#, f#)\n", out);
+    borel_text_printf(out, "    if (fill) {\n      for (long long l = fill; l < 8; l++) {");
+    borel_emit_neutral(p, k, "f", "l", out);
+    borel_text_printf(out, " }\n");
+    borel_emit_accumulate(p, k, "f", "8", out);
     borel_text_printf(out, "    }\n");
   }
 }

@@ -99,6 +99,12 @@ static void each_maximum(const borel_program *p, borel_node i, borel_text *out) 
            "    y[o] = high;\n");
 }
 
+/* Of a number, which no loop takes; arrays are fused into their loops. */
+EMIT(SUM_LOG) {
+  operands(p, i, out);
+  borel_text_printf(out, "  y[0] = borel_ln(x[0]);\n");
+}
+
 EMIT(LOG_SUM_EXP) {
   each_maximum(p, i, out);
   borel_text_printf(out, "    if (high - high != 0.0) continue;\n");

@@ -40,9 +40,9 @@ static int is_scalar(const borel_node_info *node) { return node->shape.rank == 0
  * are long enough for a nest of two loops (emit_nest.c). */
 static int is_fused_sum(const borel_program *p, borel_node i) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  if (node->op != BOREL_OP_SUM) return 0;
+  if (node->op != BOREL_OP_SUM && node->op != BOREL_OP_SUM_LOG) return 0;
   const borel_shape *from = &borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape;
-  if (node->attr < 0) return from->rank > 0;
+  if (node->attr < 0 || node->op == BOREL_OP_SUM_LOG) return from->rank > 0;
   return from->rank == 2 && from->extent[0] > 1 && from->extent[1] > BOREL_EXTENT_CONSTANT;
 }
 

@@ -82,6 +82,8 @@ RULE(SUM) {
   v->adjoint[0] = axis < 0 ? v->g : restore_axis(v, full(v), (int)axis, *shape_of(v, v->args[0]));
 }
 
+RULE(SUM_LOG) { v->adjoint[0] = make(v, BOREL_OP_DIV, v->g, v->args[0], 0, NULL); }
+
 RULE(LOG_SUM_EXP) {
   int64_t axis = borel_graph_at(v->graph, v->y)->attr;
   borel_shape shape = *shape_of(v, v->args[0]);

@@ -80,6 +80,9 @@ RULE(BROADCAST) { return one(t, BOREL_OP_BROADCAST, t->dots[0], 0, shape_of(t, t
 RULE(GATHER) { return two(t, BOREL_OP_GATHER, dot(t, 0), t->args[1], 0); }
 RULE(SCATTER) { return two(t, BOREL_OP_SCATTER, dot(t, 0), t->args[1], 0); }
 RULE(SUM) { return one(t, BOREL_OP_SUM, dot(t, 0), attr_of(t), shape_of(t, t->y)); }
+RULE(SUM_LOG) {
+  return one(t, BOREL_OP_SUM, two(t, BOREL_OP_DIV, dot(t, 0), t->args[0], 0), -1, shape_of(t, t->y));
+}
 RULE(CUMSUM) { return one(t, BOREL_OP_CUMSUM, dot(t, 0), attr_of(t), shape_of(t, t->y)); }
 
 /* ---- the others ------------------------------------------------------------------------------ */

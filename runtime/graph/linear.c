@@ -23,9 +23,9 @@ static char library[300];
 /* Ends the threads of OpenBLAS, as it does itself before a fork; not in a build of it without threads. */
 __attribute__((weak)) int blas_thread_shutdown_(void);
 
-/* Chains run in parallel already, and sums split among threads would depend on their number. OpenBLAS begins its
- * threads when it is loaded, and they wait at full speed for work: of a short run that is a third of its processor
- * time. A later call of openblas_set_num_threads would begin them again. */
+/* Chains run in parallel already, and sums split among threads would depend on their number. OpenBLAS begins
+ * its threads when it is loaded, and they wait at full speed for work: of a short run that is a third of its
+ * processor time. A later call of openblas_set_num_threads would begin them again. */
 __attribute__((constructor)) static void one_thread(void) {
   openblas_set_num_threads(1);
   if (blas_thread_shutdown_) blas_thread_shutdown_();

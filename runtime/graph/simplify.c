@@ -34,6 +34,12 @@ static borel_node as_shape(const borel_graph *graph, borel_node x, const borel_s
   return borel_shape_equal(shape_of(graph, x), shape) ? x : BOREL_NO_NODE;
 }
 
+/* Of a number; it is not 0 where this is asked. */
+static int is_finite(const borel_graph *graph, borel_node node) {
+  double value;
+  return borel_graph_constant(graph, node, &value) && isfinite(value);
+}
+
 /* A constant that can be multiplied by another without rounding. */
 static int is_power_of_two(const borel_graph *graph, borel_node node) {
   double value;
@@ -52,7 +58,17 @@ static borel_node simplify_sum_of_two(borel_graph *graph, const borel_node_info 
   return BOREL_NO_NODE;
 }
 
-/* Signs move outward, where they vanish in a difference or a sum. */
+/* c x with a power of two c: returns x, and c in *factor. */
+static borel_node scaled(const borel_graph *graph, borel_node node, borel_node *factor) {
+  if (op_of(graph, node) != BOREL_OP_MUL) return BOREL_NO_NODE;
+  for (int k = 0; k < 2; k++) {
+    *factor = argument(graph, node, k);
+    if (is_number(graph, *factor) && is_power_of_two(graph, *factor)) return argument(graph, node, 1 - k);
+  }
+  return BOREL_NO_NODE;
+}
+
+/* Signs and powers of two move outward, where they merge, or vanish in a difference or a sum. */
 static borel_node simplify_product(borel_graph *graph, const borel_node_info *node, borel_node a,
                                    borel_node b) {
   borel_op op = node->op;
@@ -64,15 +80,12 @@ static borel_node simplify_product(borel_graph *graph, const borel_node_info *no
     return one(graph, BOREL_OP_NEG, two(graph, op, argument(graph, a, 0), b));
   if (op_of(graph, b) == BOREL_OP_NEG)
     return one(graph, BOREL_OP_NEG, two(graph, op, a, argument(graph, b, 0)));
-  for (int swap = 0; swap < 2 && op == BOREL_OP_MUL; swap++) { /* 2 (-0.5 x) = -x */
-    borel_node factor = swap ? b : a, rest = swap ? a : b;
-    if (!is_number(graph, factor) || !is_power_of_two(graph, factor) || op_of(graph, rest) != BOREL_OP_MUL)
-      continue;
-    for (int k = 0; k < 2; k++)
-      if (is_number(graph, argument(graph, rest, k)) && is_power_of_two(graph, argument(graph, rest, k))) {
-        borel_node other = argument(graph, rest, 1 - k);
-        return two(graph, op, two(graph, op, factor, argument(graph, rest, k)), other);
-      }
+  for (int swap = 0; swap < 2; swap++) {
+    borel_node outer = swap ? b : a, rest = swap ? a : b, factor, x = scaled(graph, rest, &factor);
+    if (x == BOREL_NO_NODE) continue;
+    if (is_number(graph, outer) && is_power_of_two(graph, outer)) /* 2 (-0.5 x) = -x */
+      return two(graph, BOREL_OP_MUL, two(graph, BOREL_OP_MUL, outer, factor), x);
+    return two(graph, BOREL_OP_MUL, factor, two(graph, op, x, outer));
   }
   return BOREL_NO_NODE;
 }
@@ -107,10 +120,11 @@ static borel_node simplify_sum(borel_graph *graph, borel_node a) {
   }
   case BOREL_OP_NEG: return one(graph, BOREL_OP_NEG, one(graph, BOREL_OP_SUM, inner));
   case BOREL_OP_MUL: /* rounds */
+  case BOREL_OP_MULZ:
     for (int k = 0; k < 2; k++) {
       borel_node factor = argument(graph, a, k), rest = argument(graph, a, 1 - k);
       if (is_number(graph, factor) && borel_shape_equal(shape_of(graph, rest), shape_of(graph, a)))
-        return two(graph, BOREL_OP_MUL, factor, one(graph, BOREL_OP_SUM, rest));
+        return two(graph, op_of(graph, a), factor, one(graph, BOREL_OP_SUM, rest));
     }
     return BOREL_NO_NODE;
   default: return BOREL_NO_NODE;
@@ -137,6 +151,7 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
     return BOREL_NO_NODE;
   case BOREL_OP_MULZ:
     if (is_value(graph, a, 0) || is_value(graph, b, 0)) return filled(graph, 0, &node->shape);
+    if (is_finite(graph, a) || is_finite(graph, b)) return two(graph, BOREL_OP_MUL, a, b);
     return simplify_product(graph, node, a, b);
   case BOREL_OP_MUL: {
     borel_node square = a == b ? square_of_quotient(graph, a) : BOREL_NO_NODE;
@@ -168,6 +183,7 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
       return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
     return as_shape(graph, a, &node->shape);
   case BOREL_OP_GATHER: return picks_all(graph, a, b) ? a : BOREL_NO_NODE;
+  case BOREL_OP_SUM_LOG: return is_number(graph, a) ? one(graph, BOREL_OP_LOG, a) : BOREL_NO_NODE;
   case BOREL_OP_SUM:
     if (is_number(graph, a)) return a;
     return node->attr < 0 ? simplify_sum(graph, a) : BOREL_NO_NODE;

@@ -121,6 +121,13 @@ SPECIAL(
       return (a > b ? a : b) + borel_ln1p_unit(borel_ratio(a, b));
     })
 
+/* 1 or e over 1 + e with e = exp(-|x|), by a choice between numbers only, as above. */
+SPECIAL(
+    borel_inv_logit, static inline double borel_inv_logit(double x) {
+      double e = borel_exp(-fabs(x)), top = x > 0.0 ? 1.0 : 0.0;
+      return (top + (1.0 - top) * e) / (1.0 + e);
+    })
+
 /* The weights of both terms, exp(a) and exp(b) over their sum; 0 for one that is -inf. In a loop that has the
  * sum too the exponential and the reciprocal are computed once. Choices between numbers only, as above, and
  * by a condition of their own, which gcc does not join with those of the ratio. */

@@ -7,6 +7,7 @@
 
 #include "graph/internal.h"
 #include "graph/linear_form.h"
+#include "graph/sums.h"
 
 /* Below this many rows for each that would be left a loop over them is as fast. */
 enum { LEAST_RATIO = 2 };
@@ -58,31 +59,11 @@ static int all_finite(const double *x, size_t count) {
 
 /* ---- a square -------------------------------------------------------------------------------- */
 
-typedef struct {
-  borel_graph *graph;
-  borel_error *error;
-  borel_sufficient *found;
-  size_t rows, squares;
-  borel_node total, rest; /* BOREL_NO_NODE: nothing yet; `rest` is an array whose sum is still due */
-  int failed;
-} rewrite;
-
-static borel_node op2(rewrite *r, borel_op op, borel_node a, borel_node b) {
-  if (a == BOREL_NO_NODE || b == BOREL_NO_NODE) return BOREL_NO_NODE;
-  return borel_graph_op(r->graph, op, (borel_node[]){a, b}, 2, 0, NULL, r->error);
-}
-static borel_node sum_of(rewrite *r, borel_node a) {
-  return a == BOREL_NO_NODE ? a : borel_graph_op(r->graph, BOREL_OP_SUM, &a, 1, -1, NULL, r->error);
-}
-static borel_node sum_of_squares(rewrite *r, borel_node a) { return sum_of(r, op2(r, BOREL_OP_MUL, a, a)); }
-
-/* x times a factor that may be missing; a missing x is 1. */
-static borel_node times(rewrite *r, borel_node x, borel_node factor) {
-  if (factor == BOREL_NO_NODE) return x == BOREL_NO_NODE ? borel_graph_scalar(r->graph, 1) : x;
-  return x == BOREL_NO_NODE ? factor : op2(r, BOREL_OP_MUL, x, factor);
+static borel_node sum_of_squares(borel_sum *r, borel_node a) {
+  return borel_sum_of(r, borel_sum_op(r, BOREL_OP_MUL, a, a));
 }
 
-static borel_node constant(rewrite *r, const double *x, int rank, size_t rows, size_t columns) {
+static borel_node constant(borel_sum *r, const double *x, int rank, size_t rows, size_t columns) {
   borel_array array = borel_array_new(BOREL_F64, &(borel_shape){rank, {(int64_t)rows, (int64_t)columns}});
   if (!array.data) return BOREL_NO_NODE;
   memcpy(array.data, x, rows * columns * sizeof *x);
@@ -161,13 +142,13 @@ static void gather_elements(const borel_graph *graph, borel_linear_form *f, size
 }
 
 /* The unknowns of the columns, as one vector. */
-static borel_node coefficients(rewrite *r, const borel_linear_form *f) {
+static borel_node coefficients(borel_sum *r, const borel_linear_form *f) {
   borel_node *list = malloc((f->count + 1) * sizeof *list), made = BOREL_NO_NODE;
   size_t count = 0;
   if (!list) return made;
   for (size_t k = 0; k < f->count; k++)
     if (f->parts[k].columns) {
-      list[count] = times(r, f->parts[k].v, f->parts[k].scale);
+      list[count] = borel_sum_times(r, f->parts[k].v, f->parts[k].scale);
       if (list[count++] == BOREL_NO_NODE) goto done;
     }
   made = borel_graph_op(r->graph, BOREL_OP_STACK, list, count, 0, NULL, r->error);
@@ -193,7 +174,7 @@ static void take_means(double *x, size_t rows, size_t columns, const int64_t *in
 
 /* The sum of squares of a form: columns alone, or columns and one group, whose rows are split into the means
  * of the groups and what differs from them. */
-static borel_node square_of_form(rewrite *r, borel_linear_form *f, const borel_linear_part *group,
+static borel_node square_of_form(borel_sum *r, borel_linear_form *f, const borel_linear_part *group,
                                  size_t columns, size_t groups) {
   borel_node result = BOREL_NO_NODE;
   double *x = malloc((columns * f->rows + 1) * sizeof *x),
@@ -213,17 +194,19 @@ static borel_node square_of_form(rewrite *r, borel_linear_form *f, const borel_l
   borel_node p = columns ? coefficients(r, f) : BOREL_NO_NODE, within = BOREL_NO_NODE;
   if (columns) {
     borel_node R = constant(r, triangle, 2, columns, columns);
-    result = within = sum_of_squares(r, op2(r, BOREL_OP_MATMUL, R, p));
+    result = within = sum_of_squares(r, borel_sum_op(r, BOREL_OP_MATMUL, R, p));
     if (within == BOREL_NO_NODE) goto done;
   }
   if (group) {
     for (size_t g = 0; g < groups; g++) root[g] *= group->factor;
-    borel_node level =
-        op2(r, BOREL_OP_MUL, constant(r, root, 1, groups, 1), times(r, group->v, group->scale));
+    borel_node level = borel_sum_op(r, BOREL_OP_MUL, constant(r, root, 1, groups, 1),
+                                    borel_sum_times(r, group->v, group->scale));
     if (columns)
-      level = op2(r, BOREL_OP_ADD, op2(r, BOREL_OP_MATMUL, constant(r, means, 2, groups, columns), p), level);
+      level =
+          borel_sum_op(r, BOREL_OP_ADD,
+                       borel_sum_op(r, BOREL_OP_MATMUL, constant(r, means, 2, groups, columns), p), level);
     result = sum_of_squares(r, level);
-    if (columns) result = op2(r, BOREL_OP_ADD, result, within);
+    if (columns) result = borel_sum_op(r, BOREL_OP_ADD, result, within);
   }
 done:
   free(x);
@@ -234,7 +217,7 @@ done:
 }
 
 /* The sum of z^2, or BOREL_NO_NODE where it stays what it is. */
-static borel_node square(rewrite *r, borel_node z) {
+static borel_node square(borel_sum *r, borel_node z, borel_sufficient *found) {
   borel_linear_form f;
   borel_node result = BOREL_NO_NODE;
   if (!borel_linear_form_of(r->graph, z, r->rows, &f)) return result;
@@ -254,11 +237,12 @@ static borel_node square(rewrite *r, borel_node z) {
     goto done;
   result = square_of_form(r, &f, group, columns, groups);
   if (result == BOREL_NO_NODE) goto done;
-  if (scale != BOREL_NO_NODE) result = op2(r, BOREL_OP_MUL, op2(r, BOREL_OP_MUL, scale, scale), result);
-  r->squares++;
-  r->found->sums++;
-  r->found->rows += r->rows;
-  r->found->left += columns + groups;
+  if (scale != BOREL_NO_NODE)
+    result = borel_sum_op(r, BOREL_OP_MUL, borel_sum_op(r, BOREL_OP_MUL, scale, scale), result);
+  r->taken++;
+  found->sums++;
+  found->rows += r->rows;
+  found->left += columns + groups;
 done:
   borel_linear_form_free(&f);
   return result;
@@ -266,115 +250,20 @@ done:
 
 /* ---- a sum ----------------------------------------------------------------------------------- */
 
-static void add(rewrite *r, borel_node *to, double sign, borel_node scale, borel_node x) {
-  if (scale != BOREL_NO_NODE) x = op2(r, BOREL_OP_MUL, scale, x);
-  if (fabs(sign) != 1) x = op2(r, BOREL_OP_MUL, borel_graph_scalar(r->graph, fabs(sign)), x);
-  if (*to == BOREL_NO_NODE)
-    *to =
-        sign < 0 && x != BOREL_NO_NODE ? borel_graph_op(r->graph, BOREL_OP_NEG, &x, 1, 0, NULL, r->error) : x;
+/* A product of two arrays: of one with itself the square, if it is linear in the unknowns. */
+static int take_square(borel_sum *r, double sign, borel_node scale, borel_node node, void *found) {
+  if (borel_graph_at(r->graph, node)->op != BOREL_OP_MUL) return 0;
+  borel_node a = borel_sum_strip(r, borel_graph_args(r->graph, node)[0], &sign, &scale),
+             b = borel_sum_strip(r, borel_graph_args(r->graph, node)[1], &sign, &scale),
+             squared = a == b ? square(r, a, found) : BOREL_NO_NODE;
+  if (squared != BOREL_NO_NODE)
+    borel_sum_add(r, &r->total, sign, scale, squared);
   else
-    *to = op2(r, sign < 0 ? BOREL_OP_SUB : BOREL_OP_ADD, *to, x);
-  if (*to == BOREL_NO_NODE) r->failed = 1;
-}
-
-/* Takes numbers off a product: node = sign * scale * the result. */
-static borel_node strip(rewrite *r, borel_node node, double *sign, borel_node *scale) {
-  for (;;) {
-    const borel_node_info *info = borel_graph_at(r->graph, node);
-    const borel_node *args = borel_graph_args(r->graph, node);
-    if (info->shape.rank == 0) return node;
-    if (info->op == BOREL_OP_NEG) {
-      *sign = -*sign;
-      node = args[0];
-      continue;
-    }
-    if (info->op != BOREL_OP_MUL) return node;
-    int k = borel_graph_at(r->graph, args[0])->shape.rank == 0 ? 0 : 1;
-    borel_node factor = args[k], rest = args[1 - k];
-    if (borel_graph_at(r->graph, factor)->shape.rank > 0) return node;
-    double number;
-    if (borel_graph_constant(r->graph, factor, &number))
-      *sign *= number;
-    else
-      *scale = times(r, factor, *scale);
-    node = rest;
-  }
-}
-
-/* Adds sign * scale * sum(node) to what there is. */
-static void take_apart(rewrite *r, borel_node node, double sign, borel_node scale, int depth) {
-  enum { MOST_DEPTH = 2000 };
-  node = strip(r, node, &sign, &scale);
-  const borel_node_info info = *borel_graph_at(r->graph, node);
-  borel_node a = BOREL_NO_NODE, b = BOREL_NO_NODE, squared;
-  if (info.arg_count > 0) a = borel_graph_args(r->graph, node)[0];
-  if (info.arg_count > 1) b = borel_graph_args(r->graph, node)[1];
-  if (info.shape.rank == 0) {
-    add(r, &r->total, sign * (double)r->rows, scale, node);
-  } else if ((info.op == BOREL_OP_ADD || info.op == BOREL_OP_SUB) && depth < MOST_DEPTH) {
-    take_apart(r, a, sign, scale, depth + 1);
-    take_apart(r, b, info.op == BOREL_OP_ADD ? sign : -sign, scale, depth + 1);
-  } else if (info.op == BOREL_OP_BROADCAST && borel_graph_at(r->graph, a)->shape.rank == 0) {
-    add(r, &r->total, sign * (double)r->rows, scale, a);
-  } else if (info.op == BOREL_OP_MUL) {
-    a = strip(r, a, &sign, &scale);
-    b = strip(r, b, &sign, &scale);
-    squared = a == b ? square(r, a) : BOREL_NO_NODE;
-    if (squared != BOREL_NO_NODE)
-      add(r, &r->total, sign, scale, squared);
-    else
-      add(r, &r->rest, sign, scale, op2(r, BOREL_OP_MUL, a, b));
-  } else {
-    add(r, &r->rest, sign, scale, node);
-  }
-}
-
-/* The sum of all elements of `array` by its triangle, or BOREL_NO_NODE. */
-static borel_node rewrite_sum(borel_graph *graph, borel_node array, borel_sufficient *found,
-                              borel_error *error) {
-  const borel_node_info *info = borel_graph_at(graph, array);
-  rewrite r = {.graph = graph,
-               .error = error,
-               .found = found,
-               .rows = (size_t)borel_shape_size(&info->shape),
-               .total = BOREL_NO_NODE,
-               .rest = BOREL_NO_NODE};
-  if (info->dtype != BOREL_F64 || info->shape.rank == 0 || r.rows == 0) return BOREL_NO_NODE;
-  take_apart(&r, array, 1, BOREL_NO_NODE, 0);
-  if (r.squares == 0 || r.failed) return BOREL_NO_NODE;
-  if (r.rest != BOREL_NO_NODE) add(&r, &r.total, 1, BOREL_NO_NODE, sum_of(&r, r.rest));
-  return r.failed ? BOREL_NO_NODE : r.total;
+    borel_sum_add(r, &r->rest, sign, scale, borel_sum_op(r, BOREL_OP_MUL, a, b));
+  return 1;
 }
 
 borel_node borel_graph_sufficient(borel_graph *graph, borel_node root, borel_sufficient *found,
                                   borel_error *error) {
-  size_t nodes = (size_t)root + 1, most_args;
-  borel_node *map = malloc(nodes * sizeof *map), *args = NULL, result = BOREL_NO_NODE;
-  uint8_t *needed = borel_graph_needed(graph, root, &most_args);
-  if (!map || !needed) goto memory;
-  if (!(args = malloc(most_args * sizeof *args))) goto memory;
-  for (borel_node i = 0; i < nodes; i++) {
-    map[i] = i;
-    if (!needed[i]) continue;
-    borel_node_info info = *borel_graph_at(graph, i);
-    int changed = 0;
-    for (uint32_t k = 0; k < info.arg_count; k++) {
-      borel_node arg = borel_graph_args(graph, i)[k];
-      args[k] = map[arg];
-      changed |= args[k] != arg;
-    }
-    if (changed && (map[i] = borel_graph_like(graph, &info, args, error)) == BOREL_NO_NODE) goto done;
-    if (info.op != BOREL_OP_SUM || info.attr >= 0) continue;
-    borel_node rewritten = rewrite_sum(graph, args[0], found, error);
-    if (rewritten != BOREL_NO_NODE) map[i] = rewritten;
-  }
-  result = map[root];
-  goto done;
-memory:
-  borel_fail(error, BOREL_INTERNAL, "out of memory for the rewriting of the model");
-done:
-  free(map);
-  free(args);
-  free(needed);
-  return result;
+  return borel_graph_rewrite_sums(graph, root, take_square, found, error);
 }

@@ -12,6 +12,7 @@
 #include "core/version.h"
 #include "graph/hmm.h"
 #include "graph/linear.h"
+#include "graph/log_products.h"
 #include "infer/model_private.h"
 
 static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
@@ -177,9 +178,12 @@ static borel_status plan_programs(borel_model *model, borel_error *error) {
   if (!wrt || !outputs || total == BOREL_NO_NODE) goto done;
   for (size_t i = 0; i < inputs; i++)
     if (model->inputs.list[i].block == BOREL_SITE_U) wrt[wanted++] = model->inputs.list[i].node;
-  outputs[0] = total;
   if ((status = borel_graph_gradient(G, total, wrt, wanted, outputs + 1, error))) goto done;
   status = BOREL_INTERNAL;
+  if (!model->plain_sums)
+    total = borel_graph_log_products(G, total, outputs + 1, wanted, &model->log_products, error);
+  if (total == BOREL_NO_NODE) goto done;
+  outputs[0] = total;
   if (!(model->programs[DENSITY] = borel_program_new(G, &total, 1, error))) goto done;
   if (!(model->programs[GRADIENT] = borel_program_new(G, outputs, wanted + 1, error))) goto done;
   if (!(model->programs[VALUES] = plan_values(model, error))) goto done;
@@ -291,4 +295,5 @@ int borel_model_compiled(const borel_model *model) { return model->compiled; }
 void borel_model_use_sufficient(borel_model *model, int use) { model->plain_sums = !use; }
 const borel_sufficient *borel_model_sufficient(const borel_model *model) { return &model->sufficient; }
 size_t borel_model_hmms(const borel_model *model) { return model->hmms; }
+size_t borel_model_log_products(const borel_model *model) { return model->log_products; }
 size_t borel_model_rerolled(const borel_model *model) { return model->rerolled; }

@@ -39,6 +39,8 @@ const borel_sufficient *borel_model_sufficient(const borel_model *);
 /* How many recursions over hidden states run with scaled probabilities (graph/hmm.h), under the same switch.
  */
 size_t borel_model_hmms(const borel_model *);
+/* How many sums of logarithms are logarithms of products (graph/log_products.h), under the same switch. */
+size_t borel_model_log_products(const borel_model *);
 
 /* Adds up the terms, differentiates, plans and compiles. Afterwards the model is a source and constant.
  * Errors: no sites, no terms, shapes; BOREL_IO from the compiler (NATIVE only: AUTO falls back). */

@@ -32,7 +32,7 @@ struct borel_model {
   borel_node *value_nodes;
   int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
   borel_model_term_info *terms;
-  size_t term_count, rerolled, hmms;
+  size_t term_count, rerolled, hmms, log_products;
   int plain_sums; /* sums of squares stay loops over data */
   borel_sufficient sufficient;
   size_t shared_in_trace; /* operations that the graph of the trace merged, when that is not `graph` */

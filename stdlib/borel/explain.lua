@@ -62,7 +62,7 @@ function explain.model(model, traced, data, where)
     point = where.at and "the last draw of chain 1 of " .. where.at or ("drawn from the priors, seed %d"):format(where.seed or 1),
     logdensity = logdensity, gradient_norm = norm(gradient), terms = core.json_list {}, term_count = #values,
     nodes = about.nodes, statements = about.statements, groups = about.groups, text_bytes = #about.text, rerolled = about.rerolled,
-    squares = about.squares, squares_left = about.squares_left, hmms = about.hmms,
+    squares = about.squares, squares_left = about.squares_left, hmms = about.hmms, log_products = about.log_products,
     shared = about.shared, sites = about.site_count, inputs = about.inputs,
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
@@ -105,6 +105,9 @@ function explain.text(report)
   end
   if report.hmms > 0 then
     line("         %d recursions over hidden states run with scaled probabilities (not with sufficient = false)", report.hmms)
+  end
+  if report.log_products > 0 then
+    line("         %d sums of logarithms are logarithms of products (not with sufficient = false)", report.log_products)
   end
   line("size     %d nodes in the graph, %d statements in %d loops and straight lines, %d bytes of C", report.nodes,
     report.statements, report.groups, report.text_bytes)

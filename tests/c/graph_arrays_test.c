@@ -87,6 +87,13 @@ static borel_node sum(borel_graph *G, int variant) {
   return op(G, BOREL_OP_SUM, &x, 1, axis[variant], SHAPE0);
 }
 
+static borel_node sum_log(borel_graph *G, int variant) {
+  borel_shape from[] = {SHAPE1(1), SHAPE1(9), SHAPE1(40), SHAPE2(5, 18), SHAPE1(300), SHAPE2(3, 150)};
+  if (variant >= 6) return BOREL_NO_NODE;
+  borel_node x = input(G, from[variant]), positive = op(G, BOREL_OP_EXP, &x, 1, 0, SHAPE0);
+  return op(G, BOREL_OP_SUM_LOG, &positive, 1, 0, SHAPE0);
+}
+
 static borel_node log_sum_exp(borel_graph *G, int variant) {
   borel_shape from[] = {SHAPE1(1),     SHAPE1(9),       SHAPE1(40),  SHAPE2(5, 18),
                         SHAPE2(20, 3), SHAPE3(2, 3, 4), SHAPE2(3, 3)};
@@ -303,16 +310,27 @@ static borel_node cond(borel_graph *G, int variant) {
 static const struct {
   borel_op op;
   maker make;
-} cases[] = {{BOREL_OP_RESHAPE, reshape}, {BOREL_OP_BROADCAST, broadcast},
-             {BOREL_OP_GATHER, gather},   {BOREL_OP_SCATTER, scatter},
-             {BOREL_OP_SUM, sum},         {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
-             {BOREL_OP_MAXIMUM, maximum}, {BOREL_OP_CUMSUM, cumsum},
-             {BOREL_OP_ORDER, order},     {BOREL_OP_STACK, stack},
-             {BOREL_OP_MATMUL, matmul},   {BOREL_OP_SCAN, scan_or_nested},
-             {BOREL_OP_COND, cond},       {BOREL_OP_CHOLESKY, cholesky},
-             {BOREL_OP_LU, log_abs_det},  {BOREL_OP_SOLVE_TRIANGULAR, solve_triangular},
-             {BOREL_OP_SOLVE, solve},     {BOREL_OP_LOG_ABS_DET, log_abs_det},
-             {BOREL_OP_EIGH, eigh},       {BOREL_OP_DET_SIGN, det_sign}};
+} cases[] = {{BOREL_OP_RESHAPE, reshape},
+             {BOREL_OP_BROADCAST, broadcast},
+             {BOREL_OP_GATHER, gather},
+             {BOREL_OP_SCATTER, scatter},
+             {BOREL_OP_SUM, sum},
+             {BOREL_OP_SUM_LOG, sum_log},
+             {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
+             {BOREL_OP_MAXIMUM, maximum},
+             {BOREL_OP_CUMSUM, cumsum},
+             {BOREL_OP_ORDER, order},
+             {BOREL_OP_STACK, stack},
+             {BOREL_OP_MATMUL, matmul},
+             {BOREL_OP_SCAN, scan_or_nested},
+             {BOREL_OP_COND, cond},
+             {BOREL_OP_CHOLESKY, cholesky},
+             {BOREL_OP_LU, log_abs_det},
+             {BOREL_OP_SOLVE_TRIANGULAR, solve_triangular},
+             {BOREL_OP_SOLVE, solve},
+             {BOREL_OP_LOG_ABS_DET, log_abs_det},
+             {BOREL_OP_EIGH, eigh},
+             {BOREL_OP_DET_SIGN, det_sign}};
 enum { CASES = sizeof cases / sizeof *cases, VARIANTS = 20 };
 
 Test(arrays, every_operation_has_a_case) {
