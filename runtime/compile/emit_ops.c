@@ -197,13 +197,17 @@ static void columns_times_vector(int64_t rows, borel_text *out) {
   each_row(rows, "  y[#] = TOTAL(a#);\n", out);
 }
 
-/* Rows of a few elements times a vector: one row in each lane of a vector. */
-static void rows_times_vector(int64_t inner, borel_text *out) {
+/* A few columns of each row, or rows of a transposed matrix, times a vector: one result in each lane. */
+static void few_times_vector(int64_t inner, int transposed, borel_text *out) {
   borel_text_printf(out, "#pragma omp simd\n  for (long long r = 0; r < rows; r++) y[r] = ");
   for (int64_t k = 0; k < inner; k++) borel_text_printf(out, "(");
   borel_text_printf(out, "0.0");
   for (int64_t k = 0; k < inner; k++)
-    borel_text_printf(out, " + x[r * %lld + %lld] * w[%lld])", (long long)inner, (long long)k, (long long)k);
+    if (transposed)
+      borel_text_printf(out, " + x[%lld * width + r] * w[%lld])", (long long)k, (long long)k);
+    else
+      borel_text_printf(out, " + x[r * %lld + %lld] * w[%lld])", (long long)inner, (long long)k,
+                        (long long)k);
   borel_text_printf(out, ";\n");
 }
 
@@ -233,8 +237,8 @@ EMIT(MATMUL) {
     borel_text_printf(out, "    y[r * columns + q] = sum;\n  }\n");
     return;
   }
-  if (!ta && columns == 1 && inner <= BOREL_EXTENT_CONSTANT) {
-    rows_times_vector(inner, out);
+  if (columns == 1 && inner <= BOREL_EXTENT_CONSTANT) {
+    few_times_vector(inner, ta, out);
     return;
   }
   borel_text_printf(out, "  for (long long j = 0; j < rows * columns; j++) y[j] = 0;\n");

@@ -140,6 +140,24 @@ static int picks_all(const borel_graph *graph, borel_node from, borel_node index
   return i == size;
 }
 
+/* A small matrix of data times a vector: the transposed one, so that the loop over rows runs along memory. */
+static borel_node turn_matrix(borel_graph *graph, const borel_node_info *node, borel_node a, borel_node b) {
+  enum { MOST = 16 };
+  const borel_node_info *matrix = borel_graph_at(graph, a);
+  int64_t rows = matrix->shape.extent[0], columns = matrix->shape.extent[1];
+  if (node->attr != 0 || node->shape.rank != 1 || matrix->op != BOREL_OP_ARRAY || rows < 2 || rows > MOST ||
+      columns > MOST)
+    return BOREL_NO_NODE;
+  borel_array turned = borel_array_new(BOREL_F64, &(borel_shape){2, {columns, rows}});
+  if (!turned.data) return BOREL_NO_NODE; /* also right, only slower */
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < columns; c++)
+      ((double *)turned.data)[c * rows + r] = ((const double *)matrix->array.data)[r * columns + c];
+  borel_node args[] = {borel_graph_array(graph, &turned), b};
+  borel_array_release(&turned);
+  return borel_graph_op(graph, BOREL_OP_MATMUL, args, 2, 1, NULL, NULL);
+}
+
 borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
   switch (node->op) {
@@ -182,6 +200,7 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
     if (op_of(graph, a) == BOREL_OP_BROADCAST && is_number(graph, argument(graph, a, 0)))
       return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
     return as_shape(graph, a, &node->shape);
+  case BOREL_OP_MATMUL: return turn_matrix(graph, node, a, b);
   case BOREL_OP_GATHER: return picks_all(graph, a, b) ? a : BOREL_NO_NODE;
   case BOREL_OP_SUM_LOG: return is_number(graph, a) ? one(graph, BOREL_OP_LOG, a) : BOREL_NO_NODE;
   case BOREL_OP_SUM:

@@ -68,8 +68,8 @@ for _, case in ipairs(cases) do
   local about = targets[1]:describe()
   assert(about.squares == rows, ("%s: %d rows of squares are rewritten, not %d"):format(name, about.squares, rows))
   assert((about.hmms == 1) == (name == "hidden states"), name .. ": hidden states")
-  local plain = targets[3]:describe()
-  assert(plain.squares + plain.hmms + plain.log_products == 0, name .. ": sufficient = false does not switch it off")
+  local written = targets[3]:describe()
+  assert(written.squares + written.hmms + written.log_products == 0, name .. ": sufficient = false does not switch it off")
   for point = 1, 4 do
     local u = {}
     for i = 1, about.D do u[i] = 0.8 * math.sin(2.1 * i + point) end
