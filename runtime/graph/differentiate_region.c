@@ -134,7 +134,7 @@ static borel_status step_back(borel_vjp *v, builder *b, const borel_region *fwd,
   for (size_t i = 0; i < no + nc; i++)
     if (v->parts[i] != BOREL_NO_NODE) masks |= is_masked(v->graph, v->parts[i]);
   for (size_t i = 0; i < nc && !status; i++) masks |= is_masked(body, w->grads[i]);
-  if (status || !masks) return status;
+  if (status || !masks || fwd->finite) return status;
   for (size_t i = 0; i < no; i++)
     if (w->out_bar[i] != BOREL_NO_NODE) borel_graph_mask(body, w->out_bar[i]);
   for (size_t i = 0; i < nc; i++)

@@ -64,7 +64,9 @@ typedef struct borel_region {
   size_t carries, sequences, captured;
   size_t output_count;
   borel_node *outputs;
-  int reverse;                    /* SCAN: from the last element to the first */
+  int reverse; /* SCAN: from the last element to the first */
+  int finite;  /* SCAN: so are all values and slopes of a step whenever its inputs are; adjoints need no masks
+                */
   struct borel_region *otherwise; /* COND: what runs when the condition is false; the region's */
   borel_ode *ode;                 /* ODE; the region's */
   size_t holders;                 /* graphs that share it */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * The forward recursion of a hidden Markov model in the domain of probabilities (Rabiner 1989, section V.A):
- * p[j] = sum_i p[i] W[i][j] E[j], scaled to a sum of one in every step; the logarithms of the scales add up
- * to what was divided out. One division in a step takes the place of exponentials and logarithms, and the
+ * p[j] = sum_i p[i] W[i][j] E[j], scaled in every step by the power of two that brings the sum into [1, 2),
+ * which is exact and needs no division; the logarithms of the scales add up to what was divided out. The
  * exponentials of weights and emissions stand outside. Derivatives hold the scales constant, which is exact
  * since the result does not depend on them: so the adjoint of the loop is the backward recursion, sums of
  * positive terms.
  *
  * Probabilities must not underflow where they may matter later. No element of p is below exp(-2 NARROW) / K^2
  * where all weights lie within NARROW of the largest, and all emissions of a step within NARROW of that
- * step's largest; where that does not hold (impossible transitions, for one) the recursion runs as it was
- * written. */
+ * step's largest. Where that does not hold (impossible transitions, for one) the result is that of the
+ * recursion as it was written; the loop over probabilities runs all the same, through finite numbers, and is
+ * not used. */
 #include "graph/hmm.h"
 
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static borel_node row_maxima(const maker *m, const borel_hmm *h) {
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-/* Carries p, elements of the sequence E, captured values W; outputs: new p, the scale. */
+/* Carries p, elements of the sequence E, captured values W; outputs: new p, what it was multiplied by. */
 static borel_region *loop_body(size_t n, int reverse, borel_error *error) {
   borel_region *region = calloc(1, sizeof *region);
   if (!region || !(region->body = borel_graph_new()) ||
@@ -82,21 +83,21 @@ static borel_region *loop_body(size_t n, int reverse, borel_error *error) {
     x[j] = two(&m, BOREL_OP_MUL, x[j], element(&m, E, j));
     s = j == 0 ? x[j] : two(&m, BOREL_OP_ADD, s, x[j]);
   }
-  s = constant(&m, s);
-  borel_node scale = two(&m, BOREL_OP_DIV, number(&m, 1), s);
+  borel_node scale = one(&m, BOREL_OP_UNSCALE, s, 0);
   for (size_t j = 0; j < n; j++) region->outputs[j] = two(&m, BOREL_OP_MUL, x[j], scale);
-  region->outputs[n] = s;
+  region->outputs[n] = scale;
   region->output_count = n + 1;
   region->carries = n;
   region->sequences = 1;
   region->captured = n * n;
   region->reverse = reverse;
+  region->finite = 1;
   return region;
 }
 
-/* log p[states] of the last step, from p at the start, W and E, all scaled by what `base` holds. */
+/* p[states] of the last step, from p at the start, W and E; *base gets the logarithm of its scale added. */
 static borel_node scaled(const maker *m, size_t n, int reverse, borel_node p, borel_node W, borel_node E,
-                         borel_node base) {
+                         borel_node *base) {
   borel_node args[BOREL_HMM_STATES * (BOREL_HMM_STATES + 1) + 1], last[BOREL_HMM_STATES];
   borel_region *region = loop_body(n, reverse, m->error);
   if (!region) return BOREL_NO_NODE;
@@ -104,10 +105,9 @@ static borel_node scaled(const maker *m, size_t n, int reverse, borel_node p, bo
   args[n] = E;
   for (size_t i = 0; i < n * n; i++) args[n + 1 + i] = element(m, W, i);
   borel_node scan = borel_graph_scan(m->G, region, args, n + 1 + n * n, m->error);
-  borel_node scales = constant(m, borel_graph_project(m->G, scan, n));
-  base = two(m, BOREL_OP_ADD, base, total(m, one(m, BOREL_OP_LOG, scales, 0)));
-  for (size_t j = 0; j < n; j++)
-    last[j] = two(m, BOREL_OP_ADD, one(m, BOREL_OP_LOG, borel_graph_project(m->G, scan, j), 0), base);
+  *base = two(m, BOREL_OP_SUB, *base,
+              one(m, BOREL_OP_SUM_LOG, constant(m, borel_graph_project(m->G, scan, n)), 0));
+  for (size_t j = 0; j < n; j++) last[j] = borel_graph_project(m->G, scan, j);
   return borel_graph_op(m->G, BOREL_OP_STACK, last, n, 0, NULL, m->error);
 }
 
@@ -122,9 +122,9 @@ static borel_node plain(const maker *m, const borel_node_info *scan, const borel
 
 /* ---- the choice ------------------------------------------------------------------------------ */
 
-/* One of the two; `given`: p, W, E, base, then the arguments of the scan. */
-static borel_node choose(const maker *m, const borel_node_info *scan, size_t n, borel_node test,
-                         borel_node *given, size_t count) {
+/* One of the two; `given`: p of the last step, base, then the arguments of the scan. */
+static borel_node choose(const maker *m, const borel_node_info *scan, borel_node test, borel_node *given,
+                         size_t count) {
   borel_region *region = calloc(1, sizeof *region), *parts[2] = {region, NULL};
   borel_node *in = malloc((count + 1) * sizeof *in), *args = malloc((count + 1) * sizeof *args);
   borel_node made = BOREL_NO_NODE;
@@ -137,8 +137,8 @@ static borel_node choose(const maker *m, const borel_node_info *scan, size_t n, 
       const borel_node_info *info = borel_graph_at(m->G, given[k]);
       in[k] = borel_graph_input(inside.G, info->dtype, &info->shape);
     }
-    parts[b]->outputs[0] = b == 0 ? scaled(&inside, n, scan->region->reverse, in[0], in[1], in[2], in[3])
-                                  : plain(&inside, scan, in + 4);
+    parts[b]->outputs[0] = b == 0 ? two(&inside, BOREL_OP_ADD, one(&inside, BOREL_OP_LOG, in[0], 0), in[1])
+                                  : plain(&inside, scan, in + 2);
     parts[b]->output_count = 1;
     parts[b]->captured = count;
     if (parts[b]->outputs[0] == BOREL_NO_NODE) goto done;
@@ -154,31 +154,37 @@ done:
   return borel_graph_project(m->G, made, 0);
 }
 
+/* x where it is finite, else 0: to subtract from numbers not above it, which gives no NaN. */
+static borel_node finite_or_zero(const maker *m, borel_node x) {
+  borel_node args[] = {one(m, BOREL_OP_IS_FINITE, x, 0), x, number(m, 0)};
+  return borel_graph_op(m->G, BOREL_OP_WHERE, args, 3, 0, NULL, m->error);
+}
+
 /* The logarithms of the last step. */
 static borel_node rewrite(const maker *m, borel_node node, const borel_hmm *h) {
   borel_node_info scan = *borel_graph_at(m->G, node);
-  size_t n = h->states, count = 4 + scan.arg_count;
+  size_t n = h->states, count = 2 + scan.arg_count;
   borel_node *given = malloc(count * sizeof *given);
   if (!given) return BOREL_NO_NODE;
   borel_node start = borel_graph_op(m->G, BOREL_OP_STACK, h->start, n, 0, NULL, m->error),
              weight = borel_graph_op(m->G, BOREL_OP_STACK, h->weight, n * n, 0, NULL, m->error);
   borel_node highest = one(m, BOREL_OP_MAXIMUM, constant(m, start), -1),
-             heaviest = one(m, BOREL_OP_MAXIMUM, constant(m, weight), -1), loudest = row_maxima(m, h);
+             heaviest = finite_or_zero(m, one(m, BOREL_OP_MAXIMUM, constant(m, weight), -1)),
+             loudest = finite_or_zero(m, row_maxima(m, h)), top = finite_or_zero(m, highest);
   borel_node weights = two(m, BOREL_OP_SUB, weight, heaviest),
              emissions = two(m, BOREL_OP_SUB, h->emission, loudest);
   borel_node far = two(m, BOREL_OP_ADD, count_far(m, weights), count_far(m, emissions));
   borel_node test =
       two(m, BOREL_OP_AND, two(m, BOREL_OP_EQ, far, number(m, 0)), one(m, BOREL_OP_IS_FINITE, highest, 0));
-  given[0] = one(m, BOREL_OP_EXP, two(m, BOREL_OP_SUB, start, highest), 0);
-  given[1] = one(m, BOREL_OP_EXP, weights, 0);
-  given[2] = one(m, BOREL_OP_EXP, emissions, 0);
-  given[3] = two(m, BOREL_OP_ADD, two(m, BOREL_OP_ADD, highest, total(m, loudest)),
+  given[1] = two(m, BOREL_OP_ADD, two(m, BOREL_OP_ADD, top, total(m, loudest)),
                  two(m, BOREL_OP_MUL, heaviest, number(m, (double)h->steps)));
-  memcpy(given + 4, borel_graph_args(m->G, node), scan.arg_count * sizeof *given);
+  given[0] = scaled(m, n, scan.region->reverse, one(m, BOREL_OP_EXP, two(m, BOREL_OP_SUB, start, top), 0),
+                    one(m, BOREL_OP_EXP, weights, 0), one(m, BOREL_OP_EXP, emissions, 0), &given[1]);
+  memcpy(given + 2, borel_graph_args(m->G, node), scan.arg_count * sizeof *given);
   borel_node made = BOREL_NO_NODE;
   size_t k = 0;
   while (k < count && given[k] != BOREL_NO_NODE) k++;
-  if (k == count && test != BOREL_NO_NODE) made = choose(m, &scan, n, test, given, count);
+  if (k == count && test != BOREL_NO_NODE) made = choose(m, &scan, test, given, count);
   free(given);
   return made;
 }

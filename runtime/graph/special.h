@@ -121,6 +121,12 @@ SPECIAL(
       return (a > b ? a : b) + borel_ln1p_unit(borel_ratio(a, b));
     })
 
+/* 2^-e for x = m 2^e, 1 <= m < 2: x times it is m, exactly. Of 0 and subnormal numbers 2^1023. */
+SPECIAL(
+    borel_unscale, static inline double borel_unscale(double x) {
+      return borel_from(0x7fe0000000000000ULL - (borel_bits(x) & 0x7ff0000000000000ULL));
+    })
+
 /* 1 or e over 1 + e with e = exp(-|x|), by a choice between numbers only, as above. */
 SPECIAL(
     borel_inv_logit, static inline double borel_inv_logit(double x) {

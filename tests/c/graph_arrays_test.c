@@ -175,7 +175,7 @@ static borel_node scan(borel_graph *G, int variant) {
   borel_node s = input(B, SHAPE1(2)), x = input(B, SHAPE0), w = input(B, SHAPE0),
              zero = borel_graph_integer(B, 0);
   borel_node next = apply1(B, BOREL_OP_TANH, apply2(B, BOREL_OP_ADD, apply2(B, BOREL_OP_MUL, w, s), x));
-  *region = (borel_region){B, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, NULL, NULL, 0};
+  *region = (borel_region){B, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, 0, NULL, NULL, 0};
   region->outputs[0] = next;
   region->outputs[1] = apply2(B, BOREL_OP_MUL, apply2(B, BOREL_OP_GATHER, next, zero), x);
   borel_error error = {0};
@@ -251,12 +251,12 @@ static borel_node nested(borel_graph *G, int variant) {
   borel_graph *O = borel_graph_new(), *I = borel_graph_new();
   borel_node s = input(O, SHAPE0), x = input(O, SHAPE0), a = input(O, SHAPE1(J));
   borel_node u = input(I, SHAPE0), aj = input(I, SHAPE0), xt = input(I, SHAPE0);
-  *inner = (borel_region){I, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, NULL, NULL, 0};
+  *inner = (borel_region){I, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, 0, NULL, NULL, 0};
   inner->outputs[0] = apply1(I, BOREL_OP_TANH, apply2(I, BOREL_OP_ADD, apply2(I, BOREL_OP_MUL, u, aj), xt));
   inner->outputs[1] = apply2(I, BOREL_OP_MUL, inner->outputs[0], aj);
   borel_error error = {0};
   borel_node loop = made(borel_graph_scan(O, inner, (borel_node[]){s, a, x}, 3, &error), &error);
-  *outer = (borel_region){O, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant / 2 % 2, NULL, NULL, 0};
+  *outer = (borel_region){O, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant / 2 % 2, 0, NULL, NULL, 0};
   outer->outputs[0] =
       apply2(O, BOREL_OP_ADD, borel_graph_project(O, loop, 0), total(O, borel_graph_project(O, loop, 1)));
   outer->outputs[1] = apply2(O, BOREL_OP_MUL, borel_graph_project(O, loop, 1), s);
@@ -278,13 +278,13 @@ static borel_node cond_of(borel_graph *G, borel_node mask, borel_node x, borel_n
   for (int i = 0; i < 2; i++)
     for (int k = 0; k < 2; k++) input(bodies[i], shapes[k]);
   borel_graph *B = bodies[0];
-  *region = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, other, NULL, 0};
+  *region = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, 0, other, NULL, 0};
   region->outputs[0] =
       apply2(B, BOREL_OP_MUL, 0,
              apply1(B, BOREL_OP_SQRT,
                     apply2(B, BOREL_OP_ADD, apply2(B, BOREL_OP_MUL, 1, 1), borel_graph_scalar(B, 1))));
   B = bodies[1];
-  *other = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, NULL, NULL, 0};
+  *other = (borel_region){B, 0, 0, 2, 1, malloc(sizeof(borel_node)), 0, 0, NULL, NULL, 0};
   other->outputs[0] = apply2(B, BOREL_OP_MUL, 0, apply2(B, BOREL_OP_ADD, 0, 1));
   borel_error error = {0};
   borel_node node = made(borel_graph_cond(G, region, (borel_node[]){mask, x, w}, 3, &error), &error);
@@ -300,7 +300,7 @@ static borel_node cond(borel_graph *G, int variant) {
   borel_node s = input(B, SHAPE0), x = input(B, SHAPE0), w = input(B, SHAPE0);
   borel_node mask = apply2(B, BOREL_OP_GT, x, borel_graph_scalar(B, 0));
   borel_node next = apply1(B, BOREL_OP_TANH, apply2(B, BOREL_OP_ADD, cond_of(B, mask, s, w), x));
-  *region = (borel_region){B, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, NULL, NULL, 0};
+  *region = (borel_region){B, 1, 1, 1, 2, malloc(2 * sizeof(borel_node)), variant % 2, 0, NULL, NULL, 0};
   region->outputs[0] = region->outputs[1] = next;
   borel_error error = {0};
   borel_node node = made(borel_graph_scan(G, region, args, 3, &error), &error);

@@ -13,7 +13,7 @@ static borel_region *new_region(size_t carries, size_t sequences, size_t capture
   borel_region *region = malloc(sizeof *region);
   *region = (borel_region){
       borel_graph_new(), carries, sequences, captured, outputs, calloc(outputs, sizeof(borel_node)),
-      reverse,           NULL,    NULL,      0};
+      reverse,           0,       NULL,      NULL,     0};
   return region;
 }
 
