@@ -199,12 +199,52 @@ int borel_find_run(const borel_shape *from, const borel_shape *to, borel_shape *
   return along == 1;
 }
 
+enum { SHORT_RUN = 8, PIECE = 128 };
+
+/* The period of an array that repeats a few elements again and again, if pieces begin where they begin: every
+ * piece is the same then. 0: it does not. */
+static int64_t period_of(const borel_program *p, borel_node i) {
+  const borel_shape *to = &borel_graph_at(p->graph, i)->shape,
+                    *from = &borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape;
+  int64_t period = borel_shape_size(from), inner = 1;
+  for (int d = to->rank - 1; d >= 0 && inner < period; d--) inner *= to->extent[d];
+  borel_shape run;
+  return inner == period && borel_find_run(from, to, &run) && borel_shape_size(&run) == period &&
+                 period <= PIECE && PIECE % period == 0
+             ? period
+             : 0;
+}
+
+/* How often each element stands, one time after the other, where all stand in their order: 0 where it is not
+ * so. */
+static int64_t times_of(const borel_program *p, borel_node i) {
+  const borel_shape *to = &borel_graph_at(p->graph, i)->shape,
+                    *from = &borel_graph_at(p->graph, borel_graph_args(p->graph, i)[0])->shape;
+  borel_shape run;
+  if (borel_find_run(from, to, &run)) return 0;
+  int64_t times = borel_shape_size(&run);
+  return borel_shape_size(from) * times == borel_shape_size(to) && times < SHORT_RUN && PIECE % times == 0
+             ? times
+             : 0;
+}
+
 static void emit_stretch(const borel_program *p, borel_node i, borel_text *out) {
-  enum { SHORT_RUN = 8 };
   const borel_node_info *node = borel_graph_at(p->graph, i);
   borel_node from = borel_graph_args(p->graph, i)[0];
   const borel_shape *shape = &borel_graph_at(p->graph, from)->shape;
   borel_shape run;
+  int64_t times = times_of(p, i);
+  if (period_of(p, i)) return; /* once, before the loop */
+  if (times) {
+    borel_text_printf(out, "      const %s *restrict const at%d = ", borel_emit_type(node), p->number[i]);
+    borel_emit_pointer(p, from, 0, out);
+    borel_text_printf(out,
+                      " + i0 / %lld;\n      for (int e = 0; e < (int)stop / %lld; e++)\n"
+                      "        for (int k = 0; k < %lld; k++) w%d[%lld * e + k] = at%d[e];\n",
+                      (long long)times, (long long)times, (long long)times, p->number[i], (long long)times,
+                      p->number[i]);
+    return;
+  }
   int along = borel_find_run(shape, &node->shape, &run);
   int is_short = run.rank == 0 || (run.rank == 1 && run.extent[0] < SHORT_RUN);
   borel_text_printf(out, "      for (long long l = 0; l < stop;%s) {\n        const long long i = i0 + l;\n",
@@ -226,17 +266,22 @@ static void emit_stretch(const borel_program *p, borel_node i, borel_text *out) 
                     p->number[i], along ? "k" : "0");
 }
 
-/* Prints the runs of a piece; with `declare`, the arrays that they go to. */
+/* Prints the runs of a piece; with `declare`, the arrays that they go to, and what is in all pieces. */
 static void emit_stretched(const borel_program *p, int32_t k, int declare, borel_text *out) {
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
     if (!borel_is_stretched(p, i)) continue;
-    if (declare)
-      borel_text_printf(out, "    %s w%d[128] = {0};\n", borel_emit_type(borel_graph_at(p->graph, i)),
-                        p->number[i]);
-    else
+    if (!declare) {
       emit_stretch(p, i, out);
+      continue;
+    }
+    borel_text_printf(out, "    %s w%d[%d]%s;\n", borel_emit_type(borel_graph_at(p->graph, i)), p->number[i],
+                      PIECE, period_of(p, i) ? "" : " = {0}");
+    if (!period_of(p, i)) continue;
+    borel_text_printf(out, "    for (int l = 0; l < %d; l++) w%d[l] = ", PIECE, p->number[i]);
+    borel_emit_pointer(p, borel_graph_args(p->graph, i)[0], 0, out);
+    borel_text_printf(out, "[l %% %lld];\n", (long long)period_of(p, i));
   }
 }
 
