@@ -138,8 +138,30 @@ EMIT(CUMSUM) {
     borel_text_printf(out, "  for (long long j = 0; j < size; j++) y[j] = run += x[j];\n");
 }
 
+/* The first of places that are known, follow each other and lie in an array of `size`; -1: they do not. */
+static int64_t first_of_run(const borel_node_info *places, int64_t size) {
+  int64_t count = borel_shape_size(&places->shape), k = 0;
+  if (places->op != BOREL_OP_ARRAY || count == 0) return -1;
+  const int64_t *at = places->array.data;
+  while (k < count && at[k] == at[0] + k) k++;
+  return k == count && at[0] >= 0 && at[0] <= size - count ? at[0] : -1;
+}
+
 EMIT(SCATTER) {
   operands(p, i, out);
+  int64_t first = first_of_run(borel_graph_at(p->graph, ARG(1)), borel_shape_size(SHAPE_OF(i)));
+  if (first >= 0) {
+    borel_text_printf(out, "  const long long size = ");
+    borel_emit_size(p, SHAPE_OF(i), out);
+    borel_text_printf(out, ", count = ");
+    borel_emit_size(p, SHAPE_OF(ARG(0)), out);
+    borel_text_printf(out,
+                      ", first = %lld;\n  for (long long j = 0; j < first; j++) y[j] = 0;\n"
+                      "  for (long long j = 0; j < count; j++) y[first + j] = 0.0 + x[j];\n"
+                      "  for (long long j = first + count; j < size; j++) y[j] = 0;\n  (void)w;\n",
+                      (long long)first);
+    return;
+  }
   borel_text_printf(out, "  const long long size = ");
   borel_emit_size(p, SHAPE_OF(i), out);
   borel_text_printf(out, ";\n  for (long long j = 0; j < size; j++) y[j] = 0;\n  ");
