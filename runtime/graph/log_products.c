@@ -83,7 +83,7 @@ borel_node borel_graph_log_products(borel_graph *graph, borel_node root, const b
   look.kept = mark(graph, look.nodes, others, count);
   borel_node result = BOREL_NO_NODE;
   if (look.kept)
-    result = borel_graph_rewrite_sums(graph, root, take_log, &look, error);
+    result = borel_graph_rewrite_sums(graph, root, take_log, &look, 1, error);
   else
     borel_fail(error, BOREL_INTERNAL, "out of memory for the rewriting of the model");
   free(look.kept);

@@ -265,5 +265,5 @@ static int take_square(borel_sum *r, double sign, borel_node scale, borel_node n
 
 borel_node borel_graph_sufficient(borel_graph *graph, borel_node root, borel_sufficient *found,
                                   borel_error *error) {
-  return borel_graph_rewrite_sums(graph, root, take_square, found, error);
+  return borel_graph_rewrite_sums(graph, root, take_square, found, 0, error);
 }

@@ -64,11 +64,16 @@ static void take_apart(borel_sum *s, borel_node node, double sign, borel_node sc
   if (info.arg_count > 0) a = borel_graph_args(s->graph, node)[0];
   if (info.arg_count > 1) b = borel_graph_args(s->graph, node)[1];
   if (info.shape.rank == 0) {
+    s->moved++;
     borel_sum_add(s, &s->total, sign * (double)s->rows, scale, node);
+  } else if (info.op == BOREL_OP_ARRAY && node != s->array) {
+    s->moved++;
+    borel_sum_add(s, &s->total, sign, scale, borel_sum_of(s, node)); /* folds to a number */
   } else if ((info.op == BOREL_OP_ADD || info.op == BOREL_OP_SUB) && depth < MOST_DEPTH) {
     take_apart(s, a, sign, scale, term, context, depth + 1);
     take_apart(s, b, info.op == BOREL_OP_ADD ? sign : -sign, scale, term, context, depth + 1);
   } else if (info.op == BOREL_OP_BROADCAST && borel_graph_at(s->graph, a)->shape.rank == 0) {
+    s->moved++;
     borel_sum_add(s, &s->total, sign * (double)s->rows, scale, a);
   } else if (!term(s, sign, scale, node, context)) {
     borel_sum_add(s, &s->rest, sign, scale, node);
@@ -77,7 +82,7 @@ static void take_apart(borel_sum *s, borel_node node, double sign, borel_node sc
 
 /* The sum of all elements of `array` in another form, or BOREL_NO_NODE. */
 static borel_node rewrite_sum(borel_graph *graph, borel_node array, borel_sum_term term, void *context,
-                              borel_error *error) {
+                              int any, borel_error *error) {
   const borel_node_info *info = borel_graph_at(graph, array);
   borel_sum s = {.graph = graph,
                  .error = error,
@@ -87,13 +92,13 @@ static borel_node rewrite_sum(borel_graph *graph, borel_node array, borel_sum_te
                  .rest = BOREL_NO_NODE};
   if (info->dtype != BOREL_F64 || info->shape.rank == 0 || s.rows == 0) return BOREL_NO_NODE;
   take_apart(&s, array, 1, BOREL_NO_NODE, term, context, 0);
-  if (s.taken == 0 || s.failed) return BOREL_NO_NODE;
+  if (s.taken + (any ? s.moved : 0) == 0 || s.failed) return BOREL_NO_NODE;
   if (s.rest != BOREL_NO_NODE) borel_sum_add(&s, &s.total, 1, BOREL_NO_NODE, borel_sum_of(&s, s.rest));
   return s.failed ? BOREL_NO_NODE : s.total;
 }
 
 borel_node borel_graph_rewrite_sums(borel_graph *graph, borel_node root, borel_sum_term term, void *context,
-                                    borel_error *error) {
+                                    int any, borel_error *error) {
   size_t nodes = (size_t)root + 1, most_args;
   borel_node *map = malloc(nodes * sizeof *map), *args = NULL, result = BOREL_NO_NODE;
   uint8_t *needed = borel_graph_needed(graph, root, &most_args);
@@ -111,7 +116,7 @@ borel_node borel_graph_rewrite_sums(borel_graph *graph, borel_node root, borel_s
     }
     if (changed && (map[i] = borel_graph_like(graph, &info, args, error)) == BOREL_NO_NODE) goto done;
     if (info.op != BOREL_OP_SUM || info.attr >= 0) continue;
-    borel_node rewritten = rewrite_sum(graph, args[0], term, context, error);
+    borel_node rewritten = rewrite_sum(graph, args[0], term, context, any, error);
     if (rewritten != BOREL_NO_NODE) map[i] = rewritten;
   }
   result = map[root];

@@ -13,6 +13,7 @@ typedef struct {
   borel_error *error;
   borel_node array;   /* what is summed */
   size_t rows, taken; /* taken: terms that found another form */
+  size_t moved;       /* terms that are the same number in each row, or data */
   borel_node total;   /* a number: what left the sum */
   borel_node rest;    /* an array, whose sum is still due */
   int failed;
@@ -32,9 +33,9 @@ borel_node borel_sum_of(borel_sum *, borel_node);
  * is worth rewriting the sum; or returns 0. */
 typedef int (*borel_sum_term)(borel_sum *, double sign, borel_node scale, borel_node node, void *context);
 
-/* The node equal to `root` in which sums are rewritten where a term was taken; `root` itself where there are
- * none. BOREL_NO_NODE and a message when memory is short. */
-borel_node borel_graph_rewrite_sums(borel_graph *, borel_node root, borel_sum_term, void *context,
+/* The node equal to `root` in which sums are rewritten where a term was taken, or with `any` moved; `root`
+ * itself where there are none. BOREL_NO_NODE and a message when memory is short. */
+borel_node borel_graph_rewrite_sums(borel_graph *, borel_node root, borel_sum_term, void *context, int any,
                                     borel_error *);
 
 #endif
