@@ -78,8 +78,8 @@ EMIT(SUM) {
                     "    for (int k = 0; k < width; k++) y[o * inner + k0 + k] = a[k];\n  }\n");
 }
 
-/* Opens the loop over the vectors v [length] of the last axis, or of everything: each with its maximum. */
-static void each_maximum(const borel_program *p, borel_node i, borel_text *out) {
+/* Opens the loop over the vectors v [length] of the last axis, or of everything; returns their length. */
+static int64_t each_vector(const borel_program *p, borel_node i, borel_text *out) {
   const borel_shape *from = SHAPE_OF(ARG(0));
   int all = borel_graph_at(p->graph, i)->attr < 0;
   borel_shape outer = part(from, 0, all ? 0 : from->rank - 1),
@@ -89,12 +89,12 @@ static void each_maximum(const borel_program *p, borel_node i, borel_text *out) 
   borel_emit_size(p, &length, out);
   borel_text_printf(out, ";\n  ");
   loop(p, "o", &outer, out);
-  if (borel_shape_size(&length) == 2) {
-    borel_text_printf(out, " y[o] = borel_log_add_exp(x[2 * o], x[2 * o + 1]);\n  (void)length;\n");
-    return;
-  }
+  borel_text_printf(out, " {\n    const double *v = x + o * length;\n");
+  return borel_shape_size(&length);
+}
+static void maximum(borel_text *out) {
   borel_text_printf(
-      out, " {\n    const double *v = x + o * length;\n    double high = -__builtin_inf();\n"
+      out, "    double high = -__builtin_inf();\n"
            "    for (long long j = 0; j < length; j++) high = v[j] > high || v[j] != v[j] ? v[j] : high;\n"
            "    y[o] = high;\n");
 }
@@ -106,14 +106,19 @@ EMIT(SUM_LOG) {
 }
 
 EMIT(LOG_SUM_EXP) {
-  each_maximum(p, i, out);
+  if (each_vector(p, i, out) == 2) { /* one exponential is enough */
+    borel_text_printf(out, "    y[o] = borel_log_add_exp(v[0], v[1]);\n  }\n");
+    return;
+  }
+  maximum(out);
   borel_text_printf(out, "    if (high - high != 0.0) continue;\n");
   lane_sum("borel_exp(v[j] - high)", out);
   borel_text_printf(out, "    y[o] = high + borel_ln(sum);\n  }\n");
 }
 
 EMIT(MAXIMUM) {
-  each_maximum(p, i, out);
+  each_vector(p, i, out);
+  maximum(out);
   borel_text_printf(out, "  }\n");
 }
 
