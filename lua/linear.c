@@ -188,18 +188,33 @@ static int solve(lua_State *L) {
   return 1;
 }
 
+/* Pushes argument 1 and its Cholesky factor. */
+static void push_with_factor(lua_State *L) {
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 1);
+  apply(L, BOREL_OP_CHOLESKY, 1, 0);
+}
+
 /* core.logdet(a): log det of a positive definite matrix, from its Cholesky factor; NaN when it is not */
 static int logdet(lua_State *L) {
   take(L, "logdet", 1, 1);
   need_square(L, "logdet");
-  cholesky(L);
-  diagonal(L);
-  lua_replace(L, 1);
-  lua_settop(L, 1);
-  apply(L, BOREL_OP_LOG, 1, 0);
-  apply(L, BOREL_OP_SUM, 1, -1);
-  lua_pushnumber(L, 2);
-  apply(L, BOREL_OP_MUL, 2, 0);
+  push_with_factor(L);
+  apply(L, BOREL_OP_LOG_DET, 2, 0);
+  return 1;
+}
+
+/* core.mahalanobis(a, b): b' a^-1 b for a positive definite matrix, of which the lower triangle is read; NaN
+ * when it is not. b is [N], or [N,M]: the M numbers of its columns */
+static int mahalanobis(lua_State *L) {
+  take(L, "mahalanobis", 2, 2);
+  need_square(L, "mahalanobis");
+  push_with_factor(L);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 4);
+  lua_pushvalue(L, 2);
+  apply(L, BOREL_OP_SOLVE_TRIANGULAR, 2, 0);
+  apply(L, BOREL_OP_MAHALANOBIS, 4, 0);
   return 1;
 }
 
@@ -228,20 +243,12 @@ static int eigh(lua_State *L) {
 }
 
 void borel_lua_open_linear(lua_State *L) {
-  static const luaL_Reg functions[] = {{"transpose", transpose},
-                                       {"t", transpose},
-                                       {"diag", diag},
-                                       {"diagonal", diagonal},
-                                       {"tril", tril},
-                                       {"outer", outer},
-                                       {"trace", trace},
-                                       {"cholesky", cholesky},
-                                       {"solve_triangular", solve_triangular},
-                                       {"solve", solve},
-                                       {"logdet", logdet},
-                                       {"slogdet", slogdet},
-                                       {"eigh", eigh},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"transpose", transpose}, {"t", transpose},       {"diag", diag},
+      {"diagonal", diagonal},   {"tril", tril},         {"outer", outer},
+      {"trace", trace},         {"cholesky", cholesky}, {"solve_triangular", solve_triangular},
+      {"solve", solve},         {"logdet", logdet},     {"mahalanobis", mahalanobis},
+      {"slogdet", slogdet},     {"eigh", eigh},         {NULL, NULL}};
   luaL_setfuncs(L, functions, 0); /* methods: on top */
   lua_settop(L, 2);
   for (const luaL_Reg *f = functions; f->name; f++) {

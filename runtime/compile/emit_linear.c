@@ -14,6 +14,10 @@ static const struct {
     {BOREL_OP_SOLVE_TRIANGULAR,
      "void borel_linear_solve_triangular(long long, long long, int, const double *, "
      "const double *, double *);\n"},
+    {BOREL_OP_POSITIVE_INVERSE, "void borel_linear_positive_inverse(long long, const double *, double *);\n"},
+    {BOREL_OP_LOG_DET, "double borel_linear_log_det(long long, const double *);\n"},
+    {BOREL_OP_MAHALANOBIS,
+     "void borel_linear_mahalanobis(long long, long long, const double *, double *);\n"},
     {BOREL_OP_LU, "void borel_linear_lu(long long, const double *, double *);\n"},
     {BOREL_OP_SOLVE,
      "void borel_linear_solve(long long, long long, int, const double *, const double *, double *);\n"},
@@ -44,14 +48,24 @@ static void close_call(const borel_program *p, borel_node i, borel_text *out) {
   borel_text_printf(out, ");\n");
 }
 
-static void emit_unary(const borel_program *p, borel_node i, const char *name, borel_text *out) {
+static void emit_of_matrix(const borel_program *p, borel_node i, const char *name, borel_node matrix,
+                           borel_text *out) {
   open_call(p, i, name, out);
-  borel_emit_pointer(p, ARG(0), 0, out);
+  borel_emit_pointer(p, matrix, 0, out);
   close_call(p, i, out);
 }
-EMIT(CHOLESKY) { emit_unary(p, i, "cholesky", out); }
-EMIT(LU) { emit_unary(p, i, "lu", out); }
-EMIT(EIGH) { emit_unary(p, i, "eigh", out); }
+EMIT(CHOLESKY) { emit_of_matrix(p, i, "cholesky", ARG(0), out); }
+EMIT(POSITIVE_INVERSE) { emit_of_matrix(p, i, "positive_inverse", ARG(1), out); }
+EMIT(LU) { emit_of_matrix(p, i, "lu", ARG(0), out); }
+EMIT(EIGH) { emit_of_matrix(p, i, "eigh", ARG(0), out); }
+
+EMIT(MAHALANOBIS) {
+  open_call(p, i, "mahalanobis", out);
+  emit_columns(p, ARG(2), out);
+  borel_text_printf(out, ", ");
+  borel_emit_pointer(p, ARG(3), 0, out);
+  close_call(p, i, out);
+}
 
 static void emit_solution(const borel_program *p, borel_node i, const char *name, borel_node matrix,
                           borel_node right, borel_text *out) {
@@ -76,4 +90,5 @@ static void emit_number(const borel_program *p, borel_node i, const char *name, 
   borel_text_printf(out, ");\n");
 }
 EMIT(LOG_ABS_DET) { emit_number(p, i, "log_abs_det", ARG(1), out); }
+EMIT(LOG_DET) { emit_number(p, i, "log_det", ARG(1), out); }
 EMIT(DET_SIGN) { emit_number(p, i, "det_sign", ARG(0), out); }

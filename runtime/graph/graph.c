@@ -322,6 +322,7 @@ static int masked(const borel_graph *graph, const borel_node_info *node, const b
   case BOREL_OP_MATMUL:
   case BOREL_OP_SOLVE_TRIANGULAR:
   case BOREL_OP_SOLVE:
+  case BOREL_OP_MAHALANOBIS:
     for (size_t i = 0; i < node->arg_count; i++)
       if (graph->nodes[args[i]].masked) return 1;
     return 0;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/linear_small.h"
+
 /* Fortran's names, which no header declares along with LAPACK's: those of CBLAS are in GSL too, and the
  * loader takes whichever it meets first. */
 void dtrsv_(const char *which, const char *transposed, const char *diagonal, const int *n, const double *a,
@@ -15,8 +17,6 @@ void dtrsv_(const char *which, const char *transposed, const char *diagonal, con
 void dtrsm_(const char *side, const char *which, const char *transposed, const char *diagonal, const int *m,
             const int *n, const double *factor, const double *a, const int *stride, double *b,
             const int *stride_b);
-
-enum { SMALL = 16 }; /* up to here plain loops are faster than the call */
 
 static char library[300];
 
@@ -40,60 +40,21 @@ static void fill_nan(double *x, int64_t count) {
 
 /* ---- Cholesky -------------------------------------------------------------------------------- */
 
-/* 0 when a pivot is not a positive number. */
-static int small_cholesky(int64_t n, const double *a, double *l) {
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j <= i; j++) {
-      double sum = a[i * n + j];
-      for (int64_t k = 0; k < j; k++) sum -= l[i * n + k] * l[j * n + k];
-      if (i == j && !(sum > 0 && isfinite(sum))) return 0;
-      l[i * n + j] = i == j ? sqrt(sum) : sum / l[j * n + j];
-    }
-  return 1;
-}
-
 static int large_cholesky(int64_t n, const double *a, double *l) {
   memcpy(l, a, (size_t)(n * n) * sizeof *l);
   if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, l, (lapack_int)n) != 0) return 0;
   for (int64_t i = 0; i < n; i++)
     if (!isfinite(l[i * n + i])) return 0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = i + 1; j < n; j++) l[i * n + j] = 0;
   return 1;
 }
 
 void borel_linear_cholesky(int64_t n, const double *a, double *l) {
-  if (!(n <= SMALL ? small_cholesky : large_cholesky)(n, a, l)) {
-    fill_nan(l, n * n);
-    return;
-  }
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = i + 1; j < n; j++) l[i * n + j] = 0;
+  if (!(n <= BOREL_LINEAR_SMALL ? borel_small_cholesky : large_cholesky)(n, a, l)) fill_nan(l, n * n);
 }
 
 /* ---- triangular systems ---------------------------------------------------------------------- */
-
-/* Columns j .. j + width - 1 of x, whose unknowns stay in registers while a row is made. */
-static inline __attribute__((always_inline)) void solve_columns(int64_t n, int64_t m, int transposed,
-                                                                const double *l, const double *inverse,
-                                                                double *x, int width) {
-  for (int64_t step = 0; step < n; step++) {
-    int64_t i = transposed ? n - 1 - step : step, from = transposed ? i + 1 : 0, to = transposed ? n : i;
-    double sum[4];
-    for (int j = 0; j < width; j++) sum[j] = x[i * m + j];
-    for (int64_t k = from; k < to; k++) {
-      double factor = transposed ? l[k * n + i] : l[i * n + k];
-      for (int j = 0; j < width; j++) sum[j] -= factor * x[k * m + j];
-    }
-    for (int j = 0; j < width; j++) x[i * m + j] = sum[j] * inverse[i];
-  }
-}
-
-static void small_solve(int64_t n, int64_t m, int transposed, const double *l, double *x) {
-  double inverse[SMALL];
-  int64_t j = 0;
-  for (int64_t i = 0; i < n; i++) inverse[i] = 1 / l[i * n + i];
-  for (; j + 4 <= m; j += 4) solve_columns(n, m, transposed, l, inverse, x + j, 4);
-  for (; j < m; j++) solve_columns(n, m, transposed, l, inverse, x + j, 1);
-}
 
 /* Fortran's names: those of CBLAS are in GSL too, and whichever the loader meets first is used. In its order
  * of elements the triangle l is an upper one, u = l', and rows of x are columns. */
@@ -112,10 +73,47 @@ static void triangle(char which, int transposed, char diagonal, int64_t n, int64
 void borel_linear_solve_triangular(int64_t n, int64_t m, int transposed, const double *l, const double *b,
                                    double *x) {
   memcpy(x, b, (size_t)(n * m) * sizeof *x);
-  if (n <= SMALL)
-    small_solve(n, m, transposed, l, x);
+  if (n <= BOREL_LINEAR_SMALL)
+    borel_small_solve_triangular(n, m, transposed, l, x);
   else
     triangle('L', transposed, 'N', n, m, l, x);
+}
+
+/* ---- positive definite matrices -------------------------------------------------------------- */
+
+static int large_positive_inverse(int64_t n, const double *l, double *inverse) {
+  memcpy(inverse, l, (size_t)(n * n) * sizeof *inverse);
+  if (LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, inverse, (lapack_int)n) != 0) return 0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = i + 1; j < n; j++) inverse[i * n + j] = inverse[j * n + i];
+  return 1;
+}
+
+void borel_linear_positive_inverse(int64_t n, const double *l, double *inverse) {
+  if (n <= BOREL_LINEAR_SMALL)
+    borel_small_positive_inverse(n, l, inverse);
+  else if (!large_positive_inverse(n, l, inverse))
+    fill_nan(inverse, n * n);
+}
+
+/* One logarithm for as many pivots as fit into the range of numbers: a chain of roundings below eps/2 each.
+ */
+double borel_linear_log_det(int64_t n, const double *l) {
+  double sum = 0, product = 1;
+  for (int64_t i = 0; i < n; i++) {
+    double pivot = l[i * n + i];
+    product *= pivot;
+    if (product > 1e-100 && product < 1e100) continue;
+    sum += log(product);
+    product = 1;
+  }
+  return 2 * (sum + log(product));
+}
+
+void borel_linear_mahalanobis(int64_t n, int64_t m, const double *z, double *squares) {
+  for (int64_t j = 0; j < m; j++) squares[j] = 0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < m; j++) squares[j] += z[i * m + j] * z[i * m + j];
 }
 
 /* ---- general systems ------------------------------------------------------------------------- */

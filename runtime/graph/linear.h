@@ -20,6 +20,12 @@ void borel_linear_cholesky(int64_t n, const double *a, double *l);
 /* x [n,m] with l x = b, or l' x = b. Reads the lower triangle of l. */
 void borel_linear_solve_triangular(int64_t n, int64_t m, int transposed, const double *l, const double *b,
                                    double *x);
+/* The inverse of l l', the same bits on both sides of its diagonal. Reads the lower triangle of l. */
+void borel_linear_positive_inverse(int64_t n, const double *l, double *inverse);
+/* log det of l l' for a Cholesky factor l. */
+double borel_linear_log_det(int64_t n, const double *l);
+/* squares [m]: the sum of squares of each column of z [n,m]. */
+void borel_linear_mahalanobis(int64_t n, int64_t m, const double *z, double *squares);
 /* lu [n+1,n]: a lower and a unit upper factor of a (with its columns exchanged), then the exchanges. */
 void borel_linear_lu(int64_t n, const double *a, double *lu);
 /* x [n,m] with a x = b, or a' x = b. */

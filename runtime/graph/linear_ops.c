@@ -79,6 +79,41 @@ SHAPE(SOLVE_TRIANGULAR) {
   return status ? status : check_right_side(info, &args[0]->shape, &args[1]->shape, error);
 }
 
+static borel_status check_factor(const borel_node_info *info, const borel_shape *a, const borel_shape *l,
+                                 borel_error *error) {
+  if (borel_shape_equal(a, l)) return BOREL_OK;
+  return borel_fail(error, BOREL_INTERNAL, "%s: this is not the factor of the matrix",
+                    borel_op_get(info->op)->name);
+}
+
+SHAPE(POSITIVE_INVERSE) {
+  (void)stated;
+  borel_status status = check(info, args, count, 2, error);
+  if (!status) status = check_factor(info, &args[0]->shape, &args[1]->shape, error);
+  info->shape = args[0]->shape;
+  info->dtype = BOREL_F64;
+  return status;
+}
+
+SHAPE(LOG_DET) {
+  (void)stated;
+  borel_status status = check(info, args, count, 2, error);
+  if (!status) status = check_factor(info, &args[0]->shape, &args[1]->shape, error);
+  info->shape = (borel_shape){0};
+  info->dtype = BOREL_F64;
+  return status;
+}
+
+SHAPE(MAHALANOBIS) {
+  (void)stated;
+  borel_status status = check(info, args, count, 4, error);
+  if (!status) status = check_factor(info, &args[0]->shape, &args[1]->shape, error);
+  if (!status) status = check_right_side(info, &args[0]->shape, &args[2]->shape, error);
+  if (!status) status = check_right_side(info, &args[0]->shape, &args[3]->shape, error);
+  if (!status) info->shape = (borel_shape){info->shape.rank - 1, {info->shape.extent[1]}};
+  return status;
+}
+
 SHAPE(LU) {
   (void)stated;
   borel_status status = check(info, args, count, 1, error);
@@ -136,6 +171,18 @@ EVAL(SOLVE_TRIANGULAR) {
   (void)count;
   borel_linear_solve_triangular(rows(&args[0]), columns(&args[1]), node->attr != 0, args[0].data,
                                 args[1].data, out);
+}
+EVAL(POSITIVE_INVERSE) {
+  (void)node, (void)count;
+  borel_linear_positive_inverse(rows(&args[0]), args[1].data, out);
+}
+EVAL(LOG_DET) {
+  (void)node, (void)count;
+  *(double *)out = borel_linear_log_det(rows(&args[0]), args[1].data);
+}
+EVAL(MAHALANOBIS) {
+  (void)node, (void)count;
+  borel_linear_mahalanobis(rows(&args[0]), columns(&args[2]), args[3].data, out);
 }
 EVAL(LU) {
   (void)node, (void)count;
@@ -240,6 +287,32 @@ RULE(SOLVE_TRIANGULAR) {
   v->adjoint[1] = B_bar;
 }
 
+/* A Cholesky factor is part of the matrix too: the derivatives of the next three are by the matrix itself. */
+static borel_node inverse_of_first(borel_vjp *v) {
+  return make(v, BOREL_OP_POSITIVE_INVERSE, v->args[0], v->args[1], 0);
+}
+
+RULE(POSITIVE_INVERSE) {
+  borel_node product = make(v, BOREL_OP_MATMUL, make(v, BOREL_OP_MATMUL, v->y, full(v), 0), v->y, 0);
+  borel_node lower = to_lower_triangle(v, shape_of(v, v->y)->extent[0], product);
+  v->adjoint[0] = make(v, BOREL_OP_NEG, lower, BOREL_NO_NODE, 0);
+}
+
+RULE(LOG_DET) {
+  borel_node lower = pattern(v, shape_of(v, v->args[0])->extent[0], 2, 1, 0);
+  v->adjoint[0] = borel_graph_adjoint_product(v->graph, borel_graph_adjoint_product(v->graph, v->g, lower),
+                                              inverse_of_first(v));
+}
+
+/* With X = A^-1 B: A_bar = -X diag(y_bar) X', B_bar = 2 X diag(y_bar). */
+RULE(MAHALANOBIS) {
+  borel_node X = make(v, BOREL_OP_SOLVE_TRIANGULAR, v->args[1], v->args[3], 1);
+  borel_node half = borel_graph_adjoint_product(v->graph, v->g, X);
+  int64_t n = shape_of(v, v->args[0])->extent[0];
+  v->adjoint[0] = make(v, BOREL_OP_MUL, outer(v, half, X), pattern(v, n, -2, -1, 0), 0);
+  v->adjoint[2] = make(v, BOREL_OP_MUL, borel_graph_scalar(v->graph, 2), half, 0);
+}
+
 /* The factors are part of the matrix, whose rule in SOLVE and LOG_ABS_DET is the whole derivative. */
 RULE(LU) { (void)v; }
 
@@ -300,6 +373,38 @@ TANGENT(CHOLESKY) {
   borel_node left = make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.y, from_lower_triangle(&v, n, t->dots[0]), 0);
   borel_node both = make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.y, transpose(&v, left), 0);
   return make(&v, BOREL_OP_MATMUL, v.y, make(&v, BOREL_OP_MUL, both, pattern(&v, n, 1, 0.5, 0), 0), 0);
+}
+
+TANGENT(POSITIVE_INVERSE) {
+  borel_vjp v = view(t);
+  borel_node dot = from_lower_triangle(&v, shape_of(&v, v.y)->extent[0], t->dots[0]);
+  borel_node product = make(&v, BOREL_OP_MATMUL, make(&v, BOREL_OP_MATMUL, v.y, dot, 0), v.y, 0);
+  return make(&v, BOREL_OP_NEG, product, BOREL_NO_NODE, 0);
+}
+
+TANGENT(LOG_DET) {
+  borel_vjp v = view(t);
+  borel_node lower = pattern(&v, shape_of(&v, v.args[0])->extent[0], 2, 1, 0);
+  borel_node product =
+      make(&v, BOREL_OP_MUL, make(&v, BOREL_OP_MUL, lower, t->dots[0], 0), inverse_of_first(&v), 0);
+  return make(&v, BOREL_OP_SUM, product, BOREL_NO_NODE, -1);
+}
+
+/* The column sums of X . (2 B_dot - A_dot X) */
+TANGENT(MAHALANOBIS) {
+  borel_vjp v = view(t);
+  borel_node X = make(&v, BOREL_OP_SOLVE_TRIANGULAR, v.args[1], v.args[3], 1), change = BOREL_NO_NODE;
+  if (t->dots[2] != BOREL_NO_NODE)
+    change = make(&v, BOREL_OP_MUL, borel_graph_scalar(v.graph, 2), t->dots[2], 0);
+  if (t->dots[0] != BOREL_NO_NODE) {
+    borel_node dot = from_lower_triangle(&v, shape_of(&v, v.args[0])->extent[0], t->dots[0]);
+    borel_node product = make(&v, BOREL_OP_MATMUL, dot, X, 0);
+    change = change == BOREL_NO_NODE ? make(&v, BOREL_OP_NEG, product, BOREL_NO_NODE, 0)
+                                     : make(&v, BOREL_OP_SUB, change, product, 0);
+  }
+  if (change == BOREL_NO_NODE) return borel_graph_scalar(t->graph, 0);
+  return make(&v, BOREL_OP_SUM, make(&v, BOREL_OP_MUL, X, change, 0), BOREL_NO_NODE,
+              shape_of(&v, v.y)->rank == 1 ? 0 : -1);
 }
 
 /* B_dot - A_dot X, the right side of X_dot; A_dot transposed where A is. */

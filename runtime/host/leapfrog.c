@@ -2,7 +2,7 @@
 #include "host/leapfrog.h"
 
 #include "core/error.h"
-#include "host/lanes.h"
+#include "core/lanes.h"
 #include "host/metric.h"
 #include "host/point.h"
 

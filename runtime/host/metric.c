@@ -2,7 +2,7 @@
  * The map u = L y of a metric, L = diag(scale) B. */
 #include "host/metric.h"
 
-#include "host/lanes.h"
+#include "core/lanes.h"
 #include "host/low_rank.h"
 
 #include <string.h>

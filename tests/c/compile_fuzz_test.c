@@ -44,8 +44,13 @@ static borel_node grow_linear(borel_graph *G, borel_op op, borel_node x, int64_t
   if (borel_graph_at(G, x)->shape.rank != 2) return BOREL_NO_NODE;
   borel_node square = borel_graph_op(G, BOREL_OP_MATMUL, (borel_node[]){x, x}, 2, 2, NULL, &error);
   borel_node lu = borel_graph_op(G, BOREL_OP_LU, &square, 1, 0, NULL, &error);
-  borel_node args[] = {square, op == BOREL_OP_SOLVE_TRIANGULAR ? x : lu, x};
+  borel_node args[4] = {square, op == BOREL_OP_SOLVE_TRIANGULAR ? x : lu, x};
   if (op == BOREL_OP_DET_SIGN) args[0] = lu;
+  if (op == BOREL_OP_POSITIVE_INVERSE || op == BOREL_OP_LOG_DET || op == BOREL_OP_MAHALANOBIS) {
+    args[1] = borel_graph_op(G, BOREL_OP_CHOLESKY, &square, 1, 0, NULL, &error);
+    args[3] = borel_graph_op(G, BOREL_OP_SOLVE_TRIANGULAR, (borel_node[]){args[1], x}, 2, 0, NULL, &error);
+    return borel_graph_op(G, op, args, op == BOREL_OP_MAHALANOBIS ? 4 : 2, 0, NULL, &error);
+  }
   size_t count = op == BOREL_OP_SOLVE                                            ? 3
                  : op == BOREL_OP_SOLVE_TRIANGULAR || op == BOREL_OP_LOG_ABS_DET ? 2
                                                                                  : 1;
@@ -72,6 +77,9 @@ static borel_node grow(borel_graph *G, borel_op op, const borel_shape *stated, u
   switch (op) {
   case BOREL_OP_CHOLESKY:
   case BOREL_OP_SOLVE_TRIANGULAR:
+  case BOREL_OP_POSITIVE_INVERSE:
+  case BOREL_OP_LOG_DET:
+  case BOREL_OP_MAHALANOBIS:
   case BOREL_OP_LU:
   case BOREL_OP_SOLVE:
   case BOREL_OP_LOG_ABS_DET:

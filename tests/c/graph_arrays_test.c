@@ -95,11 +95,11 @@ static borel_node sum_log(borel_graph *G, int variant) {
 }
 
 static borel_node log_sum_exp(borel_graph *G, int variant) {
-  borel_shape from[] = {SHAPE1(1),     SHAPE1(9),       SHAPE1(40),  SHAPE2(5, 18),
-                        SHAPE2(20, 3), SHAPE3(2, 3, 4), SHAPE2(3, 3)};
-  if (variant >= 7) return BOREL_NO_NODE;
+  borel_shape from[] = {SHAPE1(1),     SHAPE1(9),       SHAPE1(40),    SHAPE2(5, 18),
+                        SHAPE2(20, 3), SHAPE3(2, 3, 4), SHAPE2(20, 2), SHAPE2(3, 3)};
+  if (variant >= 8) return BOREL_NO_NODE;
   borel_node x = input(G, from[variant]);
-  return op(G, BOREL_OP_LOG_SUM_EXP, &x, 1, variant >= 3 && variant < 6 ? from[variant].rank - 1 : -1,
+  return op(G, BOREL_OP_LOG_SUM_EXP, &x, 1, variant >= 3 && variant < 7 ? from[variant].rank - 1 : -1,
             SHAPE0);
 }
 
@@ -113,8 +113,8 @@ static borel_node apart(borel_graph *G, borel_node x, int64_t n) {
 }
 
 static borel_node maximum(borel_graph *G, int variant) {
-  borel_shape from[] = {SHAPE1(50), SHAPE2(3, 4), SHAPE1(4), SHAPE2(20, 4), SHAPE3(2, 3, 4)};
-  if (variant >= 5) return BOREL_NO_NODE;
+  borel_shape from[] = {SHAPE1(50), SHAPE2(3, 4), SHAPE1(4), SHAPE2(20, 4), SHAPE3(2, 3, 4), SHAPE2(20, 2)};
+  if (variant >= 6) return BOREL_NO_NODE;
   borel_node x = input(G, from[variant]);
   if (variant >= 2) x = apart(G, x, 4);
   return op(G, BOREL_OP_MAXIMUM, &x, 1, variant < 2 ? -1 : from[variant].rank - 1, SHAPE0);
@@ -210,6 +210,25 @@ static borel_node solve_triangular(borel_graph *G, int variant) {
   borel_node L = plus_diagonal(G, input(G, SHAPE2(n, n)), n > 5 ? 9 : 4, 0),
              b = input(G, variant & 2 ? SHAPE2(n, 3) : SHAPE1(n));
   return op(G, BOREL_OP_SOLVE_TRIANGULAR, (borel_node[]){L, b}, 2, transposed, SHAPE0);
+}
+
+static borel_node positive_inverse(borel_graph *G, int variant) {
+  borel_node L = cholesky(G, variant);
+  return L == BOREL_NO_NODE ? L : apply2(G, BOREL_OP_POSITIVE_INVERSE, borel_graph_args(G, L)[0], L);
+}
+
+static borel_node log_det(borel_graph *G, int variant) {
+  borel_node L = cholesky(G, variant);
+  return L == BOREL_NO_NODE ? L : apply2(G, BOREL_OP_LOG_DET, borel_graph_args(G, L)[0], L);
+}
+
+static borel_node mahalanobis(borel_graph *G, int variant) {
+  borel_node L = cholesky(G, variant / 2);
+  if (L == BOREL_NO_NODE) return L;
+  int64_t n = borel_graph_at(G, L)->shape.extent[0];
+  borel_node b = input(G, variant & 1 ? SHAPE2(n, 3) : SHAPE1(n)),
+             args[] = {borel_graph_args(G, L)[0], L, b, apply2(G, BOREL_OP_SOLVE_TRIANGULAR, L, b)};
+  return op(G, BOREL_OP_MAHALANOBIS, args, 4, 0, SHAPE0);
 }
 
 static borel_node solve(borel_graph *G, int variant) {
@@ -330,7 +349,10 @@ static const struct {
              {BOREL_OP_SOLVE, solve},
              {BOREL_OP_LOG_ABS_DET, log_abs_det},
              {BOREL_OP_EIGH, eigh},
-             {BOREL_OP_DET_SIGN, det_sign}};
+             {BOREL_OP_DET_SIGN, det_sign},
+             {BOREL_OP_LOG_DET, log_det},
+             {BOREL_OP_POSITIVE_INVERSE, positive_inverse},
+             {BOREL_OP_MAHALANOBIS, mahalanobis}};
 enum { CASES = sizeof cases / sizeof *cases, VARIANTS = 20 };
 
 Test(arrays, every_operation_has_a_case) {

@@ -25,6 +25,9 @@ close(borel.matmul(L, L:t()), a, 1e-14, "L L'")
 close(borel.matmul(a, borel.solve(a, { 1, 2, 3 })), borel.array { 1, 2, 3 }, 1e-14, "solve")
 close(borel.matmul(L:t(), borel.solve_triangular(L, { 1, 2, 3 }, { transposed = true })), borel.array { 1, 2, 3 }, 1e-14, "transposed")
 assert(math.abs(borel.logdet(a) - math.log(67)) < 1e-14)
+assert(math.abs(borel.mahalanobis(a, { 1, 2, 3 }) - borel.dot({ 1, 2, 3 }, borel.solve(a, { 1, 2, 3 }))) < 1e-14)
+local two = borel.array { { 1, 0 }, { 2, -1 }, { 3, 1 } }
+close(borel.mahalanobis(a, two), borel.sum(two * borel.solve(a, two), 1), 1e-14, "mahalanobis of columns")
 local skew = borel.array { { 0, 2, 1 }, { 3, 0, 1 }, { 1, 1, 1 } } -- det = 0 - 2 * (3 - 1) + 1 * 3 = -1
 local size, sign = borel.slogdet(skew)
 assert(math.abs(size) < 1e-14 and sign == -1)
@@ -38,11 +41,16 @@ close(borel.diag { 1, 2 }, borel.array { { 1, 0 }, { 0, 2 } }, 0, "diag")
 close(a:diagonal(), borel.array { 4, 5, 6 }, 0, "diagonal")
 local none = borel.cholesky { { 1, 2 }, { 2, 1 } }
 assert(none[{ 1, 1 }] ~= none[{ 1, 1 }], "no factor")
+for _, nothing in ipairs { borel.logdet { { 1, 2 }, { 2, 1 } }, borel.mahalanobis({ { 1, 2 }, { 2, 1 } }, { 1, 1 }) } do
+  assert(nothing ~= nothing, "not positive definite")
+end
 
 raises("cholesky: needs a square matrix, got shape [1, 3]", borel.cholesky, { { 1, 2, 3 } })
 raises("cholesky: argument 1 must be a matrix, got a number", borel.cholesky, 2)
 raises("cholesky: argument 1 must be a matrix, its shape is [2]", borel.cholesky, { 1, 2 })
 raises("solve: the right side has shape [2]; a vector of 3 elements", borel.solve, a, { 1, 2 })
+raises("the right side has shape [2]; a vector of 3 elements", borel.mahalanobis, a, { 1, 2 })
+raises("mahalanobis: needs a square matrix, got shape [1, 3]", borel.mahalanobis, { { 1, 2, 3 } }, { 1 })
 raises("transposed", borel.solve_triangular, L, { 1, 2, 3 }, { transpose = true })
 raises("option 'transposed' must be true or false, got a string", borel.solve, a, { 1, 2, 3 }, { transposed = "yes" })
 raises("a matrix of shape [40000, 40000] has more than 67108864 elements", borel.diag, borel.zeros(40000))
@@ -60,12 +68,14 @@ local model = borel.model(function()
   factor(-0.5 * borel.dot(z, z) - 0.5 * borel.logdet(sigma))
   local log_det, one = borel.slogdet(sigma)
   deterministic("difference", borel.dot(z, z) + borel.logdet(sigma) - borel.dot(y, borel.solve(sigma, y)) - log_det)
+  deterministic("distance", borel.mahalanobis(sigma, y) - borel.dot(z, z))
   deterministic("sign", one)
   local values, vectors = borel.eigh(sigma)
   deterministic("back", borel.matmul(vectors, borel.matmul(borel.diag(values), vectors:t())) - sigma)
 end)
 local fit = borel.infer(model, { chains = 2, draws = 200, warmup = 200, seed = 3, out = folder, threads = 1 })
 close(fit:draws "difference", 0, 1e-9, "two routes") -- the worst rho of 400 draws is some 1e-4 from 1
+close(fit:draws "distance", 0, 1e-9, "mahalanobis in a model")
 close(fit:draws "back", 0, 1e-14, "eigh in a model")
 close(fit:draws "sign", 1, 0, "sign")
 

@@ -93,26 +93,22 @@ define {
 
 -- ---- normal and t --------------------------------------------------------------------------------------------
 
--- Vectors along the last axis as columns, and the sum of squares of each column z [K, batch] of the shape of v.
+-- Vectors along the last axis as columns, and what there is for each column in the shape of v without that axis.
 local function columns(v)
   if #v.shape == 1 then return v end
   return v:reshape { v.size // last(v), last(v) }:t()
 end
-local function squares(z, v)
-  if #v.shape == 1 then return core.sum(z * z) end
-  return core.sum(z * z, 1):reshape { table.unpack(v.shape, 1, #v.shape - 1) }
+local function for_each(numbers, v)
+  if #v.shape == 1 then return numbers end
+  return numbers:reshape { table.unpack(v.shape, 1, #v.shape - 1) }
 end
+local function squares(z, v) return for_each(core.sum(z * z, #z.shape == 2 and 1 or nil), v) end
 local function log_diagonal(L) return core.sum(core.log(core.diagonal(L))) end
 
--- The squared Mahalanobis distance of x from mu, and half the log-determinant, given the factor of the covariance.
-local function distance(x, mu, L)
+-- The squared Mahalanobis distance of x from mu.
+local function distance(x, mu, sigma)
   local away = x - mu
-  return squares(core.solve_triangular(L, columns(away)), away), log_diagonal(L)
-end
-
-local function normal(x, mu, L)
-  local square, half_log_det = distance(x, mu, L)
-  return -0.5 * square - half_log_det - #L * LOG_SQRT_2PI
+  return for_each(core.mahalanobis(sigma, columns(away)), away)
 end
 
 local function standard(choice, K)
@@ -132,7 +128,9 @@ define {
     known.fit("multi_normal", "mu", mu, "sigma", sigma)
     known.covariance("multi_normal", "sigma", sigma)
   end,
-  logdensity = function(x, mu, sigma) return normal(x, mu, core.cholesky(sigma)) end,
+  logdensity = function(x, mu, sigma)
+    return -0.5 * distance(x, mu, sigma) - 0.5 * core.logdet(sigma) - #sigma * LOG_SQRT_2PI
+  end,
   draw = function(choice, mu, sigma) return mu + core.matmul(core.cholesky(sigma), standard(choice, #mu)) end,
 }
 
@@ -143,7 +141,10 @@ define {
     known.fit("multi_normal_cholesky", "mu", mu, "L", L)
     known.factor("multi_normal_cholesky", "L", L)
   end,
-  logdensity = normal,
+  logdensity = function(x, mu, L)
+    local away = x - mu
+    return -0.5 * squares(core.solve_triangular(L, columns(away)), away) - log_diagonal(L) - #L * LOG_SQRT_2PI
+  end,
   draw = function(choice, mu, L) return mu + core.matmul(L, standard(choice, #mu)) end,
 }
 
@@ -175,9 +176,8 @@ define {
   end,
   logdensity = function(x, nu, mu, sigma)
     local K = last(mu)
-    local square, half_log_det = distance(x, mu, core.cholesky(sigma))
-    return core.lgamma(0.5 * (nu + K)) - core.lgamma(0.5 * nu) - 0.5 * K * (core.log(nu) + LOG_PI) - half_log_det
-      - 0.5 * (nu + K) * core.log1p(square / nu)
+    return core.lgamma(0.5 * (nu + K)) - core.lgamma(0.5 * nu) - 0.5 * K * (core.log(nu) + LOG_PI) - 0.5 * core.logdet(sigma)
+      - 0.5 * (nu + K) * core.log1p(distance(x, mu, sigma) / nu)
   end,
   draw = function(choice, nu, mu, sigma)
     local scale = math.sqrt(0.5 * nu / choice:gamma(0.5 * nu))

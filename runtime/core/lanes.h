@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Loops over arrays of numbers, four at a time. A sum has four parts, numbers i mod 4, and the rest of an
  * array goes to the first: the same bits in registers of any width. */
-#ifndef BOREL_HOST_LANES_H
-#define BOREL_HOST_LANES_H
+#ifndef BOREL_CORE_LANES_H
+#define BOREL_CORE_LANES_H
 
 #include <stddef.h>
 
