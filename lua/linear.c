@@ -95,16 +95,15 @@ static void keep_where(lua_State *L, borel_shape shape, int (*keep)(int64_t)) {
     for (int64_t j = 0; j < shape.extent[1]; j++) *at++ = keep(i - j);
   apply(L, BOREL_OP_WHERE, 3, 0);
 }
-static int on_diagonal(int64_t below) { return below == 0; }
 static int in_lower(int64_t below) { return below >= 0; }
 
 /* core.diag(v): [N] -> [N,N] with v on the diagonal, 0 elsewhere */
 static int diag(lua_State *L) {
   take(L, "diag", 1, 1);
-  int64_t n = need_rank(L, "diag", 1, 1).extent[0];
-  borel_shape square = {2, {n, n}};
-  push_part(L, 1, square, 0, 1, 0);
-  keep_where(L, square, on_diagonal);
+  borel_shape shape = need_rank(L, "diag", 1, 1);
+  int64_t n = shape.extent[0], *at = push_indices(L, shape);
+  for (int64_t i = 0; i < n; i++) at[i] = i * (n + 1);
+  borel_lua_op(L, BOREL_OP_SCATTER, 1, 2, 0, &(borel_shape){2, {n, n}});
   return 1;
 }
 

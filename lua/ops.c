@@ -64,7 +64,9 @@ static char wanted_type(borel_op op, int i, char stacked) {
   const borel_op_info *info = borel_op_get(op);
   switch (info->kind) {
   case BOREL_CLASS_ELEMENTWISE: return info->types[i];
-  case BOREL_CLASS_STRUCTURED: return op != BOREL_OP_STACK || stacked == 'D' ? 'D' : 'I';
+  case BOREL_CLASS_STRUCTURED:
+    if (op == BOREL_OP_SCATTER && i == 1) return 'I'; /* places */
+    return op != BOREL_OP_STACK || stacked == 'D' ? 'D' : 'I';
   default: return i == 1 ? 'I' : 0; /* indices */
   }
 }

@@ -222,20 +222,24 @@ static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\
 
 /* The BOREL_LANES accumulators of a reduction, in registers: as vectors of the machine's width, which changes
  * nothing in the result. TOTAL adds in the order of evaluation in structured.c. */
-static const char lanes[] = "#if defined(__AVX__)\n"
-                            "typedef double vec __attribute__((vector_size(32), aligned(8), may_alias));\n"
-                            "#define LANES(a) vec a##0 = {0}, a##1 = {0};\n"
-                            "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 4);\n"
-                            "#define TOTAL(a) (((a##0[0] + a##1[0]) + (a##0[1] + a##1[1])) + ((a##0[2] + "
-                            "a##1[2]) + (a##0[3] + a##1[3])))\n"
-                            "#else\n"
-                            "typedef double vec __attribute__((vector_size(16), aligned(8), may_alias));\n"
-                            "#define LANES(a) vec a##0 = {0}, a##1 = {0}, a##2 = {0}, a##3 = {0};\n"
-                            "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 2), "
-                            "a##2 += *(const vec *)((t) + 4), a##3 += *(const vec *)((t) + 6);\n"
-                            "#define TOTAL(a) (((a##0[0] + a##2[0]) + (a##0[1] + a##2[1])) + ((a##1[0] + "
-                            "a##3[0]) + (a##1[1] + a##3[1])))\n"
-                            "#endif\n";
+static const char lanes[] =
+    "#if defined(__AVX__)\n"
+    "typedef double vec __attribute__((vector_size(32), aligned(8), may_alias));\n"
+    "#define LANES(a) vec a##0 = {0}, a##1 = {0};\n"
+    "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 4);\n"
+    "#define ZERO(t) *(vec *)(t) = *(vec *)((t) + 4) = (vec){0};\n"
+    "#define TOTAL(a) (((a##0[0] + a##1[0]) + (a##0[1] + a##1[1])) + ((a##0[2] + "
+    "a##1[2]) + (a##0[3] + a##1[3])))\n"
+    "#else\n"
+    "typedef double vec __attribute__((vector_size(16), aligned(8), may_alias));\n"
+    "#define LANES(a) vec a##0 = {0}, a##1 = {0}, a##2 = {0}, a##3 = {0};\n"
+    "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 2), "
+    "a##2 += *(const vec *)((t) + 4), a##3 += *(const vec *)((t) + 6);\n"
+    "#define ZERO(t) *(vec *)(t) = *(vec *)((t) + 2) = *(vec *)((t) + 4) = *(vec *)((t) + 6) "
+    "= (vec){0};\n"
+    "#define TOTAL(a) (((a##0[0] + a##2[0]) + (a##0[1] + a##2[1])) + ((a##1[0] + "
+    "a##3[0]) + (a##1[1] + a##3[1])))\n"
+    "#endif\n";
 
 /* A product of many numbers for its logarithm, as SUM_LOG in structured.c defines it: significands in the
  * lanes, exponents added. `odd` gets a top bit where an exponent field is 0 or 2047 or there is a sign. */

@@ -5,6 +5,7 @@
 #include "graph/linear_small.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/lanes.h"
 
@@ -12,26 +13,30 @@ enum { SMALL = BOREL_LINEAR_SMALL };
 
 /* ---- Cholesky -------------------------------------------------------------------------------- */
 
-/* Column k of l is row k of u: those after it lose its products. */
+/* Row k of v is what is left of column k of a, of w the same over its first element, which is the square of
+ * l_kk: the roots are taken aside, as nothing else waits for them. What is left of the diagonal has a place
+ * of its own. */
 BOREL_INLINE int cholesky_body(int64_t n, const double *a, double *l) {
-  double u[SMALL][SMALL], root[SMALL];
+  double v[SMALL][SMALL], w[SMALL][SMALL], left[SMALL] = {0};
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < n; j += 4) BOREL_SET_FOUR(v[i] + j) = (borel_four){0};
   for (int64_t i = 0; i < n; i++) {
-    for (int64_t j = 0; j <= i; j++) u[i][j] = u[j][i] = a[i * n + j];
-    for (int64_t j = n; j & 3; j++) u[i][j] = 0;
+    for (int64_t j = 0; j <= i; j++) v[j][i] = a[i * n + j];
+    left[i] = a[i * n + i];
   }
+  memset(l, 0, (size_t)(n * n) * sizeof *l);
   for (int64_t k = 0; k < n; k++) {
-    double pivot = u[k][k];
-    if (!(pivot > 0 && isfinite(pivot))) return 0;
-    root[k] = sqrt(pivot);
-    for (int64_t j = k & ~3; j < n; j += 4) BOREL_SET_FOUR(u[k] + j) = BOREL_FOUR(u[k] + j) / root[k];
-    for (int64_t i = k + 1; i < n; i++)
-      for (int64_t j = i & ~3; j < n; j += 4)
-        BOREL_SET_FOUR(u[i] + j) = BOREL_FOUR(u[i] + j) - u[k][i] * BOREL_FOUR(u[k] + j);
-  }
-  for (int64_t i = 0; i < n; i++) {
-    for (int64_t j = 0; j < i; j++) l[i * n + j] = u[j][i];
-    l[i * n + i] = root[i];
-    for (int64_t j = i + 1; j < n; j++) l[i * n + j] = 0;
+    double pivot = left[k], root = sqrt(pivot);
+    if (!(pivot > 0 && pivot < INFINITY)) return 0;
+    for (int64_t j = k & ~3; j < n; j += 4) {
+      borel_four row = BOREL_FOUR(v[k] + j), share;
+      for (int64_t i = 0; i < k; i++) row -= w[i][k] * BOREL_FOUR(v[i] + j);
+      BOREL_SET_FOUR(v[k] + j) = row;
+      BOREL_SET_FOUR(w[k] + j) = share = row / pivot;
+      BOREL_SET_FOUR(left + j) = BOREL_FOUR(left + j) - share * row;
+    }
+    l[k * n + k] = root;
+    for (int64_t j = k + 1; j < n; j++) l[j * n + k] = w[k][j] * root;
   }
   return 1;
 }
@@ -45,10 +50,12 @@ int borel_small_cholesky(int64_t n, const double *a, double *l) { return cholesk
 BOREL_INLINE void solve_columns(int64_t n, int64_t m, int transposed, const double *l, const double *inverse,
                                 double *x, int width) {
   for (int64_t step = 0; step < n; step++) {
-    int64_t i = transposed ? n - 1 - step : step, from = transposed ? i + 1 : 0, to = transposed ? n : i;
+    int64_t i = transposed ? n - 1 - step : step;
     double sum[4];
     for (int j = 0; j < width; j++) sum[j] = x[i * m + j];
-    for (int64_t k = from; k < to; k++) {
+    for (int64_t done = 0; done < step;
+         done++) { /* the latest unknown last: the others need not wait for it */
+      int64_t k = transposed ? n - 1 - done : done;
       double factor = transposed ? l[k * n + i] : l[i * n + k];
       for (int j = 0; j < width; j++) sum[j] -= factor * x[k * m + j];
     }
