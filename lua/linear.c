@@ -44,12 +44,16 @@ static void apply(lua_State *L, borel_op op, int count, int64_t attr) {
 
 /* ---- the same elements elsewhere ------------------------------------------------------------- */
 
-/* Pushes an i64 array; its elements are for the caller to write. */
-static int64_t *push_indices(lua_State *L, borel_shape shape) {
+static void check_size(lua_State *L, const borel_shape *shape) {
   enum { MOST = 1 << 26 };
   char text[64];
-  if (borel_shape_size(&shape) > MOST)
-    borel_lua_fail(L, "a matrix of shape %s has more than %d elements", borel_shape_text(&shape, text), MOST);
+  if (borel_shape_size(shape) > MOST)
+    borel_lua_fail(L, "a matrix of shape %s has more than %d elements", borel_shape_text(shape, text), MOST);
+}
+
+/* Pushes an i64 array; its elements are for the caller to write. */
+static int64_t *push_indices(lua_State *L, borel_shape shape) {
+  check_size(L, &shape);
   borel_array *array = borel_lua_makearray(L, BOREL_I64, &shape);
   borel_lua_account(L);
   return array->data;
@@ -86,24 +90,16 @@ static int diagonal(lua_State *L) {
   return 1;
 }
 
-/* Replaces the matrix on top of the stack by itself where `keep` is true of i - j, and 0 elsewhere. */
-static void keep_where(lua_State *L, borel_shape shape, int (*keep)(int64_t)) {
-  int64_t *at = push_indices(L, shape);
-  lua_insert(L, -2);
-  lua_pushnumber(L, 0);
-  for (int64_t i = 0; i < shape.extent[0]; i++)
-    for (int64_t j = 0; j < shape.extent[1]; j++) *at++ = keep(i - j);
-  apply(L, BOREL_OP_WHERE, 3, 0);
-}
-static int in_lower(int64_t below) { return below >= 0; }
-
 /* core.diag(v): [N] -> [N,N] with v on the diagonal, 0 elsewhere */
 static int diag(lua_State *L) {
   take(L, "diag", 1, 1);
   borel_shape shape = need_rank(L, "diag", 1, 1);
-  int64_t n = shape.extent[0], *at = push_indices(L, shape);
+  int64_t n = shape.extent[0];
+  borel_shape square = {2, {n, n}};
+  check_size(L, &square);
+  int64_t *at = push_indices(L, shape);
   for (int64_t i = 0; i < n; i++) at[i] = i * (n + 1);
-  borel_lua_op(L, BOREL_OP_SCATTER, 1, 2, 0, &(borel_shape){2, {n, n}});
+  borel_lua_op(L, BOREL_OP_SCATTER, 1, 2, 0, &square);
   return 1;
 }
 
@@ -111,8 +107,12 @@ static int diag(lua_State *L) {
 static int tril(lua_State *L) {
   take(L, "tril", 1, 1);
   borel_shape shape = need_rank(L, "tril", 1, 2);
+  int64_t *at = push_indices(L, shape);
+  for (int64_t i = 0; i < shape.extent[0]; i++)
+    for (int64_t j = 0; j < shape.extent[1]; j++) *at++ = i >= j;
   lua_pushvalue(L, 1);
-  keep_where(L, shape, in_lower);
+  lua_pushnumber(L, 0);
+  apply(L, BOREL_OP_WHERE, 3, 0);
   return 1;
 }
 

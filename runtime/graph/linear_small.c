@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * Rows four numbers at a time, in blocks that begin at multiples of 4: what a block holds beyond a triangle
  * or a row is computed along and not read. Every number is made of the same terms in the same order in
- * registers of any width. */
+ * registers of any width.
+ *
+ * All loops are unrolled to the most rows there can be, and left where a matrix ends. The loops of triangles
+ * turn another number of times whenever they are entered; a processor that guesses this number wrong waits
+ * longer than the work takes, while the branches that leave unrolled ones always go the same way. */
 #include "graph/linear_small.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/lanes.h"
 
 enum { SMALL = BOREL_LINEAR_SMALL };
+
+#define UNROLL _Pragma("GCC unroll 16")
 
 /* ---- Cholesky -------------------------------------------------------------------------------- */
 
@@ -17,26 +22,38 @@ enum { SMALL = BOREL_LINEAR_SMALL };
  * l_kk: the roots are taken aside, as nothing else waits for them. What is left of the diagonal has a place
  * of its own. */
 BOREL_INLINE int cholesky_body(int64_t n, const double *a, double *l) {
-  double v[SMALL][SMALL], w[SMALL][SMALL], left[SMALL] = {0};
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < n; j += 4) BOREL_SET_FOUR(v[i] + j) = (borel_four){0};
-  for (int64_t i = 0; i < n; i++) {
-    for (int64_t j = 0; j <= i; j++) v[j][i] = a[i * n + j];
+  double v[SMALL][SMALL], w[SMALL][SMALL], left[SMALL] = {0}, root[SMALL] = {0};
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    UNROLL for (int j = i & ~3; j < SMALL; j += 4) BOREL_SET_FOUR(v[i] + j) = (borel_four){0};
+  }
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    UNROLL for (int j = 0; j <= i; j++) v[j][i] = a[i * n + j];
     left[i] = a[i * n + i];
   }
-  memset(l, 0, (size_t)(n * n) * sizeof *l);
-  for (int64_t k = 0; k < n; k++) {
-    double pivot = left[k], root = sqrt(pivot);
+  UNROLL for (int k = 0; k < SMALL; k++) {
+    if (k >= n) break;
+    double pivot = left[k];
+    root[k] = sqrt(pivot);
     if (!(pivot > 0 && pivot < INFINITY)) return 0;
-    for (int64_t j = k & ~3; j < n; j += 4) {
+    UNROLL for (int j = k & ~3; j < SMALL; j += 4) {
+      if (j >= n) break;
       borel_four row = BOREL_FOUR(v[k] + j), share;
-      for (int64_t i = 0; i < k; i++) row -= w[i][k] * BOREL_FOUR(v[i] + j);
+      UNROLL for (int i = 0; i < k; i++) row -= w[i][k] * BOREL_FOUR(v[i] + j);
       BOREL_SET_FOUR(v[k] + j) = row;
       BOREL_SET_FOUR(w[k] + j) = share = row / pivot;
       BOREL_SET_FOUR(left + j) = BOREL_FOUR(left + j) - share * row;
     }
-    l[k * n + k] = root;
-    for (int64_t j = k + 1; j < n; j++) l[j * n + k] = w[k][j] * root;
+  }
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    UNROLL for (int j = 0; j < i; j++) l[i * n + j] = w[j][i] * root[j];
+    l[i * n + i] = root[i];
+    UNROLL for (int j = i + 1; j < SMALL; j++) {
+      if (j >= n) break;
+      l[i * n + j] = 0;
+    }
   }
   return 1;
 }
@@ -46,29 +63,47 @@ int borel_small_cholesky(int64_t n, const double *a, double *l) { return cholesk
 
 /* ---- triangular systems ---------------------------------------------------------------------- */
 
-/* Columns j .. j + width - 1 of x, whose unknowns stay in registers while a row is made. */
-BOREL_INLINE void solve_columns(int64_t n, int64_t m, int transposed, const double *l, const double *inverse,
-                                double *x, int width) {
+/* One column, every m-th number of b. The latest unknown is subtracted last: the others need not wait for it.
+ */
+static void solve_forward(int64_t n, int64_t m, const double *l, double *b) {
+  double x[SMALL];
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    double sum = b[i * m];
+    UNROLL for (int k = 0; k < i; k++) sum -= l[i * n + k] * x[k];
+    b[i * m] = x[i] = sum * (1 / l[i * n + i]);
+  }
+}
+static void solve_backward(int64_t n, int64_t m, const double *l, double *b) {
+  double x[SMALL] = {0};
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    x[i] = b[i * m];
+  }
+  UNROLL for (int i = SMALL - 1; i >= 0; i--) {
+    if (i >= n) continue;
+    b[i * m] = x[i] *= 1 / l[i * n + i];
+    UNROLL for (int k = 0; k < i; k++) x[k] -= l[i * n + k] * x[i];
+  }
+}
+
+/* Four columns. */
+static void solve_columns(int64_t n, int64_t m, int transposed, const double *l, double *b) {
   for (int64_t step = 0; step < n; step++) {
     int64_t i = transposed ? n - 1 - step : step;
-    double sum[4];
-    for (int j = 0; j < width; j++) sum[j] = x[i * m + j];
-    for (int64_t done = 0; done < step;
-         done++) { /* the latest unknown last: the others need not wait for it */
+    borel_four sum = BOREL_FOUR(b + i * m);
+    for (int64_t done = 0; done < step; done++) {
       int64_t k = transposed ? n - 1 - done : done;
-      double factor = transposed ? l[k * n + i] : l[i * n + k];
-      for (int j = 0; j < width; j++) sum[j] -= factor * x[k * m + j];
+      sum -= (transposed ? l[k * n + i] : l[i * n + k]) * BOREL_FOUR(b + k * m);
     }
-    for (int j = 0; j < width; j++) x[i * m + j] = sum[j] * inverse[i];
+    BOREL_SET_FOUR(b + i * m) = sum * (1 / l[i * n + i]);
   }
 }
 
 void borel_small_solve_triangular(int64_t n, int64_t m, int transposed, const double *l, double *x) {
-  double inverse[SMALL];
   int64_t j = 0;
-  for (int64_t i = 0; i < n; i++) inverse[i] = 1 / l[i * n + i];
-  for (; j + 4 <= m; j += 4) solve_columns(n, m, transposed, l, inverse, x + j, 4);
-  for (; j < m; j++) solve_columns(n, m, transposed, l, inverse, x + j, 1);
+  for (; j + 4 <= m; j += 4) solve_columns(n, m, transposed, l, x + j);
+  for (; j < m; j++) (transposed ? solve_backward : solve_forward)(n, m, l, x + j);
 }
 
 /* ---- inverse --------------------------------------------------------------------------------- */
@@ -77,21 +112,26 @@ void borel_small_solve_triangular(int64_t n, int64_t m, int transposed, const do
 BOREL_INLINE void positive_inverse_body(int64_t n, const double *l, double *inverse) {
   static const double unit[2 * SMALL] = {[SMALL] = 1}; /* from SMALL - i: row i of the identity */
   double w[SMALL][SMALL], row[SMALL];
-  for (int64_t i = 0; i < n; i++) {
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
     double by = 1 / l[i * n + i];
-    for (int64_t j = 0; j <= i; j += 4) {
+    UNROLL for (int j = 0; j <= i; j += 4) {
       borel_four sum = BOREL_FOUR(unit + SMALL - i + j);
-      for (int64_t k = j; k < i; k++) sum -= l[i * n + k] * BOREL_FOUR(w[k] + j);
+      UNROLL for (int k = j; k < i; k++) sum -= l[i * n + k] * BOREL_FOUR(w[k] + j);
       BOREL_SET_FOUR(w[i] + j) = sum * by;
     }
   }
-  for (int64_t i = 0; i < n; i++) {
-    for (int64_t j = 0; j <= i; j += 4) {
+  UNROLL for (int i = 0; i < SMALL; i++) {
+    if (i >= n) break;
+    UNROLL for (int j = 0; j <= i; j += 4) {
       borel_four sum = {0};
-      for (int64_t k = i; k < n; k++) sum += w[k][i] * BOREL_FOUR(w[k] + j);
+      UNROLL for (int k = i; k < SMALL; k++) {
+        if (k >= n) break;
+        sum += w[k][i] * BOREL_FOUR(w[k] + j);
+      }
       BOREL_SET_FOUR(row + j) = sum;
     }
-    for (int64_t j = 0; j <= i; j++) inverse[i * n + j] = inverse[j * n + i] = row[j];
+    UNROLL for (int j = 0; j <= i; j++) inverse[i * n + j] = inverse[j * n + i] = row[j];
   }
 }
 BOREL_WIDEST_VOID(positive_inverse, (int64_t n, const double *l, double *inverse), (n, l, inverse))

@@ -96,6 +96,44 @@ Test(linear, triangular_solutions_solve) {
       }
 }
 
+/* The inverse from the factor: x = w' w with w = l^-1 of which |w l - 1| <= c |w||l| (Higham,
+ * theorems 8.5, 14.2 and section 14.3), so |x a - 1| is within a small multiple of n gamma_n |x||a|. */
+Test(linear, inverses_of_positive_definite_matrices_invert) {
+  double a[MOST * MOST], l[MOST * MOST], x[MOST * MOST];
+  for (int s = 0; s < SIZES; s++) {
+    int64_t n = sizes[s];
+    random_definite(n, 500 + (uint64_t)s, a);
+    borel_linear_cholesky(n, a, l);
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = i + 1; j < n; j++) l[i * n + j] = NAN; /* not read */
+    borel_linear_positive_inverse(n, l, x);
+    double bound = 8 * (double)n * allowed(n + 1) * norm(n * n, a) * norm(n * n, x);
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = 0; j < n; j++) {
+        double product = 0;
+        for (int64_t k = 0; k < n; k++) product += x[i * n + k] * a[k * n + j];
+        cr_expect(fabs(product - (i == j)) <= bound, "n = %lld [%lld,%lld] %g", (long long)n, (long long)i,
+                  (long long)j, product);
+        cr_expect(same_bits(x[i * n + j], x[j * n + i]));
+      }
+  }
+}
+
+/* ... of matrices whose determinant is no number any more, above and below. */
+Test(linear, log_determinants_leave_the_range_of_numbers) {
+  double l[MOST * MOST] = {0};
+  for (int sign = -1; sign <= 1; sign += 2) {
+    double want = 0;
+    for (int64_t i = 0; i < MOST; i++) want += 2 * log(l[i * (MOST + 1)] = pow(10, sign * (double)(3 * i)));
+    cr_expect(fabs(borel_linear_log_det(MOST, l) - want) <=
+              allowed(MOST + 4) * fabs(want) + allowed(2 * MOST));
+  }
+  double one[] = {1e-160, 0, 1, 1e-160};
+  cr_expect(fabs(borel_linear_log_det(2, one) + 640 * log(10)) < 1e-12);
+  double none[] = {NAN, NAN, NAN, NAN};
+  cr_expect(isnan(borel_linear_log_det(2, none)));
+}
+
 /* |a||x| stands for the theorem's |L||U||x|, which partial pivoting keeps within a small multiple of it. */
 Test(linear, general_solutions_solve) {
   double a[MOST * MOST], lu[(MOST + 1) * MOST], b[MOST * 3], x[MOST * 3];
@@ -285,9 +323,59 @@ Test(linear, vectors_of_equal_eigenvalues_have_no_derivative) {
   borel_graph_free(G);
 }
 
-/* The log-density of a Gaussian along a line of covariance matrices, at 40 x 40: first and second derivative,
- * and the same bits from native code. */
-Test(linear, a_gaussian_density_is_differentiable_twice) {
+/* The log-density of a Gaussian, up to a constant: by the factor alone, or by the operations that know the
+ * derivative by the matrix. */
+static borel_node gaussian(borel_graph *G, borel_node sigma, borel_node y, int by_factor) {
+  borel_node L = apply1(G, BOREL_OP_CHOLESKY, sigma), z = apply2(G, BOREL_OP_SOLVE_TRIANGULAR, L, y), log_det,
+             square;
+  if (by_factor) {
+    int64_t on_diagonal[MOST], n = borel_graph_at(G, y)->shape.extent[0];
+    for (int64_t i = 0; i < n; i++) on_diagonal[i] = i * (n + 1);
+    borel_node diagonal = apply2(G, BOREL_OP_GATHER, L, integers(G, n, on_diagonal));
+    log_det = apply2(G, BOREL_OP_MUL, borel_graph_scalar(G, 2), total(G, apply1(G, BOREL_OP_LOG, diagonal)));
+    square = total(G, apply2(G, BOREL_OP_MUL, z, z));
+  } else {
+    log_det = apply2(G, BOREL_OP_LOG_DET, sigma, L);
+    square = borel_graph_op(G, BOREL_OP_MAHALANOBIS, (borel_node[]){sigma, L, y, z}, 4, 0, NULL, NULL);
+  }
+  return apply2(G, BOREL_OP_MUL, borel_graph_scalar(G, -0.5), apply2(G, BOREL_OP_ADD, log_det, square));
+}
+
+/* Adjoints by the matrix lie in its lower triangle, the one that is read. */
+Test(linear, both_gaussian_densities_have_one_gradient) {
+  for (int s = 0; s < SIZES; s++) {
+    int64_t n = sizes[s];
+    borel_graph *G = borel_graph_new();
+    engines e = {0};
+    double a[MOST * MOST], y[MOST];
+    random_definite(n, 70 + (uint64_t)s, a);
+    random_matrix(n, 1, 80, y);
+    borel_node sigma = matrix_input(G, n), x = vector_input(G, n);
+    borel_node lp[2], d[2][2];
+    size_t program[2];
+    for (int k = 0; k < 2; k++) {
+      lp[k] = gaussian(G, sigma, x, k);
+      cr_assert(borel_graph_gradient(G, lp[k], (borel_node[]){sigma, x}, 2, d[k], NULL) == BOREL_OK);
+      program[k] = engines_add(&e, G, (borel_node[]){lp[k], d[k][0], d[k][1]}, 3);
+      engines_run(&e, program[k], INTERPRETED, (void *[]){a, y});
+    }
+    for (size_t output = 0; output < 3; output++) {
+      const double *got = engines_output(&e, program[0], output),
+                   *want = engines_output(&e, program[1], output);
+      int64_t count = output == 0 ? 1 : output == 1 ? n * n : n;
+      for (int64_t i = 0; i < count; i++)
+        cr_expect(fabs(got[i] - want[i]) <= 1e-12 * norm(count, want),
+                  "n = %lld, output %zu[%lld]: %.17g, %.17g", (long long)n, output, (long long)i, got[i],
+                  want[i]);
+    }
+    engines_free(&e);
+    borel_graph_free(G);
+  }
+}
+
+/* The log-density along a line of covariance matrices, at 40 x 40: first and second derivative, and the same
+ * bits from native code. */
+static void check_along_a_line(int by_factor) {
   cache_make();
   int64_t n = MOST;
   borel_graph *G = borel_graph_new();
@@ -301,14 +389,7 @@ Test(linear, a_gaussian_density_is_differentiable_twice) {
              along = doubles(G, n * n, b), first, second;
   borel_node flat = apply2(G, BOREL_OP_ADD, base, apply2(G, BOREL_OP_MUL, t, along));
   borel_node sigma = borel_graph_op(G, BOREL_OP_RESHAPE, &flat, 1, 0, &(borel_shape){2, {n, n}}, &error);
-  borel_node L = apply1(G, BOREL_OP_CHOLESKY, sigma),
-             z = apply2(G, BOREL_OP_SOLVE_TRIANGULAR, L, doubles(G, n, y));
-  int64_t on_diagonal[MOST];
-  for (int64_t i = 0; i < n; i++) on_diagonal[i] = i * (n + 1);
-  borel_node logs = apply1(G, BOREL_OP_LOG, apply2(G, BOREL_OP_GATHER, L, integers(G, n, on_diagonal)));
-  borel_node half =
-      apply2(G, BOREL_OP_MUL, borel_graph_scalar(G, 0.5), total(G, apply2(G, BOREL_OP_MUL, z, z)));
-  borel_node lp = apply1(G, BOREL_OP_NEG, apply2(G, BOREL_OP_ADD, total(G, logs), half));
+  borel_node lp = gaussian(G, sigma, doubles(G, n, y), by_factor);
   cr_assert(borel_graph_gradient(G, lp, &t, 1, &first, &error) == BOREL_OK, "%s", error.message);
   cr_assert(borel_graph_gradient(G, first, &t, 1, &second, &error) == BOREL_OK, "%s", error.message);
   size_t program = engines_add(&e, G, (borel_node[]){lp, first, second}, 3);
@@ -328,6 +409,8 @@ Test(linear, a_gaussian_density_is_differentiable_twice) {
   borel_graph_free(G);
   cache_remove();
 }
+Test(linear, a_gaussian_density_is_differentiable_twice) { check_along_a_line(0); }
+Test(linear, a_gaussian_density_by_its_factor_is_differentiable_twice) { check_along_a_line(1); }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -347,6 +430,9 @@ Test(linear, shapes_that_do_not_fit_are_errors) {
                {BOREL_OP_CHOLESKY, {huge, 0}, 1, "cholesky: a matrix of shape [40000, 40000] is too large"},
                {BOREL_OP_CHOLESKY, {square, square}, 2, "cholesky: takes 1 arguments, got 2"},
                {BOREL_OP_SOLVE_TRIANGULAR, {square, v}, 2, "solve_triangular: the right side has shape [3]"},
+               {BOREL_OP_LOG_DET, {square, v}, 2, "log_det: this is not the factor"},
+               {BOREL_OP_POSITIVE_INVERSE, {wide, wide}, 2, "positive_inverse: needs a square matrix"},
+               {BOREL_OP_MAHALANOBIS, {square, square}, 2, "mahalanobis: takes 4 arguments, got 2"},
                {BOREL_OP_LU, {wide, 0}, 1, "lu: needs a square matrix"},
                {BOREL_OP_LOG_ABS_DET, {square, square}, 2, "log_abs_det: these are not the factors"},
                {BOREL_OP_DET_SIGN, {square, 0}, 1, "det_sign: needs a square matrix"},
