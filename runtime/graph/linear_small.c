@@ -22,11 +22,12 @@ enum { SMALL = BOREL_LINEAR_SMALL };
  * l_kk: the roots are taken aside, as nothing else waits for them. What is left of the diagonal has a place
  * of its own. */
 BOREL_INLINE int cholesky_body(int64_t n, const double *a, double *l) {
-  double v[SMALL][SMALL], w[SMALL][SMALL], left[SMALL] = {0}, root[SMALL] = {0};
+  double v[SMALL][SMALL], w[SMALL][SMALL], left[SMALL];
   UNROLL for (int i = 0; i < SMALL; i++) {
     if (i >= n) break;
     UNROLL for (int j = i & ~3; j < SMALL; j += 4) BOREL_SET_FOUR(v[i] + j) = (borel_four){0};
   }
+  UNROLL for (int j = 0; j < SMALL; j += 4) BOREL_SET_FOUR(left + j) = (borel_four){0};
   UNROLL for (int i = 0; i < SMALL; i++) {
     if (i >= n) break;
     UNROLL for (int j = 0; j <= i; j++) v[j][i] = a[i * n + j];
@@ -34,8 +35,7 @@ BOREL_INLINE int cholesky_body(int64_t n, const double *a, double *l) {
   }
   UNROLL for (int k = 0; k < SMALL; k++) {
     if (k >= n) break;
-    double pivot = left[k];
-    root[k] = sqrt(pivot);
+    double pivot = left[k], root = sqrt(pivot);
     if (!(pivot > 0 && pivot < INFINITY)) return 0;
     UNROLL for (int j = k & ~3; j < SMALL; j += 4) {
       if (j >= n) break;
@@ -45,14 +45,11 @@ BOREL_INLINE int cholesky_body(int64_t n, const double *a, double *l) {
       BOREL_SET_FOUR(w[k] + j) = share = row / pivot;
       BOREL_SET_FOUR(left + j) = BOREL_FOUR(left + j) - share * row;
     }
-  }
-  UNROLL for (int i = 0; i < SMALL; i++) {
-    if (i >= n) break;
-    UNROLL for (int j = 0; j < i; j++) l[i * n + j] = w[j][i] * root[j];
-    l[i * n + i] = root[i];
-    UNROLL for (int j = i + 1; j < SMALL; j++) {
+    l[k * n + k] = root;
+    UNROLL for (int j = k + 1; j < SMALL; j++) {
       if (j >= n) break;
-      l[i * n + j] = 0;
+      l[j * n + k] = w[k][j] * root;
+      l[k * n + j] = 0;
     }
   }
   return 1;
@@ -87,23 +84,29 @@ static void solve_backward(int64_t n, int64_t m, const double *l, double *b) {
   }
 }
 
-/* Four columns. */
-static void solve_columns(int64_t n, int64_t m, int transposed, const double *l, double *b) {
-  for (int64_t step = 0; step < n; step++) {
-    int64_t i = transposed ? n - 1 - step : step;
-    borel_four sum = BOREL_FOUR(b + i * m);
-    for (int64_t done = 0; done < step; done++) {
-      int64_t k = transposed ? n - 1 - done : done;
-      sum -= (transposed ? l[k * n + i] : l[i * n + k]) * BOREL_FOUR(b + k * m);
+/* Columns four at a time, as far as there are four; `inverse` of the diagonal. */
+BOREL_INLINE void solve_fours_body(int64_t n, int64_t m, int transposed, const double *l,
+                                   const double *inverse, double *b) {
+  for (int64_t j = 0; j + 4 <= m; j += 4)
+    for (int64_t step = 0; step < n; step++) {
+      int64_t i = transposed ? n - 1 - step : step;
+      borel_four sum = BOREL_FOUR(b + i * m + j);
+      for (int64_t done = 0; done < step; done++) {
+        int64_t k = transposed ? n - 1 - done : done;
+        sum -= (transposed ? l[k * n + i] : l[i * n + k]) * BOREL_FOUR(b + k * m + j);
+      }
+      BOREL_SET_FOUR(b + i * m + j) = sum * inverse[i];
     }
-    BOREL_SET_FOUR(b + i * m) = sum * (1 / l[i * n + i]);
-  }
 }
+BOREL_WIDEST_VOID(solve_fours,
+                  (int64_t n, int64_t m, int transposed, const double *l, const double *inverse, double *b),
+                  (n, m, transposed, l, inverse, b))
 
 void borel_small_solve_triangular(int64_t n, int64_t m, int transposed, const double *l, double *x) {
-  int64_t j = 0;
-  for (; j + 4 <= m; j += 4) solve_columns(n, m, transposed, l, x + j);
-  for (; j < m; j++) (transposed ? solve_backward : solve_forward)(n, m, l, x + j);
+  double inverse[SMALL];
+  for (int64_t i = 0; i < n && m >= 4; i++) inverse[i] = 1 / l[i * n + i];
+  if (m >= 4) solve_fours(n, m, transposed, l, inverse, x);
+  for (int64_t j = m & ~3; j < m; j++) (transposed ? solve_backward : solve_forward)(n, m, l, x + j);
 }
 
 /* ---- inverse --------------------------------------------------------------------------------- */
