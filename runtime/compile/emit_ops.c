@@ -152,6 +152,13 @@ static int64_t first_of_run(const borel_node_info *places, int64_t size) {
   return k == count && at[0] >= 0 && at[0] <= size - count ? at[0] : -1;
 }
 
+/* y [size] = 0, not by a plain loop: of a known size compilers make an instruction of it that takes its time
+ * to begin */
+static void zeros(borel_text *out) {
+  borel_text_printf(out, "  long long z = 0;\n  for (; z < size - 7; z += 8) { ZERO(y + z) }\n"
+                         "  for (; z < size; z++) y[z] = 0;\n");
+}
+
 EMIT(SCATTER) {
   operands(p, i, out);
   int64_t first = first_of_run(borel_graph_at(p->graph, ARG(1)), borel_shape_size(SHAPE_OF(i)));
@@ -169,9 +176,9 @@ EMIT(SCATTER) {
   }
   borel_text_printf(out, "  const long long size = ");
   borel_emit_size(p, SHAPE_OF(i), out);
-  /* zeros by hand: of a known size compilers make an instruction of them that takes its time to begin */
-  borel_text_printf(out, ";\n  long long z = 0;\n  for (; z < size - 7; z += 8) { ZERO(y + z) }\n"
-                         "  for (; z < size; z++) y[z] = 0;\n  ");
+  borel_text_printf(out, ";\n");
+  zeros(out);
+  borel_text_printf(out, "  ");
   loop(p, "j", SHAPE_OF(ARG(0)), out);
   borel_text_printf(out, " if (w[j] >= 0 && w[j] < size) y[w[j]] += x[j];\n");
 }
@@ -279,7 +286,8 @@ EMIT(MATMUL) {
                       left, right);
     return;
   }
-  borel_text_printf(out, "  for (long long j = 0; j < rows * columns; j++) y[j] = 0;\n");
+  borel_text_printf(out, "  const long long size = rows * columns;\n");
+  zeros(out);
   /* The inner loop runs along memory: over rows when the left operand is transposed. */
   borel_text_printf(
       out, ta ? "  for (long long k = 0; k < length; k++)\n    for (long long r = 0; r < rows; r++)\n"

@@ -25,9 +25,8 @@ local construct = law.define {
   event = function(mean) return { #mean } end, support = support.real,
   check = function(mean, covariance) known.fit("gaussian_process", "mean", mean, "covariance", covariance) end,
   logdensity = function(x, mean, covariance, jitter)
-    local L = core.cholesky(jittered(covariance, jitter))
-    local z = core.solve_triangular(L, x - mean)
-    return -0.5 * core.sum(z * z) - core.sum(core.log(core.diagonal(L))) - #x * LOG_SQRT_2PI
+    local K = jittered(covariance, jitter)
+    return -0.5 * core.mahalanobis(K, x - mean) - 0.5 * core.logdet(K) - #x * LOG_SQRT_2PI
   end,
   draw = function(choice, mean, covariance, jitter)
     local z = {}
