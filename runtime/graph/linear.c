@@ -111,11 +111,15 @@ double borel_linear_log_det(int64_t n, const double *l) {
 }
 
 void borel_linear_mahalanobis(int64_t n, int64_t m, const double *z, double *squares) {
-  for (int64_t j = 0; j < m; j++) {
+  if (m == 1) {
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += z[i * m + j] * z[i * m + j];
-    squares[j] = sum;
+    for (int64_t i = 0; i < n; i++) sum += z[i] * z[i];
+    *squares = sum;
+    return;
   }
+  for (int64_t j = 0; j < m; j++) squares[j] = 0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < m; j++) squares[j] += z[i * m + j] * z[i * m + j];
 }
 
 /* ---- general systems ------------------------------------------------------------------------- */
