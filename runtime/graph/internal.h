@@ -71,6 +71,12 @@ borel_node borel_graph_like(borel_graph *, const borel_node_info *like, const bo
 /* Which nodes `root` needs: [root + 1], to be freed, and the most arguments that one of them has. NULL when
  * memory is short. */
 uint8_t *borel_graph_needed(const borel_graph *, borel_node root, size_t *most_args);
+/* What stands for a node, or BOREL_NO_NODE: itself. */
+typedef borel_node (*borel_graph_rule)(borel_graph *, borel_node, void *context, borel_error *);
+/* The node equal to `root` in which a rule was asked for every node that it needs, arguments first; `root`
+ * itself where nothing changed. BOREL_NO_NODE and a message when memory is short. */
+borel_node borel_graph_rewrite(borel_graph *, borel_node root, borel_graph_rule, void *context,
+                               borel_error *);
 /* How many results a region node has. */
 size_t borel_region_results(const borel_node_info *);
 /* A region node of the given kind, checked. */

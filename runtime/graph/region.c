@@ -184,6 +184,38 @@ uint8_t *borel_graph_needed(const borel_graph *graph, borel_node root, size_t *m
   return needed;
 }
 
+borel_node borel_graph_rewrite(borel_graph *graph, borel_node root, borel_graph_rule rule, void *context,
+                               borel_error *error) {
+  size_t nodes = (size_t)root + 1, most_args;
+  borel_node *map = malloc(nodes * sizeof *map), *args = NULL, result = BOREL_NO_NODE;
+  uint8_t *needed = borel_graph_needed(graph, root, &most_args);
+  if (!map || !needed) goto memory;
+  if (!(args = malloc(most_args * sizeof *args))) goto memory;
+  for (borel_node i = 0; i < nodes; i++) {
+    map[i] = i;
+    if (!needed[i]) continue;
+    borel_node_info info = *borel_graph_at(graph, i);
+    int changed = 0;
+    for (uint32_t k = 0; k < info.arg_count; k++) {
+      borel_node arg = borel_graph_args(graph, i)[k];
+      args[k] = map[arg];
+      changed |= args[k] != arg;
+    }
+    if (changed && (map[i] = borel_graph_like(graph, &info, args, error)) == BOREL_NO_NODE) goto done;
+    borel_node other = rule(graph, map[i], context, error);
+    if (other != BOREL_NO_NODE) map[i] = other;
+  }
+  result = map[root];
+  goto done;
+memory:
+  borel_fail(error, BOREL_INTERNAL, "out of memory for the rewriting of the model");
+done:
+  free(map);
+  free(args);
+  free(needed);
+  return result;
+}
+
 borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
                               borel_node *map, borel_error *error) {
   size_t most = 1;

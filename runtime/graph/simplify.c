@@ -3,6 +3,7 @@
  * may change the last bit (and overflow elsewhere, at the very ends of the range), marked "rounds": they take
  * work out of loops over data. Both engines run the rewritten graph, so they agree. */
 #include <math.h>
+#include <string.h>
 
 #include "graph/internal.h"
 
@@ -48,6 +49,55 @@ static int is_power_of_two(const borel_graph *graph, borel_node node) {
          exponent > -32 && exponent < 32;
 }
 
+/* Numbers that are scattered to known places, at most `room` of them; 0: it is something else. */
+static size_t read_scatter(const borel_graph *graph, borel_node node, borel_node *numbers, int64_t *places,
+                           size_t room) {
+  if (op_of(graph, node) != BOREL_OP_SCATTER) return 0;
+  borel_node from = argument(graph, node, 0);
+  const borel_node_info *index = borel_graph_at(graph, argument(graph, node, 1));
+  if (index->op == BOREL_OP_SCALAR && is_number(graph, from)) {
+    *numbers = from;
+    *places = index->attr;
+    return 1;
+  }
+  const borel_node_info *stack = borel_graph_at(graph, from);
+  if (stack->op != BOREL_OP_STACK || index->op != BOREL_OP_ARRAY || stack->arg_count > room ||
+      borel_shape_size(&index->shape) != stack->arg_count)
+    return 0;
+  for (uint32_t k = 0; k < stack->arg_count; k++) {
+    if (!is_number(graph, argument(graph, from, (int)k))) return 0;
+    numbers[k] = argument(graph, from, (int)k);
+    places[k] = ((const int64_t *)index->array.data)[k];
+  }
+  return stack->arg_count;
+}
+
+/* The derivatives by several elements of an array are one: in the order of their places, so that it is a copy
+ * where these follow each other. */
+static borel_node merge_scatters(borel_graph *graph, borel_node a, borel_node b) {
+  enum { MOST = 64 };
+  borel_node numbers[2 * MOST];
+  int64_t places[2 * MOST];
+  size_t first = read_scatter(graph, a, numbers, places, MOST),
+         count = first ? read_scatter(graph, b, numbers + first, places + first, MOST) : 0;
+  if (count == 0 || !borel_shape_equal(shape_of(graph, a), shape_of(graph, b))) return BOREL_NO_NODE;
+  count += first;
+  for (size_t i = 1; i < count; i++)
+    for (size_t k = i; k > 0 && places[k - 1] > places[k]; k--) {
+      borel_node number = numbers[k];
+      int64_t place = places[k];
+      numbers[k] = numbers[k - 1], places[k] = places[k - 1];
+      numbers[k - 1] = number, places[k - 1] = place;
+    }
+  borel_array index = borel_array_new(BOREL_I64, &(borel_shape){1, {(int64_t)count}});
+  if (!index.data) return BOREL_NO_NODE; /* also right, only slower */
+  memcpy(index.data, places, count * sizeof *places);
+  borel_node args[] = {borel_graph_op(graph, BOREL_OP_STACK, numbers, count, 0, NULL, NULL),
+                       borel_graph_array(graph, &index)};
+  borel_array_release(&index);
+  return borel_graph_op(graph, BOREL_OP_SCATTER, args, 2, 0, shape_of(graph, a), NULL);
+}
+
 static borel_node simplify_sum_of_two(borel_graph *graph, const borel_node_info *node, borel_node a,
                                       borel_node b) {
   if (is_value(graph, a, 0)) return as_shape(graph, b, &node->shape);
@@ -55,7 +105,7 @@ static borel_node simplify_sum_of_two(borel_graph *graph, const borel_node_info 
   if (op_of(graph, b) == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, a, argument(graph, b, 0));
   if (op_of(graph, a) == BOREL_OP_NEG) return two(graph, BOREL_OP_SUB, b, argument(graph, a, 0));
   if (a == b) return two(graph, BOREL_OP_MUL, borel_graph_scalar(graph, 2), a);
-  return BOREL_NO_NODE;
+  return merge_scatters(graph, a, b);
 }
 
 /* c x with a power of two c: returns x, and c in *factor. */

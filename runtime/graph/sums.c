@@ -2,7 +2,6 @@
 #include "graph/sums.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "graph/internal.h"
 
@@ -97,35 +96,20 @@ static borel_node rewrite_sum(borel_graph *graph, borel_node array, borel_sum_te
   return s.failed ? BOREL_NO_NODE : s.total;
 }
 
+typedef struct {
+  borel_sum_term term;
+  void *context;
+  int any;
+} sum_rule;
+
+static borel_node rewrite_if_sum(borel_graph *graph, borel_node node, void *context, borel_error *error) {
+  const borel_node_info *info = borel_graph_at(graph, node);
+  const sum_rule *rule = context;
+  if (info->op != BOREL_OP_SUM || info->attr >= 0) return BOREL_NO_NODE;
+  return rewrite_sum(graph, borel_graph_args(graph, node)[0], rule->term, rule->context, rule->any, error);
+}
+
 borel_node borel_graph_rewrite_sums(borel_graph *graph, borel_node root, borel_sum_term term, void *context,
                                     int any, borel_error *error) {
-  size_t nodes = (size_t)root + 1, most_args;
-  borel_node *map = malloc(nodes * sizeof *map), *args = NULL, result = BOREL_NO_NODE;
-  uint8_t *needed = borel_graph_needed(graph, root, &most_args);
-  if (!map || !needed) goto memory;
-  if (!(args = malloc(most_args * sizeof *args))) goto memory;
-  for (borel_node i = 0; i < nodes; i++) {
-    map[i] = i;
-    if (!needed[i]) continue;
-    borel_node_info info = *borel_graph_at(graph, i);
-    int changed = 0;
-    for (uint32_t k = 0; k < info.arg_count; k++) {
-      borel_node arg = borel_graph_args(graph, i)[k];
-      args[k] = map[arg];
-      changed |= args[k] != arg;
-    }
-    if (changed && (map[i] = borel_graph_like(graph, &info, args, error)) == BOREL_NO_NODE) goto done;
-    if (info.op != BOREL_OP_SUM || info.attr >= 0) continue;
-    borel_node rewritten = rewrite_sum(graph, args[0], term, context, any, error);
-    if (rewritten != BOREL_NO_NODE) map[i] = rewritten;
-  }
-  result = map[root];
-  goto done;
-memory:
-  borel_fail(error, BOREL_INTERNAL, "out of memory for the rewriting of the model");
-done:
-  free(map);
-  free(args);
-  free(needed);
-  return result;
+  return borel_graph_rewrite(graph, root, rewrite_if_sum, &(sum_rule){term, context, any}, error);
 }

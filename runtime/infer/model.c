@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/processor.h"
 #include "core/version.h"
+#include "graph/columns.h"
 #include "graph/hmm.h"
 #include "graph/linear.h"
 #include "graph/log_products.h"
@@ -122,7 +123,9 @@ static borel_node sum_terms(borel_model *model, int likelihood, borel_error *err
   model->rerolled += merged;
   if (sum == BOREL_NO_NODE || model->plain_sums) return sum;
   if ((sum = borel_graph_hmm(model->graph, sum, &model->hmms, error)) == BOREL_NO_NODE) return sum;
-  return borel_graph_sufficient(model->graph, sum, &model->sufficient, error);
+  if ((sum = borel_graph_sufficient(model->graph, sum, &model->sufficient, error)) == BOREL_NO_NODE)
+    return sum;
+  return borel_graph_columns(model->graph, sum, error);
 }
 
 /* From now on the nodes of the model are those of the rewritten graph, if there is one. */
