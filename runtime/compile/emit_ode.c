@@ -7,8 +7,16 @@
 #define TEXT_OF(...) #__VA_ARGS__
 #define TEXT(...) TEXT_OF(__VA_ARGS__)
 
+/* The method for problems that are not stiff. */
+static const char *const method[] = {
+#define ODE_METHOD(...) #__VA_ARGS__,
+#include "compile/ode_method.h"
+};
+
 void borel_emit_ode_prelude(borel_text *out) {
   borel_text_printf(out, "%s\nvoid borel_ode_solve(const borel_ode_problem *);\n", TEXT(BOREL_ODE_PROBLEM));
+  borel_text_printf(out, "#define ODE_INLINE static inline __attribute__((always_inline))\n");
+  for (size_t i = 0; i < sizeof method / sizeof *method; i++) borel_text_printf(out, "%s\n", method[i]);
 }
 
 /* Functions are named by a macro of the program they belong to; in it, numbers are unique. */
@@ -19,7 +27,7 @@ static void emit_functions(const borel_program *p, borel_text *out) {
     if (group->otherwise) emit_functions(group->otherwise, out);
     if (!group->body || borel_graph_at(p->graph, group->nodes[0])->op != BOREL_OP_ODE) continue;
     borel_text_printf(out,
-                      "\nstatic void RHS(%d)(void *const *restrict b, const double *restrict c, "
+                      "\nstatic inline __attribute__((always_inline)) void RHS(%d)(void *const *restrict b, const double *restrict c, "
                       "const long long *restrict n) {\n  (void)c, (void)n;\n",
                       p->number[group->nodes[0]]);
     borel_emit_inputs(group->body, out);
@@ -52,7 +60,7 @@ void borel_emit_ode(const borel_program *p, int32_t k, borel_text *out) {
     borel_text_printf(out, "));\n");
   }
   borel_text_printf(out,
-                    "  borel_ode_solve(&(const borel_ode_problem){.states = %lld, .times = ", layout.states);
+                    "  borel_ode_dormand_prince(&(const borel_ode_problem){.states = %lld, .times = ", layout.states);
   borel_emit_size(p, &borel_graph_at(p->graph, args[2])->shape, out);
   borel_text_printf(out,
                     ", .columns = %lld, .parameters = %lld, .y0_column = %lld, .t0_column = %lld, "

@@ -35,6 +35,7 @@ size_t borel_ode_work(size_t states, size_t columns, size_t parameters);
 /* Solves it: Dormand-Prince 5(4), or BDF by SUNDIALS where `stiff`. Where there is no solution (times out of
  * order, a right-hand side that is NaN, too many steps) all results are NaN. */
 void borel_ode_solve(const borel_ode_problem *);
+void borel_ode_solve_fma(const borel_ode_problem *);
 
 /* Where the states at ts go: also on the way to slopes, when only these are wanted. */
 static inline double *borel_ode_states(const borel_ode_problem *p) {

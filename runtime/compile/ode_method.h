@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * Dormand and Prince's method of order 5(4) (J. Comput. Appl. Math. 6, 1980), with the step-size control and
+ * the interpolation of order 4 of Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I
+ * (2nd ed., II.4 to II.6): steps follow the error, whatever the times that are asked for.
+ *
+ * The error control sees the states alone. So the solution, bit for bit, does not depend on whether
+ * sensitivities are wanted, and these are the derivatives of the very numbers that are returned, the step
+ * sizes held constant (Bock 1981): the gradient belongs to the log-density. Their own error is of the order
+ * of the tolerance. Their stages follow those of the states at once, while the Jacobians are at hand.
+ *
+ * One text is compiled for the interpreter (ode.c, and ode_fma.c where FMA is one operation) and printed into
+ * emitted code, where the problem is a constant and its right-hand side known: all functions become one, whose
+ * loops over states and columns have constant lengths. The bits are the same. */
+#ifndef ODE_METHOD
+#error "define ODE_METHOD(...)"
+#endif
+
+#ifndef FMA
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FMA(a, b, c) __builtin_fma(a, b, c)
+#else
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+#define ODE_INLINE static inline
+#endif
+
+ODE_METHOD(
+    static const double borel_ode_nodes[7] = {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
+    /* The second weight of stage 7, which is the end of the step, is 0, as are those of what is below. */
+    static const double borel_ode_weights[7][6] = {
+        {0},
+        {1.0 / 5},
+        {3.0 / 40, 9.0 / 40},
+        {44.0 / 45, -56.0 / 15, 32.0 / 9},
+        {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+        {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+        {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
+    };
+    /* Order 5 less order 4. */
+    static const double borel_ode_errors[7] = {71.0 / 57600,      0,          -71.0 / 16695, 71.0 / 1920,
+                                               -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
+    /* Of the interpolation. */
+    static const double borel_ode_dense[7] = {-12715105075.0 / 11282082432.0,  0,
+                                              87487479700.0 / 32700410799.0,   -10690763975.0 / 1880347072.0,
+                                              701980252875.0 / 199316789632.0, -1453857185.0 / 822651844.0,
+                                              69997945.0 / 29380423.0};
+
+    /* One solution on its way. */
+    typedef struct {
+      const borel_ode_problem *p;
+      long long n;    /* states */
+      long long size; /* of their sensitivities; 0: not wanted */
+      double t, h;
+      double log_error; /* of the last step: what the controller remembers */
+      double *y, *next; /* [n] */
+      double *k;        /* dy/dt at the stages [7, n] */
+      double *s, *end;  /* sensitivities [n, columns] */
+      double *ds;       /* their derivatives [7, n, columns] */
+    } borel_ode_run;)
+
+ODE_METHOD(
+    /* out = y + h sum_j weights[j] k[j], j < count. */
+    ODE_INLINE void borel_ode_combine(double *restrict out, const double *restrict y,
+                                      const double *restrict k, long long size, const double *weights,
+                                      int count, double h) {
+      const double w0 = h * weights[0], w1 = count > 1 ? h * weights[1] : 0,
+                   w2 = count > 2 ? h * weights[2] : 0, w3 = count > 3 ? h * weights[3] : 0,
+                   w4 = count > 4 ? h * weights[4] : 0, w5 = count > 5 ? h * weights[5] : 0,
+                   w6 = count > 6 ? h * weights[6] : 0;
+      for (long long i = 0; i < size; i++) {
+        double x = FMA(w0, k[i], y[i]);
+        if (count > 1 && count < 6) x = FMA(w1, k[size + i], x);
+        if (count > 2) x = FMA(w2, k[2 * size + i], x);
+        if (count > 3) x = FMA(w3, k[3 * size + i], x);
+        if (count > 4) x = FMA(w4, k[4 * size + i], x);
+        if (count > 5) x = FMA(w5, k[5 * size + i], x);
+        if (count > 6) x = FMA(w6, k[6 * size + i], x);
+        out[i] = x;
+      }
+    }
+
+    /* dy/dt at (t, y). */
+    ODE_INLINE void borel_ode_derive(const borel_ode_run *r, double t, const double *restrict y,
+                                     double *restrict k) {
+      const borel_ode_problem *p = r->p;
+      *p->t = t;
+      for (long long i = 0; i < r->n; i++) p->y[i] = y[i];
+      p->rhs(p->b, p->c, p->n);
+      for (long long i = 0; i < r->n; i++) k[i] = p->f[i];
+    }
+
+    /* ds = J s + df/dp where the right-hand side was last evaluated. Jacobians of many states are mostly
+     * zero. */
+    ODE_INLINE void borel_ode_sensitivity_rate(const borel_ode_run *r, const double *restrict s,
+                                               double *restrict out) {
+      const borel_ode_problem *p = r->p;
+      const long long n = r->n, columns = p->columns;
+      const double *restrict const jy = p->jy, *restrict const jp = p->jp;
+      if (n <= 8) {
+        for (long long row = 0; row < n; row++)
+          for (long long q = 0; q < columns; q++) {
+            double x = jy[row] * s[q];
+            for (long long j = 1; j < n; j++) x = FMA(jy[j * n + row], s[j * columns + q], x);
+            out[row * columns + q] = x;
+          }
+      } else {
+        for (long long i = 0; i < n * columns; i++) out[i] = 0;
+        for (long long j = 0; j < n; j++)
+          for (long long row = 0; row < n; row++) {
+            const double slope = jy[j * n + row];
+            if (slope != 0)
+              for (long long q = 0; q < columns; q++)
+                out[row * columns + q] = FMA(slope, s[j * columns + q], out[row * columns + q]);
+          }
+      }
+      for (long long row = 0; row < n; row++)
+        for (long long q = 0; q < p->parameters; q++)
+          out[row * columns + p->parameter_column + q] += jp[q * n + row];
+    })
+
+ODE_METHOD(
+    /* y(t + theta h) = y + h sum_i weights[i] k_i. */
+    ODE_INLINE void borel_ode_interpolation(double theta, double *weights) {
+      for (int i = 0; i < 7; i++) {
+        double b = i < 6 ? borel_ode_weights[6][i] : 0;
+        double first = i == 0;
+        double last = i == 6;
+        double rest = (first - b) + theta * ((2 * b - last - first) + (1 - theta) * borel_ode_dense[i]);
+        weights[i] = theta * (b + (1 - theta) * rest);
+      }
+    }
+
+    /* Results at the times of this step, from number `at` on; returns the next. */
+    ODE_INLINE long long borel_ode_write(const borel_ode_run *r, long long at, double next) {
+      const borel_ode_problem *p = r->p;
+      double *states = p->solution ? p->solution : p->slopes;
+      for (; at < p->times && p->ts[at] <= next; at++) {
+        double weights[7];
+        borel_ode_interpolation(p->ts[at] >= next ? 1 : (p->ts[at] - r->t) / r->h, weights);
+        if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, weights, 7, r->h);
+        if (r->size) borel_ode_combine(p->sensitivities + at * r->size, r->s, r->ds, r->size, weights, 7, r->h);
+      }
+      return at;
+    }
+
+    /* From the states, in whose place they stand when nobody wants those. */
+    ODE_INLINE void borel_ode_write_slopes(const borel_ode_run *r) {
+      const borel_ode_problem *p = r->p;
+      const double *states = p->solution ? p->solution : p->slopes;
+      for (long long at = 0; p->slopes && at < p->times; at++) {
+        borel_ode_derive(r, p->ts[at], states + at * r->n, r->k);
+        for (long long i = 0; i < r->n; i++) p->slopes[at * r->n + i] = r->k[i];
+      }
+    }
+
+    ODE_INLINE void borel_ode_give_up(const borel_ode_problem *p) {
+      const double nan = __builtin_nan("");
+      long long size = p->times * p->states;
+      for (long long i = 0; p->solution && i < size; i++) p->solution[i] = nan;
+      for (long long i = 0; p->slopes && i < size; i++) p->slopes[i] = nan;
+      for (long long i = 0; p->sensitivities && i < size * p->columns; i++) p->sensitivities[i] = nan;
+    }
+
+    ODE_INLINE int borel_ode_in_order(const borel_ode_problem *p) {
+      for (long long i = 0; i < p->times; i++)
+        if (!(i ? p->ts[i] > p->ts[i - 1] : p->ts[i] >= *p->t0) || !__builtin_isfinite(p->ts[i])) return 0;
+      return __builtin_isfinite(*p->t0);
+    })
+
+ODE_METHOD(
+    ODE_INLINE double borel_ode_larger(double a, double b) { return a > b ? a : b; }
+    ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
+
+    /* Mean square of v in units of the tolerance, at states between y and `other`. */
+    ODE_INLINE double borel_ode_mean_square(const borel_ode_run *r, const double *v, const double *other) {
+      double sum = 0;
+      for (long long i = 0; i < r->n; i++) {
+        double size = borel_ode_larger(__builtin_fabs(r->y[i]), __builtin_fabs(other[i]));
+        double e = v[i] / FMA(r->p->rel_tol, size, r->p->abs_tol);
+        sum = FMA(e, e, sum);
+      }
+      return sum / (double)r->n;
+    }
+
+    /* Hairer, Norsett and Wanner, II.4: from the sizes of y, y' and y''. */
+    ODE_INLINE double borel_ode_first_step(const borel_ode_run *r, double span) {
+      double d0 = __builtin_sqrt(borel_ode_mean_square(r, r->y, r->y));
+      double d1 = __builtin_sqrt(borel_ode_mean_square(r, r->k, r->y));
+      double h = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
+      h = borel_ode_smaller(h, span);
+      double *other = r->k + r->n;
+      for (long long i = 0; i < r->n; i++) r->next[i] = FMA(h, r->k[i], r->y[i]);
+      borel_ode_derive(r, r->t + h, r->next, other);
+      for (long long i = 0; i < r->n; i++) r->next[i] = (other[i] - r->k[i]) / h;
+      double most = borel_ode_larger(d1, __builtin_sqrt(borel_ode_mean_square(r, r->next, r->y)));
+      double second = most <= 1e-15 ? borel_ode_larger(1e-6, 1e-3 * h) : __builtin_pow(0.01 / most, 0.2);
+      return borel_ode_smaller(borel_ode_smaller(100 * h, second), span);
+    }
+
+    ODE_INLINE void borel_ode_stage(const borel_ode_run *r, int i, double t) {
+      borel_ode_combine(r->next, r->y, r->k, r->n, borel_ode_weights[i], i, r->h);
+      borel_ode_derive(r, t, r->next, r->k + i * r->n);
+      if (!r->size) return;
+      borel_ode_combine(r->end, r->s, r->ds, r->size, borel_ode_weights[i], i, r->h);
+      borel_ode_sensitivity_rate(r, r->end, r->ds + i * r->size);
+    }
+
+    /* All stages of a step of size h; returns the square of its error in units of the tolerance. */
+    ODE_INLINE double borel_ode_try(const borel_ode_run *r, double next_t) {
+      borel_ode_stage(r, 1, r->t + borel_ode_nodes[1] * r->h);
+      borel_ode_stage(r, 2, r->t + borel_ode_nodes[2] * r->h);
+      borel_ode_stage(r, 3, r->t + borel_ode_nodes[3] * r->h);
+      borel_ode_stage(r, 4, r->t + borel_ode_nodes[4] * r->h);
+      borel_ode_stage(r, 5, next_t);
+      borel_ode_stage(r, 6, next_t);
+      double *error = r->p->y;
+      for (long long i = 0; i < r->n; i++) {
+        double e = borel_ode_errors[0] * r->k[i];
+        e = FMA(borel_ode_errors[2], r->k[2 * r->n + i], e);
+        e = FMA(borel_ode_errors[3], r->k[3 * r->n + i], e);
+        e = FMA(borel_ode_errors[4], r->k[4 * r->n + i], e);
+        e = FMA(borel_ode_errors[5], r->k[5 * r->n + i], e);
+        error[i] = r->h * FMA(borel_ode_errors[6], r->k[6 * r->n + i], e);
+      }
+      return borel_ode_mean_square(r, error, r->next);
+    }
+
+    /* The last stage of a step is the first of the next. */
+    ODE_INLINE void borel_ode_accept(borel_ode_run *r, double next_t) {
+      r->t = next_t;
+      for (long long i = 0; i < r->n; i++) r->y[i] = r->next[i];
+      for (long long i = 0; i < r->n; i++) r->k[i] = r->k[6 * r->n + i];
+      for (long long i = 0; i < r->size; i++) r->s[i] = r->end[i];
+      for (long long i = 0; i < r->size; i++) r->ds[i] = r->ds[6 * r->size + i];
+    }
+
+    /* The PI controller of DOPRI5: alpha = 0.2 - 0.75 beta, beta = 0.04. */
+    ODE_INLINE double borel_ode_growth(borel_ode_run *r, double log_error, int after_rejection) {
+      double factor = 0.9 * __builtin_exp(FMA(0.04, r->log_error, -0.17 * log_error));
+      r->log_error = borel_ode_larger(log_error, -0x1.26bb1bbb55516p+3); /* log 1e-4 */
+      return borel_ode_smaller(borel_ode_larger(factor, 0.2), after_rejection ? 1 : 10);
+    })
+
+ODE_METHOD(
+    /* At t0: dy/dy0 = 1, dy/dt0 = -f(t0, y0). */
+    ODE_INLINE void borel_ode_start(borel_ode_run *r) {
+      const borel_ode_problem *p = r->p;
+      for (long long i = 0; i < r->n; i++) r->y[i] = p->y0[i];
+      r->t = *p->t0;
+      r->log_error = -0x1.26bb1bbb55516p+3;
+      borel_ode_derive(r, r->t, r->y, r->k);
+      if (!r->size) return;
+      for (long long i = 0; i < r->size; i++) r->s[i] = 0;
+      for (long long i = 0; i < r->n; i++) {
+        if (p->y0_column >= 0) r->s[i * p->columns + p->y0_column + i] = 1;
+        if (p->t0_column >= 0) r->s[i * p->columns + p->t0_column] = -r->k[i];
+      }
+      borel_ode_sensitivity_rate(r, r->s, r->ds);
+    }
+
+    ODE_INLINE int borel_ode_integrate(borel_ode_run *r) {
+      const borel_ode_problem *p = r->p;
+      borel_ode_start(r);
+      r->h = 1;
+      long long at = 0;
+      if (p->ts[0] <= r->t) {
+        double *states = p->solution ? p->solution : p->slopes;
+        for (long long i = 0; states && i < r->n; i++) states[i] = r->y[i];
+        for (long long i = 0; i < r->size; i++) p->sensitivities[i] = r->s[i];
+        at = 1;
+      }
+      if (at == p->times) return 1;
+      const double end = p->ts[p->times - 1];
+      double h = borel_ode_first_step(r, end - r->t);
+      int rejected = 0;
+      for (long long step = 0; step < p->max_steps; step++) {
+        double next_t = r->t + 1.01 * h >= end ? end : r->t + h;
+        r->h = next_t - r->t;
+        if (!(r->h > 4e-16 * __builtin_fabs(r->t)) || !(r->h > 0)) return 0;
+        double square = borel_ode_try(r, next_t);
+        double log_error = 0.5 * __builtin_log(borel_ode_larger(square, 1e-20));
+        if (!(square <= 1)) { /* NaN: beyond where the right-hand side is defined */
+          h = r->h * (__builtin_isfinite(square)
+                          ? borel_ode_larger(0.1, 0.9 * __builtin_exp(-0.17 * log_error))
+                          : 0.1);
+          rejected = 1;
+          continue;
+        }
+        at = borel_ode_write(r, at, next_t);
+        h = r->h * borel_ode_growth(r, log_error, rejected);
+        rejected = 0;
+        borel_ode_accept(r, next_t);
+        if (at == p->times) return 1;
+      }
+      return 0;
+    }
+
+    /* Everything is NaN where there is no solution. */
+    ODE_INLINE void borel_ode_dormand_prince(const borel_ode_problem *p) {
+      borel_ode_run r = {.p = p, .n = p->states, .size = p->sensitivities ? p->states * p->columns : 0};
+      r.y = p->work;
+      r.next = r.y + r.n;
+      r.k = r.next + r.n;
+      r.s = r.k + 7 * r.n;
+      r.end = r.s + r.size;
+      r.ds = r.end + r.size;
+      if (borel_ode_in_order(p) && borel_ode_integrate(&r))
+        borel_ode_write_slopes(&r);
+      else
+        borel_ode_give_up(p);
+    })
