@@ -36,15 +36,15 @@ borel_ode_layout borel_ode_layout_of(const borel_program *p, const borel_group *
   if (body && body->output_count > 1) layout.jy = borel_program_output_slot(body, 1);
   if (body && body->output_count > 2) layout.jp = borel_program_output_slot(body, 2);
   for (int which = 0; which < 3; which++) layout.results[which] = result_slot(p, group, which);
+  if (layout.results[1] < 0) layout.columns = 0;
   layout.values = ode->stiff && layout.results[1] >= 0 ? (size_t)layout.parameters : 0;
   return layout;
 }
 
 size_t borel_ode_group_work(const borel_program *p, const borel_group *group) {
   borel_ode_layout layout = borel_ode_layout_of(p, group);
-  return layout.values + borel_ode_work((size_t)layout.states,
-                                        layout.results[1] >= 0 ? (size_t)layout.columns : 0,
-                                        (size_t)layout.parameters);
+  return layout.values +
+         borel_ode_work((size_t)layout.states, (size_t)layout.columns, (size_t)layout.parameters);
 }
 
 /* ---- interpreted ----------------------------------------------------------------------------- */

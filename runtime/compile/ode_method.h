@@ -9,8 +9,8 @@
  * of the tolerance. Their stages follow those of the states at once, while the Jacobians are at hand.
  *
  * One text is compiled for the interpreter (ode.c, and ode_fma.c where FMA is one operation) and printed into
- * emitted code, where the problem is a constant and its right-hand side known: all functions become one, whose
- * loops over states and columns have constant lengths. The bits are the same. */
+ * emitted code, where the problem is a constant and its right-hand side known: all functions become one,
+ * whose loops over states and columns have constant lengths. The bits are the same. */
 #ifndef ODE_METHOD
 #error "define ODE_METHOD(...)"
 #endif
@@ -27,29 +27,34 @@
 ODE_METHOD(
     static const double borel_ode_nodes[7] = {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
     /* The second weight of stage 7, which is the end of the step, is 0, as are those of what is below. */
-    static const double borel_ode_weights[7][6] = {
-        {0},
-        {1.0 / 5},
-        {3.0 / 40, 9.0 / 40},
-        {44.0 / 45, -56.0 / 15, 32.0 / 9},
-        {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
-        {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
-        {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
-    };
+    static const double borel_ode_weights[7][6] =
+        {
+            {0},
+            {1.0 / 5},
+            {3.0 / 40, 9.0 / 40},
+            {44.0 / 45, -56.0 / 15, 32.0 / 9},
+            {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+            {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+            {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
+        };
     /* Order 5 less order 4. */
-    static const double borel_ode_errors[7] = {71.0 / 57600,      0,          -71.0 / 16695, 71.0 / 1920,
-                                               -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
+    static const double borel_ode_errors[7] = {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200,
+                                               22.0 / 525, -1.0 / 40};
     /* Of the interpolation. */
-    static const double borel_ode_dense[7] = {-12715105075.0 / 11282082432.0,  0,
-                                              87487479700.0 / 32700410799.0,   -10690763975.0 / 1880347072.0,
+    static const double borel_ode_dense[7] = {-12715105075.0 / 11282082432.0, 0,
+                                              87487479700.0 / 32700410799.0, -10690763975.0 / 1880347072.0,
                                               701980252875.0 / 199316789632.0, -1453857185.0 / 822651844.0,
                                               69997945.0 / 29380423.0};
+
+    /* Four columns at once. */
+    typedef double borel_four __attribute__((vector_size(32), aligned(8)));
 
     /* One solution on its way. */
     typedef struct {
       const borel_ode_problem *p;
-      long long n;    /* states */
-      long long size; /* of their sensitivities; 0: not wanted */
+      long long n;     /* states */
+      long long width; /* columns of sensitivities, in whole vectors */
+      long long size;  /* of all sensitivities */
       double t, h;
       double log_error; /* of the last step: what the controller remembers */
       double *y, *next; /* [n] */
@@ -59,24 +64,28 @@ ODE_METHOD(
     } borel_ode_run;)
 
 ODE_METHOD(
-    /* out = y + h sum_j weights[j] k[j], j < count. */
+    /* out = y + h sum_j weights[j] k[j], j < count; the k lie `stride` apart. */
     ODE_INLINE void borel_ode_combine(double *restrict out, const double *restrict y,
-                                      const double *restrict k, long long size, const double *weights,
-                                      int count, double h) {
+                                      const double *restrict k, long long length, long long stride,
+                                      const double *weights, int count, double h) {
       const double w0 = h * weights[0], w1 = count > 1 ? h * weights[1] : 0,
                    w2 = count > 2 ? h * weights[2] : 0, w3 = count > 3 ? h * weights[3] : 0,
                    w4 = count > 4 ? h * weights[4] : 0, w5 = count > 5 ? h * weights[5] : 0,
                    w6 = count > 6 ? h * weights[6] : 0;
-      for (long long i = 0; i < size; i++) {
+      for (long long i = 0; i < length; i++) {
         double x = FMA(w0, k[i], y[i]);
-        if (count > 1 && count < 6) x = FMA(w1, k[size + i], x);
-        if (count > 2) x = FMA(w2, k[2 * size + i], x);
-        if (count > 3) x = FMA(w3, k[3 * size + i], x);
-        if (count > 4) x = FMA(w4, k[4 * size + i], x);
-        if (count > 5) x = FMA(w5, k[5 * size + i], x);
-        if (count > 6) x = FMA(w6, k[6 * size + i], x);
+        if (count > 1 && count < 6) x = FMA(w1, k[stride + i], x);
+        if (count > 2) x = FMA(w2, k[2 * stride + i], x);
+        if (count > 3) x = FMA(w3, k[3 * stride + i], x);
+        if (count > 4) x = FMA(w4, k[4 * stride + i], x);
+        if (count > 5) x = FMA(w5, k[5 * stride + i], x);
+        if (count > 6) x = FMA(w6, k[6 * stride + i], x);
         out[i] = x;
       }
+    }
+
+    ODE_INLINE void borel_ode_copy(double *to, const double *from, long long count) {
+      __builtin_memcpy(to, from, (unsigned long long)count * sizeof *to);
     }
 
     /* dy/dt at (t, y). */
@@ -84,9 +93,15 @@ ODE_METHOD(
                                      double *restrict k) {
       const borel_ode_problem *p = r->p;
       *p->t = t;
-      for (long long i = 0; i < r->n; i++) p->y[i] = y[i];
+      borel_ode_copy(p->y, y, r->n);
       p->rhs(p->b, p->c, p->n);
-      for (long long i = 0; i < r->n; i++) k[i] = p->f[i];
+      borel_ode_copy(k, p->f, r->n);
+    }
+
+    /* df/dp of one state, by the column of the sensitivities. */
+    ODE_INLINE double borel_ode_forcing(const borel_ode_problem *p, long long state, long long column) {
+      const long long parameter = column - p->parameter_column;
+      return parameter >= 0 && parameter < p->parameters ? p->jp[parameter * p->states + state] : 0;
     }
 
     /* ds = J s + df/dp where the right-hand side was last evaluated. Jacobians of many states are mostly
@@ -94,28 +109,17 @@ ODE_METHOD(
     ODE_INLINE void borel_ode_sensitivity_rate(const borel_ode_run *r, const double *restrict s,
                                                double *restrict out) {
       const borel_ode_problem *p = r->p;
-      const long long n = r->n, columns = p->columns;
-      const double *restrict const jy = p->jy, *restrict const jp = p->jp;
-      if (n <= 8) {
-        for (long long row = 0; row < n; row++)
-          for (long long q = 0; q < columns; q++) {
-            double x = jy[row] * s[q];
-            for (long long j = 1; j < n; j++) x = FMA(jy[j * n + row], s[j * columns + q], x);
-            out[row * columns + q] = x;
+      for (long long row = 0; row < r->n; row++)
+        for (long long q = 0; q < r->width; q += 4) {
+          double *x = out + row * r->width + q;
+          *(borel_four *)x = (borel_four){borel_ode_forcing(p, row, q), borel_ode_forcing(p, row, q + 1),
+                                          borel_ode_forcing(p, row, q + 2), borel_ode_forcing(p, row, q + 3)};
+          for (long long j = 0; j < r->n; j++) {
+            const double slope = p->jy[j * r->n + row];
+            if (r->n <= 8 || slope != 0)
+              for (int l = 0; l < 4; l++) x[l] = FMA(slope, s[j * r->width + q + l], x[l]);
           }
-      } else {
-        for (long long i = 0; i < n * columns; i++) out[i] = 0;
-        for (long long j = 0; j < n; j++)
-          for (long long row = 0; row < n; row++) {
-            const double slope = jy[j * n + row];
-            if (slope != 0)
-              for (long long q = 0; q < columns; q++)
-                out[row * columns + q] = FMA(slope, s[j * columns + q], out[row * columns + q]);
-          }
-      }
-      for (long long row = 0; row < n; row++)
-        for (long long q = 0; q < p->parameters; q++)
-          out[row * columns + p->parameter_column + q] += jp[q * n + row];
+        }
     })
 
 ODE_METHOD(
@@ -137,8 +141,10 @@ ODE_METHOD(
       for (; at < p->times && p->ts[at] <= next; at++) {
         double weights[7];
         borel_ode_interpolation(p->ts[at] >= next ? 1 : (p->ts[at] - r->t) / r->h, weights);
-        if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, weights, 7, r->h);
-        if (r->size) borel_ode_combine(p->sensitivities + at * r->size, r->s, r->ds, r->size, weights, 7, r->h);
+        if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, r->n, weights, 7, r->h);
+        for (long long i = 0; i < r->n; i++)
+          borel_ode_combine(p->sensitivities + (at * r->n + i) * p->columns, r->s + i * r->width,
+                            r->ds + i * r->width, p->columns, r->size, weights, 7, r->h);
       }
       return at;
     }
@@ -149,7 +155,7 @@ ODE_METHOD(
       const double *states = p->solution ? p->solution : p->slopes;
       for (long long at = 0; p->slopes && at < p->times; at++) {
         borel_ode_derive(r, p->ts[at], states + at * r->n, r->k);
-        for (long long i = 0; i < r->n; i++) p->slopes[at * r->n + i] = r->k[i];
+        borel_ode_copy(p->slopes + at * r->n, r->k, r->n);
       }
     }
 
@@ -168,8 +174,9 @@ ODE_METHOD(
     })
 
 ODE_METHOD(
-    ODE_INLINE double borel_ode_larger(double a, double b) { return a > b ? a : b; }
-    ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
+    ODE_INLINE double borel_ode_larger(double a, double b) {
+      return a > b ? a : b;
+    } ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
 
     /* Mean square of v in units of the tolerance, at states between y and `other`. */
     ODE_INLINE double borel_ode_mean_square(const borel_ode_run *r, const double *v, const double *other) {
@@ -198,10 +205,10 @@ ODE_METHOD(
     }
 
     ODE_INLINE void borel_ode_stage(const borel_ode_run *r, int i, double t) {
-      borel_ode_combine(r->next, r->y, r->k, r->n, borel_ode_weights[i], i, r->h);
+      borel_ode_combine(r->next, r->y, r->k, r->n, r->n, borel_ode_weights[i], i, r->h);
       borel_ode_derive(r, t, r->next, r->k + i * r->n);
       if (!r->size) return;
-      borel_ode_combine(r->end, r->s, r->ds, r->size, borel_ode_weights[i], i, r->h);
+      borel_ode_combine(r->end, r->s, r->ds, r->size, r->size, borel_ode_weights[i], i, r->h);
       borel_ode_sensitivity_rate(r, r->end, r->ds + i * r->size);
     }
 
@@ -228,10 +235,10 @@ ODE_METHOD(
     /* The last stage of a step is the first of the next. */
     ODE_INLINE void borel_ode_accept(borel_ode_run *r, double next_t) {
       r->t = next_t;
-      for (long long i = 0; i < r->n; i++) r->y[i] = r->next[i];
-      for (long long i = 0; i < r->n; i++) r->k[i] = r->k[6 * r->n + i];
-      for (long long i = 0; i < r->size; i++) r->s[i] = r->end[i];
-      for (long long i = 0; i < r->size; i++) r->ds[i] = r->ds[6 * r->size + i];
+      borel_ode_copy(r->y, r->next, r->n);
+      borel_ode_copy(r->k, r->k + 6 * r->n, r->n);
+      borel_ode_copy(r->s, r->end, r->size);
+      borel_ode_copy(r->ds, r->ds + 6 * r->size, r->size);
     }
 
     /* The PI controller of DOPRI5: alpha = 0.2 - 0.75 beta, beta = 0.04. */
@@ -245,15 +252,15 @@ ODE_METHOD(
     /* At t0: dy/dy0 = 1, dy/dt0 = -f(t0, y0). */
     ODE_INLINE void borel_ode_start(borel_ode_run *r) {
       const borel_ode_problem *p = r->p;
-      for (long long i = 0; i < r->n; i++) r->y[i] = p->y0[i];
+      borel_ode_copy(r->y, p->y0, r->n);
       r->t = *p->t0;
       r->log_error = -0x1.26bb1bbb55516p+3;
       borel_ode_derive(r, r->t, r->y, r->k);
       if (!r->size) return;
       for (long long i = 0; i < r->size; i++) r->s[i] = 0;
       for (long long i = 0; i < r->n; i++) {
-        if (p->y0_column >= 0) r->s[i * p->columns + p->y0_column + i] = 1;
-        if (p->t0_column >= 0) r->s[i * p->columns + p->t0_column] = -r->k[i];
+        if (p->y0_column >= 0) r->s[i * r->width + p->y0_column + i] = 1;
+        if (p->t0_column >= 0) r->s[i * r->width + p->t0_column] = -r->k[i];
       }
       borel_ode_sensitivity_rate(r, r->s, r->ds);
     }
@@ -265,8 +272,9 @@ ODE_METHOD(
       long long at = 0;
       if (p->ts[0] <= r->t) {
         double *states = p->solution ? p->solution : p->slopes;
-        for (long long i = 0; states && i < r->n; i++) states[i] = r->y[i];
-        for (long long i = 0; i < r->size; i++) p->sensitivities[i] = r->s[i];
+        if (states) borel_ode_copy(states, r->y, r->n);
+        for (long long i = 0; i < r->n; i++)
+          borel_ode_copy(p->sensitivities + i * p->columns, r->s + i * r->width, p->columns);
         at = 1;
       }
       if (at == p->times) return 1;
@@ -297,7 +305,8 @@ ODE_METHOD(
 
     /* Everything is NaN where there is no solution. */
     ODE_INLINE void borel_ode_dormand_prince(const borel_ode_problem *p) {
-      borel_ode_run r = {.p = p, .n = p->states, .size = p->sensitivities ? p->states * p->columns : 0};
+      borel_ode_run r = {.p = p, .n = p->states, .width = (p->columns + 3) / 4 * 4};
+      r.size = r.n * r.width;
       r.y = p->work;
       r.next = r.y + r.n;
       r.k = r.next + r.n;
