@@ -42,17 +42,30 @@ static void emit_local(const borel_program *body, int32_t slot, borel_text *out)
                     body->tables->slots[slot].size, slot, slot);
 }
 
+/* The slots that the program reads or writes. */
+static void emit_own(const borel_program *p, borel_text *out) {
+  for (size_t i = 0; i < p->nodes; i++)
+    if (p->slot_of[i] >= 0) borel_text_printf(out, "  own[%d] = b[%d];\n", p->slot_of[i], p->slot_of[i]);
+  for (size_t k = 0; k < p->group_count; k++) {
+    const borel_group *group = &p->groups[k];
+    if (group->body && group->carry_slot >= 0)
+      borel_text_printf(out, "  own[%d] = b[%d];\n", group->carry_slot, group->carry_slot);
+    if (group->body) emit_own(group->body, out);
+    if (group->otherwise) emit_own(group->otherwise, out);
+  }
+}
+
 static void emit_locals(const borel_program *body, borel_text *out) {
-  borel_text_printf(out, "  void *own[%zu];\n  __builtin_memcpy(own, b, sizeof own);\n",
-                    body->tables->slot_count);
+  borel_text_printf(out, "  void *own[%zu];\n", body->tables->slot_count);
+  emit_own(body, out);
   emit_local(body, body->input_slot[T_INPUT], out);
   emit_local(body, body->input_slot[Y_INPUT], out);
   for (size_t k = 0; k < body->output_count; k++)
     if (body->group_of[body->outputs[k]] >= 0) emit_local(body, borel_program_output_slot(body, k), out);
 }
 
-static void emit_slot(const char *field, int32_t slot, borel_text *out) {
-  if (slot >= 0) borel_text_printf(out, ", .%s = (double *)own[%d]", field, slot);
+static void emit_slot(const char *field, const char *of, int32_t slot, borel_text *out) {
+  if (slot >= 0) borel_text_printf(out, ", .%s = (double *)%s[%d]", field, of, slot);
 }
 
 static void emit_problem(const borel_program *p, const borel_group *group, borel_text *out) {
@@ -70,19 +83,19 @@ static void emit_problem(const borel_program *p, const borel_group *group, borel
                     layout.parameter_column, (long long)ode->max_steps, ode->stiff, ode->rel_tol,
                     ode->abs_tol, p->number[group->nodes[0]]);
   borel_text_printf(out, ", .b = own, .c = c, .n = n");
-  emit_slot("y0", p->slot_of[args[0]], out);
-  emit_slot("t0", p->slot_of[args[1]], out);
-  emit_slot("ts", p->slot_of[args[2]], out);
-  emit_slot("t", body->input_slot[T_INPUT], out);
-  emit_slot("y", body->input_slot[Y_INPUT], out);
-  emit_slot("f", layout.f, out);
-  emit_slot("jy", layout.jy, out);
-  emit_slot("jp", layout.jp, out);
-  emit_slot("values", group->carry_slot, out);
-  borel_text_printf(out, ", .work = (double *)own[%d] + %zu", group->carry_slot, layout.values);
-  emit_slot("solution", layout.results[0], out);
-  emit_slot("sensitivities", layout.results[1], out);
-  emit_slot("slopes", layout.results[2], out);
+  emit_slot("y0", "b", p->slot_of[args[0]], out);
+  emit_slot("t0", "b", p->slot_of[args[1]], out);
+  emit_slot("ts", "b", p->slot_of[args[2]], out);
+  emit_slot("t", "own", body->input_slot[T_INPUT], out);
+  emit_slot("y", "own", body->input_slot[Y_INPUT], out);
+  emit_slot("f", "own", layout.f, out);
+  emit_slot("jy", "own", layout.jy, out);
+  emit_slot("jp", "own", layout.jp, out);
+  emit_slot("values", "b", group->carry_slot, out);
+  borel_text_printf(out, ", .work = (double *)b[%d] + %zu", group->carry_slot, layout.values);
+  emit_slot("solution", "b", layout.results[0], out);
+  emit_slot("sensitivities", "b", layout.results[1], out);
+  emit_slot("slopes", "b", layout.results[2], out);
   borel_text_printf(out, "})");
 }
 
