@@ -142,7 +142,7 @@ ODE_METHOD(
         double weights[7];
         borel_ode_interpolation(p->ts[at] >= next ? 1 : (p->ts[at] - r->t) / r->h, weights);
         if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, r->n, weights, 7, r->h);
-        for (long long i = 0; i < r->n; i++)
+        for (long long i = 0; p->columns && i < r->n; i++)
           borel_ode_combine(p->sensitivities + (at * r->n + i) * p->columns, r->s + i * r->width,
                             r->ds + i * r->width, p->columns, r->size, weights, 7, r->h);
       }
@@ -178,28 +178,29 @@ ODE_METHOD(
       return a > b ? a : b;
     } ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
 
-    /* Mean square of v in units of the tolerance, at states between y and `other`. */
-    ODE_INLINE double borel_ode_mean_square(const borel_ode_run *r, const double *v, const double *other) {
+    /* Mean square of h v in units of the tolerance, at states between y and `other`. */
+    ODE_INLINE double borel_ode_mean_square(const borel_ode_run *r, double h, const double *v,
+                                            const double *other) {
       double sum = 0;
       for (long long i = 0; i < r->n; i++) {
         double size = borel_ode_larger(__builtin_fabs(r->y[i]), __builtin_fabs(other[i]));
-        double e = v[i] / FMA(r->p->rel_tol, size, r->p->abs_tol);
+        double e = v[i] * (h / FMA(r->p->rel_tol, size, r->p->abs_tol)); /* the quotient waits for no v */
         sum = FMA(e, e, sum);
       }
-      return sum / (double)r->n;
+      return sum * (1 / (double)r->n);
     }
 
     /* Hairer, Norsett and Wanner, II.4: from the sizes of y, y' and y''. */
     ODE_INLINE double borel_ode_first_step(const borel_ode_run *r, double span) {
-      double d0 = __builtin_sqrt(borel_ode_mean_square(r, r->y, r->y));
-      double d1 = __builtin_sqrt(borel_ode_mean_square(r, r->k, r->y));
+      double d0 = __builtin_sqrt(borel_ode_mean_square(r, 1, r->y, r->y));
+      double d1 = __builtin_sqrt(borel_ode_mean_square(r, 1, r->k, r->y));
       double h = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
       h = borel_ode_smaller(h, span);
       double *other = r->k + r->n;
       for (long long i = 0; i < r->n; i++) r->next[i] = FMA(h, r->k[i], r->y[i]);
       borel_ode_derive(r, r->t + h, r->next, other);
       for (long long i = 0; i < r->n; i++) r->next[i] = (other[i] - r->k[i]) / h;
-      double most = borel_ode_larger(d1, __builtin_sqrt(borel_ode_mean_square(r, r->next, r->y)));
+      double most = borel_ode_larger(d1, __builtin_sqrt(borel_ode_mean_square(r, 1, r->next, r->y)));
       double second = most <= 1e-15 ? borel_ode_larger(1e-6, 1e-3 * h) : __builtin_pow(0.01 / most, 0.2);
       return borel_ode_smaller(borel_ode_smaller(100 * h, second), span);
     }
@@ -227,9 +228,9 @@ ODE_METHOD(
         e = FMA(borel_ode_errors[3], r->k[3 * r->n + i], e);
         e = FMA(borel_ode_errors[4], r->k[4 * r->n + i], e);
         e = FMA(borel_ode_errors[5], r->k[5 * r->n + i], e);
-        error[i] = r->h * FMA(borel_ode_errors[6], r->k[6 * r->n + i], e);
+        error[i] = FMA(borel_ode_errors[6], r->k[6 * r->n + i], e);
       }
-      return borel_ode_mean_square(r, error, r->next);
+      return borel_ode_mean_square(r, r->h, error, r->next);
     }
 
     /* The last stage of a step is the first of the next. */
@@ -241,11 +242,29 @@ ODE_METHOD(
       borel_ode_copy(r->ds, r->ds + 6 * r->size, r->size);
     }
 
-    /* The PI controller of DOPRI5: alpha = 0.2 - 0.75 beta, beta = 0.04. */
-    ODE_INLINE double borel_ode_growth(borel_ode_run *r, double log_error, int after_rejection) {
-      double factor = 0.9 * __builtin_exp(FMA(0.04, r->log_error, -0.17 * log_error));
-      r->log_error = borel_ode_larger(log_error, -0x1.26bb1bbb55516p+3); /* log 1e-4 */
-      return borel_ode_smaller(borel_ode_larger(factor, 0.2), after_rejection ? 1 : 10);
+    /* log2 x to 0.007, x > 0: a step size needs no more, and what follows waits for it. The bits of x are its
+     * exponent and its mantissa 1 + f, and log2(1 + f) is nearly f + 0.344 f (1 - f). */
+    ODE_INLINE double borel_ode_log2(double x) {
+      unsigned long long bits;
+      __builtin_memcpy(&bits, &x, sizeof bits);
+      unsigned long long mantissa = (bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL;
+      double f;
+      __builtin_memcpy(&f, &mantissa, sizeof f);
+      return FMA((double)(long long)bits, 0x1p-52, -1023.0) + (0.344 * (f - 1)) * (2 - f);
+    }
+
+    /* 2^x to 2 % for |x| < 3.4, and to 0.01 % for |x| < 1. */
+    ODE_INLINE double borel_ode_exp2(double x) {
+      double u = 0.17328679513998632 * x; /* log(2) / 4 */
+      double root = FMA(u * u, FMA(u, 1.0 / 6, 0.5), 1 + u);
+      return (root * root) * (root * root);
+    }
+
+    /* The PI controller of DOPRI5, alpha = 0.2 - 0.75 beta and beta = 0.04, with safety factor 0.9, from the
+     * logarithms of the squares of the errors; at least 0.2 or 0.1, at most 1 or 10. */
+    ODE_INLINE double borel_ode_growth(double log_error, double log_before, double least, double most) {
+      double x = FMA(-0.085, log_error, FMA(0.02, log_before, -0.15200309344504997));
+      return borel_ode_exp2(borel_ode_smaller(borel_ode_larger(x, least), most));
     })
 
 ODE_METHOD(
@@ -254,7 +273,7 @@ ODE_METHOD(
       const borel_ode_problem *p = r->p;
       borel_ode_copy(r->y, p->y0, r->n);
       r->t = *p->t0;
-      r->log_error = -0x1.26bb1bbb55516p+3;
+      r->log_error = -26.575424759098897;
       borel_ode_derive(r, r->t, r->y, r->k);
       if (!r->size) return;
       for (long long i = 0; i < r->size; i++) r->s[i] = 0;
@@ -273,7 +292,7 @@ ODE_METHOD(
       if (p->ts[0] <= r->t) {
         double *states = p->solution ? p->solution : p->slopes;
         if (states) borel_ode_copy(states, r->y, r->n);
-        for (long long i = 0; i < r->n; i++)
+        for (long long i = 0; p->columns && i < r->n; i++)
           borel_ode_copy(p->sensitivities + i * p->columns, r->s + i * r->width, p->columns);
         at = 1;
       }
@@ -282,20 +301,20 @@ ODE_METHOD(
       double h = borel_ode_first_step(r, end - r->t);
       int rejected = 0;
       for (long long step = 0; step < p->max_steps; step++) {
-        double next_t = r->t + 1.01 * h >= end ? end : r->t + h;
-        r->h = next_t - r->t;
+        double next_t = r->t + h;
+        r->h = h;
+        if (__builtin_expect(1.01 * h >= end - r->t, 0)) next_t = end, r->h = end - r->t;
         if (!(r->h > 4e-16 * __builtin_fabs(r->t)) || !(r->h > 0)) return 0;
-        double square = borel_ode_try(r, next_t);
-        double log_error = 0.5 * __builtin_log(borel_ode_larger(square, 1e-20));
+        const double square = borel_ode_try(r, next_t), log_error = borel_ode_log2(square);
         if (!(square <= 1)) { /* NaN: beyond where the right-hand side is defined */
-          h = r->h * (__builtin_isfinite(square)
-                          ? borel_ode_larger(0.1, 0.9 * __builtin_exp(-0.17 * log_error))
-                          : 0.1);
+          h = r->h * (__builtin_isfinite(square) ? borel_ode_growth(log_error, 0, -3.3219280948873622, 0) : 0.1);
           rejected = 1;
           continue;
         }
         at = borel_ode_write(r, at, next_t);
-        h = r->h * borel_ode_growth(r, log_error, rejected);
+        h = r->h * borel_ode_growth(log_error, r->log_error, -2.3219280948873622,
+                                    rejected ? 0 : 3.3219280948873622);
+        r->log_error = borel_ode_larger(log_error, -26.575424759098897); /* of 1e-4 */
         rejected = 0;
         borel_ode_accept(r, next_t);
         if (at == p->times) return 1;
