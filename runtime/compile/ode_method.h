@@ -260,10 +260,11 @@ ODE_METHOD(
       return (root * root) * (root * root);
     }
 
-    /* The PI controller of DOPRI5, alpha = 0.2 - 0.75 beta and beta = 0.04, with safety factor 0.9, from the
-     * logarithms of the squares of the errors; at least 0.2 or 0.1, at most 1 or 10. */
+    /* The PI controller of DOPRI5, alpha = 0.2 - 0.75 beta and beta = 0.04, with safety factor 0.87 (as many
+     * attempts as with 0.9, and fewer rejected), from the logarithms of the squares of the errors; at least
+     * 0.2 or 0.1, at most 1 or 10. */
     ODE_INLINE double borel_ode_growth(double log_error, double log_before, double least, double most) {
-      double x = FMA(-0.085, log_error, FMA(0.02, log_before, -0.15200309344504997));
+      double x = FMA(-0.085, log_error, FMA(0.02, log_before, -0.20091269392599642));
       return borel_ode_exp2(borel_ode_smaller(borel_ode_larger(x, least), most));
     })
 
@@ -307,13 +308,14 @@ ODE_METHOD(
         if (!(r->h > 4e-16 * __builtin_fabs(r->t)) || !(r->h > 0)) return 0;
         const double square = borel_ode_try(r, next_t), log_error = borel_ode_log2(square);
         if (!(square <= 1)) { /* NaN: beyond where the right-hand side is defined */
-          h = r->h * (__builtin_isfinite(square) ? borel_ode_growth(log_error, 0, -3.3219280948873622, 0) : 0.1);
+          h = r->h *
+              (__builtin_isfinite(square) ? borel_ode_growth(log_error, 0, -3.3219280948873622, 0) : 0.1);
           rejected = 1;
           continue;
         }
         at = borel_ode_write(r, at, next_t);
-        h = r->h * borel_ode_growth(log_error, r->log_error, -2.3219280948873622,
-                                    rejected ? 0 : 3.3219280948873622);
+        h = r->h *
+            borel_ode_growth(log_error, r->log_error, -2.3219280948873622, rejected ? 0 : 3.3219280948873622);
         r->log_error = borel_ode_larger(log_error, -26.575424759098897); /* of 1e-4 */
         rejected = 0;
         borel_ode_accept(r, next_t);
