@@ -168,7 +168,8 @@ static borel_node solution_node(lua_State *L, int first, int count, const borel_
 typedef struct {
   lua_State *L;
   int first, count, failed; /* failed: an error lies on top of the stack */
-  double t, *y, *f;
+  double t, *f;
+  const double *y;
   int64_t n;
 } plain;
 
@@ -194,9 +195,11 @@ static int call_function(lua_State *L) {
   return 0;
 }
 
-static void right_hand_side(void *const *b, const double *c, const long long *n) {
-  (void)c, (void)n;
+static void right_hand_side(void *const *b, const double *c, const long long *n, double t, const double *y,
+                            double *f, double *jy, double *jp) {
+  (void)c, (void)n, (void)jy, (void)jp;
   plain *s = b[0];
+  s->t = t, s->y = y, s->f = f;
   lua_State *L = s->L;
   if (!s->failed) {
     lua_pushcfunction(L, call_function);
@@ -245,12 +248,11 @@ static int solve_now(lua_State *L, int first, int count, const borel_ode *option
   int64_t n = y0->shape.extent[0], times = ts->shape.extent[0];
   borel_array *result = borel_lua_newarray(L);
   *result = borel_array_new(BOREL_F64, &(borel_shape){2, {times, n}});
-  size_t work = borel_ode_work((size_t)n, 0, 0);
-  double *room = lua_newuserdatauv(L, (work + 2 * (size_t)n) * sizeof *room, 0);
+  double *room = lua_newuserdatauv(L, borel_ode_work(n, 0, 0, 0) * sizeof *room, 0);
   if (!result->data) borel_lua_fail(L, "out of memory for an array");
   int kept = lua_gettop(L);
   luaL_checkstack(L, MOST_PARAMETERS + 8, "ode");
-  plain s = {.L = L, .first = first, .count = count, .y = room, .f = room + n, .n = n};
+  plain s = {.L = L, .first = first, .count = count, .n = n};
   void *const b[] = {&s};
   borel_ode_solve(&(const borel_ode_problem){.states = n,
                                              .times = times,
@@ -262,12 +264,9 @@ static int solve_now(lua_State *L, int first, int count, const borel_ode *option
                                              .y0 = y0->data,
                                              .t0 = &t0,
                                              .ts = ts->data,
-                                             .t = &s.t,
-                                             .y = s.y,
-                                             .f = s.f,
                                              .rhs = right_hand_side,
                                              .b = b,
-                                             .work = room + 2 * n,
+                                             .work = room,
                                              .solution = result->data});
   if (s.failed) return lua_error(L);
   lua_settop(L, kept - 1); /* the result */

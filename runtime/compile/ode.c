@@ -7,9 +7,11 @@
 #define ODE_METHOD(...) __VA_ARGS__
 #include "compile/ode_method.h"
 
-size_t borel_ode_work(size_t n, size_t columns, size_t parameters) {
-  (void)parameters;
-  return (2 + 7) * n * (1 + (columns + 3) / 4 * 4);
+size_t borel_ode_work(long long n, long long columns, long long parameters, int stiff) {
+  if (stiff) return (size_t)(n + n * n + n * parameters);
+  long long states = 10 * borel_ode_lanes(n);
+  long long jacobians = columns ? borel_ode_lanes(n * n) + borel_ode_lanes(n * parameters) : 0;
+  return (size_t)(states + jacobians + 9 * n * ((columns + 3) / 4 * 4));
 }
 
 static void solve_stiff(const borel_ode_problem *p) {

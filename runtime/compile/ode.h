@@ -6,18 +6,18 @@
 
 #include <stddef.h>
 
-/* An initial value problem, and where its solution goes. `rhs` reads t and y and leaves dy/dt in f, the
- * derivatives with respect to y in jy (column j: [states] from j * states) and those with respect to the
- * parameters in jp (likewise); the last two only when asked for. Sensitivities are columns: of y0 and of t0
- * from those places on (-1: none), then of the parameters. This text is also part of emitted code. */
+/* An initial value problem, and where its solution goes. `rhs` leaves dy/dt at (t, y) in f and, when there
+ * are columns or the problem is stiff, the derivatives with respect to y in jy (column j: [states] from j *
+ * states) and those with respect to the parameters in jp (likewise, with columns only). It may read y and
+ * write its results up to whole lanes. Sensitivities are columns: of y0 and of t0 from those places on (-1:
+ * none), then of the parameters. This text is also part of emitted code. */
 #define BOREL_ODE_PROBLEM                                                                                    \
   typedef struct {                                                                                           \
     long long states, times, columns, parameters, y0_column, t0_column, parameter_column, max_steps, stiff;  \
     double rel_tol, abs_tol;                                                                                 \
     const double *y0, *t0, *ts;                                                                              \
-    double *t, *y;                                                                                           \
-    const double *f, *jy, *jp;                                                                               \
-    void (*rhs)(void *const *b, const double *c, const long long *n);                                        \
+    void (*rhs)(void *const *b, const double *c, const long long *n, double t, const double *y, double *f,   \
+                double *jy, double *jp);                                                                     \
     void *const *b;                                                                                          \
     const double *c;                                                                                         \
     const long long *n;                                                                                      \
@@ -30,7 +30,7 @@
 BOREL_ODE_PROBLEM
 
 /* How many numbers `work` holds. */
-size_t borel_ode_work(size_t states, size_t columns, size_t parameters);
+size_t borel_ode_work(long long states, long long columns, long long parameters, int stiff);
 
 /* Solves it: Dormand-Prince 5(4), or BDF by SUNDIALS where `stiff`. Where there is no solution (times out of
  * order, a right-hand side that is NaN, too many steps) all results are NaN. */

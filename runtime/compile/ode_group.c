@@ -14,9 +14,10 @@ static int32_t result_slot(const borel_program *p, const borel_group *group, int
 
 /* f alone for values; BDF needs the Jacobian in any case; sensitivities need all. */
 size_t borel_ode_outputs_needed(const borel_program *p, const borel_group *group) {
+  const borel_ode *ode = borel_graph_at(p->graph, group->nodes[0])->region->ode;
   for (size_t j = 1; j < group->count; j++)
-    if (borel_graph_at(p->graph, group->nodes[j])->attr == 1) return 3;
-  return borel_graph_at(p->graph, group->nodes[0])->region->ode->stiff ? 2 : 1;
+    if (ode->columns && borel_graph_at(p->graph, group->nodes[j])->attr == 1) return 3;
+  return ode->stiff ? 2 : 1;
 }
 
 borel_ode_layout borel_ode_layout_of(const borel_program *p, const borel_group *group) {
@@ -43,21 +44,37 @@ borel_ode_layout borel_ode_layout_of(const borel_program *p, const borel_group *
 
 size_t borel_ode_group_work(const borel_program *p, const borel_group *group) {
   borel_ode_layout layout = borel_ode_layout_of(p, group);
-  return layout.values +
-         borel_ode_work((size_t)layout.states, (size_t)layout.columns, (size_t)layout.parameters);
+  int stiff = borel_graph_at(p->graph, group->nodes[0])->region->ode->stiff;
+  return layout.values + borel_ode_work(layout.states, layout.columns, layout.parameters, stiff);
 }
 
 /* ---- interpreted ----------------------------------------------------------------------------- */
 
-static void right_hand_side(void *const *b, const double *c, const long long *n) {
-  (void)c, (void)n;
-  borel_program_step(b[0], b[1]);
+typedef struct {
+  const borel_program *body;
+  const borel_ode_layout *layout;
+  borel_workspace *workspace;
+} context;
+
+static void right_hand_side(void *const *b, const double *c, const long long *extents, double t,
+                            const double *y, double *f, double *jy, double *jp) {
+  (void)c, (void)extents;
+  const context *in = b[0];
+  const borel_ode_layout *layout = in->layout;
+  const int32_t *inputs = in->body->input_slot;
+  void *const *slots = in->workspace->slot;
+  const size_t n = (size_t)layout->states, parameters = (size_t)layout->parameters;
+  if (inputs[0] >= 0) memcpy(slots[inputs[0]], &t, sizeof t);
+  if (inputs[1] >= 0) memcpy(slots[inputs[1]], y, n * sizeof *y);
+  borel_program_step(in->body, in->workspace);
+  memcpy(f, slots[layout->f], n * sizeof *f);
+  if (layout->jy >= 0) memcpy(jy, slots[layout->jy], n * n * sizeof *jy);
+  if (layout->jp >= 0) memcpy(jp, slots[layout->jp], n * parameters * sizeof *jp);
 }
 
 static double *slot(const borel_workspace *w, int32_t at) { return at < 0 ? NULL : w->slot[at]; }
 
 void borel_ode_interpret(const borel_program *p, const borel_group *group, borel_workspace *w) {
-  const borel_program *body = group->body;
   const borel_node *args = borel_graph_args(p->graph, group->nodes[0]);
   const borel_region *region = borel_graph_at(p->graph, group->nodes[0])->region;
   borel_ode_layout layout = borel_ode_layout_of(p, group);
@@ -66,7 +83,7 @@ void borel_ode_interpret(const borel_program *p, const borel_group *group, borel
     if (region->ode->first[3 + i] >= 0)
       memcpy(work + region->ode->first[3 + i] - layout.parameter_column, w->slot[p->slot_of[args[3 + i]]],
              8 * (size_t)borel_shape_size(&borel_graph_at(p->graph, args[3 + i])->shape));
-  void *const both[] = {group->body, w};
+  context in = {group->body, &layout, w};
   borel_ode_solve(&(const borel_ode_problem){
       .states = layout.states,
       .times = borel_shape_size(&borel_graph_at(p->graph, args[2])->shape),
@@ -80,15 +97,10 @@ void borel_ode_interpret(const borel_program *p, const borel_group *group, borel
       .rel_tol = region->ode->rel_tol,
       .abs_tol = region->ode->abs_tol,
       .rhs = right_hand_side,
-      .b = both,
+      .b = (void *[]){&in},
       .y0 = slot(w, p->slot_of[args[0]]),
       .t0 = slot(w, p->slot_of[args[1]]),
       .ts = slot(w, p->slot_of[args[2]]),
-      .t = slot(w, body->input_slot[0]),
-      .y = slot(w, body->input_slot[1]),
-      .f = slot(w, layout.f),
-      .jy = slot(w, layout.jy),
-      .jp = slot(w, layout.jp),
       .values = work,
       .work = work + layout.values,
       .solution = slot(w, layout.results[0]),

@@ -6,7 +6,8 @@
  * The error control sees the states alone. So the solution, bit for bit, does not depend on whether
  * sensitivities are wanted, and these are the derivatives of the very numbers that are returned, the step
  * sizes held constant (Bock 1981): the gradient belongs to the log-density. Their own error is of the order
- * of the tolerance. Their stages follow those of the states at once, while the Jacobians are at hand.
+ * of the tolerance. Their stages follow those of the states at once, while the Jacobians are at hand; what a
+ * rejected step wastes is less than keeping Jacobians costs.
  *
  * One text is compiled for the interpreter (ode.c, and ode_fma.c where FMA is one operation) and printed into
  * emitted code, where the problem is a constant and its right-hand side known: all functions become one,
@@ -46,21 +47,28 @@ ODE_METHOD(
                                               701980252875.0 / 199316789632.0, -1453857185.0 / 822651844.0,
                                               69997945.0 / 29380423.0};
 
+    /* What the controller remembers of an error is at least this: log2 of the square of 1e-4. */
+    static const double borel_ode_least_log_error = -26.575424759098897;
+
     /* Four columns at once. */
     typedef double borel_four __attribute__((vector_size(32), aligned(8)));
+
+    ODE_INLINE long long borel_ode_lanes(long long count) { return (count + 7) & ~7LL; }
 
     /* One solution on its way. */
     typedef struct {
       const borel_ode_problem *p;
-      long long n;     /* states */
-      long long width; /* columns of sensitivities, in whole vectors */
-      long long size;  /* of all sensitivities */
+      long long n;                      /* states */
+      long long room, jy_room, jp_room; /* of a vector of states and of Jacobians, in whole lanes */
+      long long width;                  /* columns of sensitivities, in whole vectors */
+      long long size;                   /* of all sensitivities */
       double t, h;
-      double log_error; /* of the last step: what the controller remembers */
-      double *y, *next; /* [n] */
-      double *k;        /* dy/dt at the stages [7, n] */
-      double *s, *end;  /* sensitivities [n, columns] */
-      double *ds;       /* their derivatives [7, n, columns] */
+      double log_error;         /* of the last step: what the controller remembers */
+      double *y, *next, *error; /* [n] */
+      double *k;                /* dy/dt at the stages [7, n] */
+      double *jy, *jp;          /* Jacobians at the last one [n, n] and [parameters, n] */
+      double *s, *end;          /* sensitivities [n, columns] */
+      double *ds;               /* their derivatives [7, n, columns] */
     } borel_ode_run;)
 
 ODE_METHOD(
@@ -88,38 +96,55 @@ ODE_METHOD(
       __builtin_memcpy(to, from, (unsigned long long)count * sizeof *to);
     }
 
-    /* dy/dt at (t, y). */
-    ODE_INLINE void borel_ode_derive(const borel_ode_run *r, double t, const double *restrict y,
-                                     double *restrict k) {
+    /* dy/dt at (t, y) for stage i, and the Jacobians. */
+    ODE_INLINE void borel_ode_derive(const borel_ode_run *r, double t, const double *y, int i) {
       const borel_ode_problem *p = r->p;
-      *p->t = t;
-      borel_ode_copy(p->y, y, r->n);
-      p->rhs(p->b, p->c, p->n);
-      borel_ode_copy(k, p->f, r->n);
+      p->rhs(p->b, p->c, p->n, t, y, r->k + i * r->room, r->jy, r->jp);
     }
 
     /* df/dp of one state, by the column of the sensitivities. */
-    ODE_INLINE double borel_ode_forcing(const borel_ode_problem *p, long long state, long long column) {
+    ODE_INLINE double borel_ode_forcing(const borel_ode_problem *p, const double *jp, long long state,
+                                        long long column) {
       const long long parameter = column - p->parameter_column;
-      return parameter >= 0 && parameter < p->parameters ? p->jp[parameter * p->states + state] : 0;
+      return parameter >= 0 && parameter < p->parameters ? jp[parameter * p->states + state] : 0;
     }
 
-    /* ds = J s + df/dp where the right-hand side was last evaluated. Jacobians of many states are mostly
-     * zero. */
-    ODE_INLINE void borel_ode_sensitivity_rate(const borel_ode_run *r, const double *restrict s,
-                                               double *restrict out) {
-      const borel_ode_problem *p = r->p;
+    /* out += J s, row by row in registers. */
+    ODE_INLINE void borel_ode_add_dense(const borel_ode_run *r, const double *restrict s,
+                                        double *restrict out) {
       for (long long row = 0; row < r->n; row++)
-        for (long long q = 0; q < r->width; q += 4) {
-          double *x = out + row * r->width + q;
-          *(borel_four *)x = (borel_four){borel_ode_forcing(p, row, q), borel_ode_forcing(p, row, q + 1),
-                                          borel_ode_forcing(p, row, q + 2), borel_ode_forcing(p, row, q + 3)};
-          for (long long j = 0; j < r->n; j++) {
-            const double slope = p->jy[j * r->n + row];
-            if (r->n <= 8 || slope != 0)
-              for (int l = 0; l < 4; l++) x[l] = FMA(slope, s[j * r->width + q + l], x[l]);
-          }
+        for (long long q = 0; q < r->width; q += 4)
+          for (long long j = 0; j < r->n; j++)
+            for (int l = 0; l < 4; l++)
+              out[row * r->width + q + l] =
+                  FMA(r->jy[j * r->n + row], s[j * r->width + q + l], out[row * r->width + q + l]);
+    }
+
+    /* The same where J has many zeros. */
+    ODE_INLINE void borel_ode_add_sparse(const borel_ode_run *r, const double *restrict s,
+                                         double *restrict out) {
+      for (long long j = 0; j < r->n; j++)
+        for (long long row = 0; row < r->n; row++) {
+          const double slope = r->jy[j * r->n + row];
+          if (slope != 0)
+            for (long long q = 0; q < r->width; q++)
+              out[row * r->width + q] = FMA(slope, s[j * r->width + q], out[row * r->width + q]);
         }
+    }
+
+    /* ds = J s + df/dp at stage i. Jacobians of many states are mostly zero. */
+    ODE_INLINE void borel_ode_sensitivity_rate(const borel_ode_run *r, const double *restrict s, int i) {
+      const borel_ode_problem *p = r->p;
+      double *restrict out = r->ds + i * r->size;
+      for (long long row = 0; row < r->n; row++)
+        for (long long q = 0; q < r->width; q += 4)
+          *(borel_four *)(out + row * r->width + q) =
+              (borel_four){borel_ode_forcing(p, r->jp, row, q), borel_ode_forcing(p, r->jp, row, q + 1),
+                           borel_ode_forcing(p, r->jp, row, q + 2), borel_ode_forcing(p, r->jp, row, q + 3)};
+      if (r->n <= 8)
+        borel_ode_add_dense(r, s, out);
+      else
+        borel_ode_add_sparse(r, s, out);
     })
 
 ODE_METHOD(
@@ -141,7 +166,7 @@ ODE_METHOD(
       for (; at < p->times && p->ts[at] <= next; at++) {
         double weights[7];
         borel_ode_interpolation(p->ts[at] >= next ? 1 : (p->ts[at] - r->t) / r->h, weights);
-        if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, r->n, weights, 7, r->h);
+        if (states) borel_ode_combine(states + at * r->n, r->y, r->k, r->n, r->room, weights, 7, r->h);
         for (long long i = 0; p->columns && i < r->n; i++)
           borel_ode_combine(p->sensitivities + (at * r->n + i) * p->columns, r->s + i * r->width,
                             r->ds + i * r->width, p->columns, r->size, weights, 7, r->h);
@@ -154,7 +179,8 @@ ODE_METHOD(
       const borel_ode_problem *p = r->p;
       const double *states = p->solution ? p->solution : p->slopes;
       for (long long at = 0; p->slopes && at < p->times; at++) {
-        borel_ode_derive(r, p->ts[at], states + at * r->n, r->k);
+        borel_ode_copy(r->y, states + at * r->n, r->n);
+        borel_ode_derive(r, p->ts[at], r->y, 0);
         borel_ode_copy(p->slopes + at * r->n, r->k, r->n);
       }
     }
@@ -174,9 +200,10 @@ ODE_METHOD(
     })
 
 ODE_METHOD(
-    ODE_INLINE double borel_ode_larger(double a, double b) {
-      return a > b ? a : b;
-    } ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
+    /* b where a is NaN. */
+    ODE_INLINE double borel_ode_larger(double a, double b) { return a > b ? a : b; }
+    /* b where a is NaN. */
+    ODE_INLINE double borel_ode_smaller(double a, double b) { return a < b ? a : b; }
 
     /* Mean square of h v in units of the tolerance, at states between y and `other`. */
     ODE_INLINE double borel_ode_mean_square(const borel_ode_run *r, double h, const double *v,
@@ -196,9 +223,9 @@ ODE_METHOD(
       double d1 = __builtin_sqrt(borel_ode_mean_square(r, 1, r->k, r->y));
       double h = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
       h = borel_ode_smaller(h, span);
-      double *other = r->k + r->n;
+      double *other = r->k + r->room;
       for (long long i = 0; i < r->n; i++) r->next[i] = FMA(h, r->k[i], r->y[i]);
-      borel_ode_derive(r, r->t + h, r->next, other);
+      borel_ode_derive(r, r->t + h, r->next, 1);
       for (long long i = 0; i < r->n; i++) r->next[i] = (other[i] - r->k[i]) / h;
       double most = borel_ode_larger(d1, __builtin_sqrt(borel_ode_mean_square(r, 1, r->next, r->y)));
       double second = most <= 1e-15 ? borel_ode_larger(1e-6, 1e-3 * h) : __builtin_pow(0.01 / most, 0.2);
@@ -206,11 +233,11 @@ ODE_METHOD(
     }
 
     ODE_INLINE void borel_ode_stage(const borel_ode_run *r, int i, double t) {
-      borel_ode_combine(r->next, r->y, r->k, r->n, r->n, borel_ode_weights[i], i, r->h);
-      borel_ode_derive(r, t, r->next, r->k + i * r->n);
+      borel_ode_combine(r->next, r->y, r->k, r->n, r->room, borel_ode_weights[i], i, r->h);
+      borel_ode_derive(r, t, r->next, i);
       if (!r->size) return;
       borel_ode_combine(r->end, r->s, r->ds, r->size, r->size, borel_ode_weights[i], i, r->h);
-      borel_ode_sensitivity_rate(r, r->end, r->ds + i * r->size);
+      borel_ode_sensitivity_rate(r, r->end, i);
     }
 
     /* All stages of a step of size h; returns the square of its error in units of the tolerance. */
@@ -221,14 +248,14 @@ ODE_METHOD(
       borel_ode_stage(r, 4, r->t + borel_ode_nodes[4] * r->h);
       borel_ode_stage(r, 5, next_t);
       borel_ode_stage(r, 6, next_t);
-      double *error = r->p->y;
+      double *error = r->error;
       for (long long i = 0; i < r->n; i++) {
         double e = borel_ode_errors[0] * r->k[i];
-        e = FMA(borel_ode_errors[2], r->k[2 * r->n + i], e);
-        e = FMA(borel_ode_errors[3], r->k[3 * r->n + i], e);
-        e = FMA(borel_ode_errors[4], r->k[4 * r->n + i], e);
-        e = FMA(borel_ode_errors[5], r->k[5 * r->n + i], e);
-        error[i] = FMA(borel_ode_errors[6], r->k[6 * r->n + i], e);
+        e = FMA(borel_ode_errors[2], r->k[2 * r->room + i], e);
+        e = FMA(borel_ode_errors[3], r->k[3 * r->room + i], e);
+        e = FMA(borel_ode_errors[4], r->k[4 * r->room + i], e);
+        e = FMA(borel_ode_errors[5], r->k[5 * r->room + i], e);
+        error[i] = FMA(borel_ode_errors[6], r->k[6 * r->room + i], e);
       }
       return borel_ode_mean_square(r, r->h, error, r->next);
     }
@@ -237,7 +264,7 @@ ODE_METHOD(
     ODE_INLINE void borel_ode_accept(borel_ode_run *r, double next_t) {
       r->t = next_t;
       borel_ode_copy(r->y, r->next, r->n);
-      borel_ode_copy(r->k, r->k + 6 * r->n, r->n);
+      borel_ode_copy(r->k, r->k + 6 * r->room, r->n);
       borel_ode_copy(r->s, r->end, r->size);
       borel_ode_copy(r->ds, r->ds + 6 * r->size, r->size);
     }
@@ -274,21 +301,20 @@ ODE_METHOD(
       const borel_ode_problem *p = r->p;
       borel_ode_copy(r->y, p->y0, r->n);
       r->t = *p->t0;
-      r->log_error = -26.575424759098897;
-      borel_ode_derive(r, r->t, r->y, r->k);
+      r->log_error = borel_ode_least_log_error;
+      borel_ode_derive(r, r->t, r->y, 0);
       if (!r->size) return;
       for (long long i = 0; i < r->size; i++) r->s[i] = 0;
       for (long long i = 0; i < r->n; i++) {
         if (p->y0_column >= 0) r->s[i * r->width + p->y0_column + i] = 1;
         if (p->t0_column >= 0) r->s[i * r->width + p->t0_column] = -r->k[i];
       }
-      borel_ode_sensitivity_rate(r, r->s, r->ds);
+      borel_ode_sensitivity_rate(r, r->s, 0);
     }
 
     ODE_INLINE int borel_ode_integrate(borel_ode_run *r) {
       const borel_ode_problem *p = r->p;
       borel_ode_start(r);
-      r->h = 1;
       long long at = 0;
       if (p->ts[0] <= r->t) {
         double *states = p->solution ? p->solution : p->slopes;
@@ -316,7 +342,7 @@ ODE_METHOD(
         at = borel_ode_write(r, at, next_t);
         h = r->h *
             borel_ode_growth(log_error, r->log_error, -2.3219280948873622, rejected ? 0 : 3.3219280948873622);
-        r->log_error = borel_ode_larger(log_error, -26.575424759098897); /* of 1e-4 */
+        r->log_error = borel_ode_larger(log_error, borel_ode_least_log_error);
         rejected = 0;
         borel_ode_accept(r, next_t);
         if (at == p->times) return 1;
@@ -328,10 +354,16 @@ ODE_METHOD(
     ODE_INLINE void borel_ode_dormand_prince(const borel_ode_problem *p) {
       borel_ode_run r = {.p = p, .n = p->states, .width = (p->columns + 3) / 4 * 4};
       r.size = r.n * r.width;
+      r.room = borel_ode_lanes(r.n);
+      r.jy_room = p->columns ? borel_ode_lanes(r.n * r.n) : 0;
+      r.jp_room = p->columns ? borel_ode_lanes(r.n * p->parameters) : 0;
       r.y = p->work;
-      r.next = r.y + r.n;
-      r.k = r.next + r.n;
-      r.s = r.k + 7 * r.n;
+      r.next = r.y + r.room;
+      r.error = r.next + r.room;
+      r.k = r.error + r.room;
+      r.jy = r.k + 7 * r.room;
+      r.jp = r.jy + r.jy_room;
+      r.s = r.jp + r.jp_room;
       r.end = r.s + r.size;
       r.ds = r.end + r.size;
       if (borel_ode_in_order(p) && borel_ode_integrate(&r))

@@ -30,6 +30,7 @@ int borel_ode_has_stiff(void) { return 1; }
 typedef struct {
   const borel_ode_problem *p;
   size_t n, columns;
+  double *f, *jy, *jp; /* of the right-hand side */
   SUNContext context;
   void *cvodes;
   N_Vector y, *s;
@@ -44,17 +45,15 @@ static int all_finite(const double *x, size_t count) {
 }
 
 /* Evaluates the right-hand side; where it is not a number a smaller step may help: 1 asks CVODES for it. */
-static int derive(const borel_ode_problem *p, double t, N_Vector y) {
-  *p->t = t;
-  memcpy(p->y, N_VGetArrayPointer(y), (size_t)p->states * sizeof(double));
-  p->rhs(p->b, p->c, p->n);
-  return !all_finite(p->f, (size_t)p->states);
+static int derive(const run *r, double t, N_Vector y) {
+  r->p->rhs(r->p->b, r->p->c, r->p->n, t, N_VGetArrayPointer(y), r->f, r->jy, r->jp);
+  return !all_finite(r->f, r->n);
 }
 
 static int rate(double t, N_Vector y, N_Vector out, void *user) {
   const run *r = user;
-  if (derive(r->p, t, y)) return 1;
-  memcpy(N_VGetArrayPointer(out), r->p->f, r->n * sizeof(double));
+  if (derive(r, t, y)) return 1;
+  memcpy(N_VGetArrayPointer(out), r->f, r->n * sizeof(double));
   return 0;
 }
 
@@ -62,8 +61,8 @@ static int jacobian(double t, N_Vector y, N_Vector f, SUNMatrix J, void *user, N
                     N_Vector c) {
   (void)f, (void)a, (void)b, (void)c;
   const run *r = user;
-  if (derive(r->p, t, y) || !all_finite(r->p->jy, r->n * r->n)) return 1;
-  memcpy(SUNDenseMatrix_Data(J), r->p->jy, r->n * r->n * sizeof(double)); /* both are by columns */
+  if (derive(r, t, y) || !all_finite(r->jy, r->n * r->n)) return 1;
+  memcpy(SUNDenseMatrix_Data(J), r->jy, r->n * r->n * sizeof(double)); /* both are by columns */
   return 0;
 }
 
@@ -71,14 +70,14 @@ static int sensitivity_rate(int count, double t, N_Vector y, N_Vector f, N_Vecto
                             void *user, N_Vector a, N_Vector b) {
   (void)f, (void)a, (void)b;
   const run *r = user;
-  if (derive(r->p, t, y)) return 1;
+  if (derive(r, t, y)) return 1;
   for (int q = 0; q < count; q++) {
     const double *from = N_VGetArrayPointer(s[q]);
     double *to = N_VGetArrayPointer(out[q]);
     long long parameter = q - r->p->parameter_column;
-    for (size_t i = 0; i < r->n; i++) to[i] = parameter < 0 ? 0 : r->p->jp[(size_t)parameter * r->n + i];
+    for (size_t i = 0; i < r->n; i++) to[i] = parameter < 0 ? 0 : r->jp[(size_t)parameter * r->n + i];
     for (size_t j = 0; j < r->n; j++)
-      for (size_t i = 0; i < r->n; i++) to[i] += r->p->jy[j * r->n + i] * from[j];
+      for (size_t i = 0; i < r->n; i++) to[i] += r->jy[j * r->n + i] * from[j];
     if (!all_finite(to, r->n)) return 1;
   }
   return 0;
@@ -113,7 +112,7 @@ static int start_sensitivities(run *r) {
   if (!r->columns) return 1;
   if (!(r->s = N_VCloneVectorArray((int)r->columns, r->y))) return 0;
   double *tolerances = malloc(r->columns * sizeof *tolerances);
-  if (!tolerances || derive(p, *p->t0, r->y)) {
+  if (!tolerances || derive(r, *p->t0, r->y)) {
     free(tolerances);
     return 0;
   }
@@ -125,7 +124,7 @@ static int start_sensitivities(run *r) {
     memset(s, 0, r->n * sizeof *s);
     if (p->y0_column >= 0 && state >= 0 && state < p->states) s[state] = 1;
     if ((long long)q == p->t0_column)
-      for (size_t i = 0; i < r->n; i++) s[i] = -p->f[i];
+      for (size_t i = 0; i < r->n; i++) s[i] = -r->f[i];
   }
   int failed = CVodeSensInit(r->cvodes, (int)r->columns, CV_STAGGERED, sensitivity_rate, r->s) ||
                CVodeSensSStolerances(r->cvodes, p->rel_tol, tolerances) ||
@@ -166,14 +165,17 @@ static int integrate(run *r) {
       for (size_t i = 0; i < r->n; i++) p->sensitivities[(at * r->n + i) * r->columns + q] = s[i];
     }
     if (!p->slopes) continue;
-    if (derive(p, p->ts[at], r->y)) return 0;
-    memcpy(p->slopes + at * r->n, p->f, r->n * sizeof(double));
+    if (derive(r, p->ts[at], r->y)) return 0;
+    memcpy(p->slopes + at * r->n, r->f, r->n * sizeof(double));
   }
   return 1;
 }
 
 int borel_ode_solve_stiff(const borel_ode_problem *p) {
-  run r = {.p = p, .n = (size_t)p->states, .columns = p->sensitivities ? (size_t)p->columns : 0};
+  run r = {.p = p, .n = (size_t)p->states, .columns = (size_t)p->columns};
+  r.f = p->work;
+  r.jy = r.f + r.n;
+  r.jp = r.jy + r.n * r.n;
   int done = start_states(&r) && start_sensitivities(&r) && integrate(&r);
   finish(&r);
   return done;
