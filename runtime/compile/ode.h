@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Solvers of ordinary differential equations, for the interpreter and for emitted code, which both call them
- * with their form of the right-hand side. */
+ * Solvers of ordinary differential equations, for the interpreter and for emitted code, each with its form of
+ * the right-hand side. */
 #ifndef BOREL_COMPILE_ODE_H
 #define BOREL_COMPILE_ODE_H
 
@@ -29,18 +29,14 @@
   } borel_ode_problem;
 BOREL_ODE_PROBLEM
 
-/* How many numbers `work` holds. */
+/* How many numbers `work` holds, for a solver of either kind. */
 size_t borel_ode_work(long long states, long long columns, long long parameters, int stiff);
 
 /* Solves it: Dormand-Prince 5(4), or BDF by SUNDIALS where `stiff`. Where there is no solution (times out of
  * order, a right-hand side that is NaN, too many steps) all results are NaN. */
 void borel_ode_solve(const borel_ode_problem *);
+/* The first of these, compiled for processors with fused multiply-add. */
 void borel_ode_solve_fma(const borel_ode_problem *);
-
-/* Where the states at ts go: also on the way to slopes, when only these are wanted. */
-static inline double *borel_ode_states(const borel_ode_problem *p) {
-  return p->solution ? p->solution : p->slopes;
-}
 
 /* Is the solver for stiff problems part of this build? */
 int borel_ode_has_stiff(void);
