@@ -148,14 +148,15 @@ ODE_METHOD(
     })
 
 ODE_METHOD(
-    /* y(t + theta h) = y + h sum_i weights[i] k_i. */
+    /* y(t + theta h) = y + h sum_i weights[i] k_i. With FMA in all places, since gcc 12 makes products whose
+     * sums and differences alternate into fused ones, whatever -ffp-contract says. */
     ODE_INLINE void borel_ode_interpolation(double theta, double *weights) {
       for (int i = 0; i < 7; i++) {
         double b = i < 6 ? borel_ode_weights[6][i] : 0;
         double first = i == 0;
         double last = i == 6;
-        double rest = (first - b) + theta * ((2 * b - last - first) + (1 - theta) * borel_ode_dense[i]);
-        weights[i] = theta * (b + (1 - theta) * rest);
+        double rest = FMA(theta, FMA(1 - theta, borel_ode_dense[i], 2 * b - last - first), first - b);
+        weights[i] = theta * FMA(1 - theta, rest, b);
       }
     }
 
