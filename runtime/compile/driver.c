@@ -135,8 +135,9 @@ static void ask_compiler(void) {
   if (run(argv, "", 0, said, sizeof said) != 0) return;
   said[strcspn(said, "\n")] = 0;
   for (int level = 1; level <= 2; level++)
-    snprintf(compiler_texts[level], sizeof compiler_texts[level], "%s; -O%d -ftree-vectorize -fpeel-loops %s",
-             said, level, borel_processor_flag());
+    snprintf(compiler_texts[level], sizeof compiler_texts[level],
+             "%s; -O%d -ftree-vectorize -fpeel-loops -fno-tree-slp-vectorize %s", said, level,
+             borel_processor_flag());
 }
 
 const char *borel_compiler_text(int optimise) {
@@ -287,7 +288,9 @@ static int seal(int folder, const char *name) {
 static borel_status compile_to(const char *source, int optimise, const char *path, borel_error *error) {
   char level[8], said[4000];
   snprintf(level, sizeof level, "-O%d", optimise);
-  const char *text = borel_compiler_text(optimise); /* one flag is of gcc alone */
+  /* One flag is of gcc alone. Straight lines are not made into vectors: gcc 12 then takes fused operations
+   * for sums and differences in turn, whatever -ffp-contract says. */
+  const char *text = borel_compiler_text(optimise);
   int is_clang = text && strstr(text, "clang") != NULL;
   char *argv[] = {(char *)compiler(),
                   "-x",
@@ -305,6 +308,7 @@ static borel_status compile_to(const char *source, int optimise, const char *pat
                   "-fno-math-errno",
                   "-fno-trapping-math",
                   "-ffp-contract=off",
+                  "-fno-tree-slp-vectorize",
                   is_clang ? "-fvectorize" : "-fvect-cost-model=unlimited",
                   "-std=gnu17",
                   "-w",

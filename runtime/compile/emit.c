@@ -309,6 +309,13 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
   }
 }
 
+/* MULZ of numbers: the same bits as its expression in ops.def, for which vectors need no branch but numbers
+ * many. One comparison, which seldom surprises, decides that nothing is to be done. */
+static const char single_product[] =
+    "static inline double one_mulz(double a, double b) {\n"
+    "  const double ab = a * b;\n"
+    "  return __builtin_expect(ab < 0.0 || ab > 0.0, 1) ? ab : (a == 0.0) | (b == 0.0) ? 0.0 : ab;\n}\n";
+
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
@@ -340,4 +347,5 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
                         'a' + a);
     borel_text_printf(out, ") { return %s; }\n", info->expression);
   }
+  if (used[BOREL_OP_MULZ]) borel_text_printf(out, "%s", single_product);
 }

@@ -72,7 +72,8 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
       borel_text_printf(out, "]");
     }
   } else {
-    borel_text_printf(out, "op_%s(", borel_op_get(node->op)->name);
+    int single = node->op == BOREL_OP_MULZ && p->groups[k].kind == BOREL_GROUP_SCALARS;
+    borel_text_printf(out, "%s_%s(", single ? "one" : "op", borel_op_get(node->op)->name);
     for (uint32_t a = 0; a < node->arg_count; a++) {
       if (a) borel_text_printf(out, ", ");
       borel_emit_operand(p, k, args[a], out);

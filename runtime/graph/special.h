@@ -45,14 +45,6 @@ SPECIAL(
       return x;
     })
 
-/* a b, and 0 where either is 0: also times what is not finite. One comparison, which never surprises, decides
- * that nothing is to be done. */
-SPECIAL(
-    borel_product, static inline double borel_product(double a, double b) {
-      double ab = a * b;
-      return ab == ab ? ab : (a == 0.0) | (b == 0.0) ? 0.0 : ab;
-    })
-
 SPECIAL(
     borel_exp, static LOOP_FUNCTION double borel_exp(double x) {
       double z = x > 710.0 ? 710.0 : x;

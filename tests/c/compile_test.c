@@ -318,3 +318,32 @@ Test(compile, another_compiler_is_another_object) {
   cr_expect(in_child() == 1);
   cr_expect(count_files(folder, ".so", NULL) == 2);
 }
+
+/* gcc 12 would use fused operations for these, in spite of -ffp-contract=off, if it made vectors of straight
+ * lines. */
+Test(native, sums_and_differences_in_turn_are_not_fused, .init = (void (*)(void))cache_make,
+     .fini = cache_remove) {
+  enum { N = 8 };
+  borel_graph *g = borel_graph_new();
+  borel_node x = vector_input(g, 3 * N), in[3 * N], out[N];
+  for (int i = 0; i < 3 * N; i++) in[i] = apply2(g, BOREL_OP_GATHER, x, borel_graph_integer(g, i));
+  for (int i = 0; i < N; i++)
+    out[i] = apply2(g, i % 2 ? BOREL_OP_ADD : BOREL_OP_SUB, apply2(g, BOREL_OP_MUL, in[i], in[N + i]),
+                    in[2 * N + i]);
+  borel_node y = borel_graph_op(g, BOREL_OP_STACK, out, N, 0, NULL, NULL);
+  engines e = {0};
+  size_t program = engines_add(&e, g, &y, 1);
+  engines_compile(&e);
+  uint64_t seed = 11;
+  double values[3 * N];
+  for (int i = 0; i < 3 * N; i++) values[i] = uniform(&seed, -1, 1);
+  engines_run(&e, program, NATIVE, (void *[]){values});
+  const double *found = engines_output(&e, program, 0);
+  for (int i = 0; i < N; i++) {
+    volatile double product = values[i] * values[N + i];
+    double expected = i % 2 ? product + values[2 * N + i] : product - values[2 * N + i];
+    cr_expect(same_bits(found[i], expected), "%d: %a, not %a", i, found[i], expected);
+  }
+  engines_free(&e);
+  borel_graph_free(g);
+}
