@@ -314,7 +314,7 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
 static const char single_product[] =
     "static inline double one_mulz(double a, double b) {\n"
     "  const double ab = a * b;\n"
-    "  return __builtin_expect(ab < 0.0 || ab > 0.0, 1) ? ab : (a == 0.0) | (b == 0.0) ? 0.0 : ab;\n}\n";
+    "  return __builtin_expect(ab < 0.0 || ab > 0.0, 1) ? ab : op_mulz(a, b);\n}\n";
 
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
