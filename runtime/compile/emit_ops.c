@@ -183,6 +183,16 @@ EMIT(SCATTER) {
   borel_text_printf(out, " if (w[j] >= 0 && w[j] < size) y[w[j]] += x[j];\n");
 }
 
+EMIT(SEGMENT_SUM) {
+  operands(p, i, out);
+  borel_text_printf(out, "  ");
+  loop(p, "g", SHAPE_OF(i), out);
+  borel_text_printf(out,
+                    " {\n    const double *v = x + w[g];\n    const long long length = w[g + 1] - w[g];\n");
+  lane_sum("v[j]", out);
+  borel_text_printf(out, "    y[g] = sum;\n  }\n");
+}
+
 EMIT(STACK) {
   borel_text_printf(out,
                     "  %s *y = ", borel_graph_at(p->graph, i)->dtype == BOREL_I64 ? "long long" : "double");

@@ -67,6 +67,8 @@ RULE(BROADCAST) { v->adjoint[0] = full(v); /* `fit` sums it */ }
 
 RULE(GATHER) { v->adjoint[0] = make(v, BOREL_OP_SCATTER, full(v), v->args[1], 0, shape_of(v, v->args[0])); }
 
+RULE(SEGMENT_SUM) { v->adjoint[0] = make(v, BOREL_OP_GATHER, full(v), v->args[2], 0, NULL); }
+
 RULE(SCATTER) { v->adjoint[0] = make(v, BOREL_OP_GATHER, full(v), v->args[1], 0, NULL); }
 
 /* An array without one axis, put back as an axis of extent 1 and stretched to `to`. */

@@ -318,6 +318,7 @@ static int masked(const borel_graph *graph, const borel_node_info *node, const b
   case BOREL_OP_SUM:
   case BOREL_OP_CUMSUM:
   case BOREL_OP_SCATTER:
+  case BOREL_OP_SEGMENT_SUM:
   case BOREL_OP_STACK:
   case BOREL_OP_MATMUL:
   case BOREL_OP_SOLVE_TRIANGULAR:

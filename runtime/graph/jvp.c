@@ -79,6 +79,10 @@ RULE(RESHAPE) { return one(t, BOREL_OP_RESHAPE, dot(t, 0), 0, shape_of(t, t->y))
 RULE(BROADCAST) { return one(t, BOREL_OP_BROADCAST, t->dots[0], 0, shape_of(t, t->y)); }
 RULE(GATHER) { return two(t, BOREL_OP_GATHER, dot(t, 0), t->args[1], 0); }
 RULE(SCATTER) { return two(t, BOREL_OP_SCATTER, dot(t, 0), t->args[1], 0); }
+RULE(SEGMENT_SUM) {
+  borel_node args[] = {dot(t, 0), t->args[1], t->args[2]};
+  return borel_graph_op(t->graph, BOREL_OP_SEGMENT_SUM, args, 3, 0, NULL, t->error);
+}
 RULE(SUM) { return one(t, BOREL_OP_SUM, dot(t, 0), attr_of(t), shape_of(t, t->y)); }
 RULE(SUM_LOG) {
   return one(t, BOREL_OP_SUM, two(t, BOREL_OP_DIV, dot(t, 0), t->args[0], 0), -1, shape_of(t, t->y));

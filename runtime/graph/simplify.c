@@ -208,6 +208,29 @@ static borel_node turn_matrix(borel_graph *graph, const borel_node_info *node, b
   return borel_graph_op(graph, BOREL_OP_MATMUL, args, 2, 1, NULL, NULL);
 }
 
+/* Places in ascending order, several elements to each: sums of segments, each in lanes, where adding one by
+ * one to memory would wait for itself. */
+static borel_node sum_segments(borel_graph *graph, const borel_node_info *node, borel_node a, borel_node b) {
+  enum { LEAST = 64, LEAST_EACH = 4 };
+  const borel_node_info *places = borel_graph_at(graph, b);
+  int64_t count = borel_shape_size(&places->shape), size = borel_shape_size(&node->shape);
+  if (places->op != BOREL_OP_ARRAY || places->shape.rank != 1 || node->shape.rank != 1 || count < LEAST ||
+      count < LEAST_EACH * size)
+    return BOREL_NO_NODE;
+  const int64_t *at = places->array.data;
+  for (int64_t i = 0; i < count; i++)
+    if (at[i] < (i ? at[i - 1] : 0) || at[i] >= size) return BOREL_NO_NODE;
+  borel_array starts = borel_array_new(BOREL_I64, &(borel_shape){1, {size + 1}});
+  if (!starts.data) return BOREL_NO_NODE; /* also right, only slower */
+  for (int64_t g = 0, i = 0; g <= size; g++) {
+    while (i < count && at[i] < g) i++;
+    ((int64_t *)starts.data)[g] = i;
+  }
+  borel_node args[] = {a, borel_graph_array(graph, &starts), b};
+  borel_array_release(&starts);
+  return borel_graph_op(graph, BOREL_OP_SEGMENT_SUM, args, 3, 0, NULL, NULL);
+}
+
 borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node, const borel_node *args) {
   borel_node a = args[0], b = node->arg_count > 1 ? args[1] : BOREL_NO_NODE;
   switch (node->op) {
@@ -250,6 +273,7 @@ borel_node borel_graph_simplify(borel_graph *graph, const borel_node_info *node,
     if (op_of(graph, a) == BOREL_OP_BROADCAST && is_number(graph, argument(graph, a, 0)))
       return borel_graph_op(graph, BOREL_OP_BROADCAST, borel_graph_args(graph, a), 1, 0, &node->shape, NULL);
     return as_shape(graph, a, &node->shape);
+  case BOREL_OP_SCATTER: return sum_segments(graph, node, a, b);
   case BOREL_OP_MATMUL: return turn_matrix(graph, node, a, b);
   case BOREL_OP_GATHER: return picks_all(graph, a, b) ? a : BOREL_NO_NODE;
   case BOREL_OP_SUM_LOG: return is_number(graph, a) ? one(graph, BOREL_OP_LOG, a) : BOREL_NO_NODE;

@@ -170,6 +170,28 @@ EVAL(SUM) {
   }
 }
 
+/* starts [groups + 1] are known; places [size of a] are what they were made of. */
+SHAPE(SEGMENT_SUM) {
+  (void)stated;
+  if (arity(info->op, count, 3, error)) return error ? error->code : BOREL_ARG;
+  if (need_f64(info, args[0], error)) return BOREL_ARG;
+  if (args[1]->op != BOREL_OP_ARRAY || args[1]->shape.rank != 1 || args[1]->shape.extent[0] < 1)
+    return borel_fail(error, BOREL_INTERNAL, "segment_sum: the places of its segments are not known");
+  info->dtype = BOREL_F64;
+  info->shape = (borel_shape){1, {args[1]->shape.extent[0] - 1}};
+  return BOREL_OK;
+}
+EVAL(SEGMENT_SUM) {
+  (void)count;
+  const double *a = args[0].data;
+  const int64_t *starts = args[1].data;
+  for (int64_t g = 0; g < node->shape.extent[0]; g++) {
+    double lane[8] = {0};
+    for (int64_t i = starts[g]; i < starts[g + 1]; i++) lane[(i - starts[g]) & 7] += a[i];
+    ((double *)out)[g] = total(lane);
+  }
+}
+
 SHAPE(SUM_LOG) {
   (void)stated;
   if (arity(info->op, count, 1, error)) return error ? error->code : BOREL_ARG;

@@ -89,6 +89,14 @@ static borel_node grow(borel_graph *G, borel_op op, const borel_shape *stated, u
     borel_shape flat = {1, {borel_shape_size(&borel_graph_at(G, args[0])->shape)}};
     return borel_graph_op(G, op, args, 1, 0, attr ? stated : &flat, &error);
   }
+  case BOREL_OP_SEGMENT_SUM: { /* what a scatter to places in order becomes */
+    enum { N = 70, GROUPS = 9 };
+    int64_t from[N], to[N], limit = borel_shape_size(&borel_graph_at(G, args[0])->shape);
+    if (borel_graph_at(G, args[0])->dtype != BOREL_F64) return BOREL_NO_NODE;
+    for (int i = 0; i < N; i++) from[i] = (int64_t)uniform_below(state, (uint64_t)limit), to[i] = i * 7 / N;
+    borel_node many[] = {apply2(G, BOREL_OP_GATHER, args[0], integers(G, N, from)), integers(G, N, to)};
+    return borel_graph_op(G, BOREL_OP_SCATTER, many, 2, 0, &(borel_shape){1, {GROUPS}}, &error);
+  }
   case BOREL_OP_CUMSUM: attr = attr > 0; break;
   case BOREL_OP_MATMUL: attr &= 3; break;
   case BOREL_OP_SUM:

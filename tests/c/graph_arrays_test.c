@@ -87,6 +87,18 @@ static borel_node sum(borel_graph *G, int variant) {
   return op(G, BOREL_OP_SUM, &x, 1, axis[variant], SHAPE0);
 }
 
+/* Groups in order, some of them empty, the last ones among them. */
+static borel_node segment_sum(borel_graph *G, int variant) {
+  int64_t at[90];
+  if (variant >= 3) return BOREL_NO_NODE;
+  for (int i = 0; i < 90; i++) at[i] = variant == 0 ? i / 13 : variant == 1 ? i / 25 * 3 : i / 90;
+  borel_shape to = SHAPE1(variant == 1 ? 14 : 9);
+  borel_node args[] = {input(G, SHAPE1(90)), integers(G, 90, at)};
+  borel_node made = op(G, BOREL_OP_SCATTER, args, 2, 0, to);
+  cr_assert(borel_graph_at(G, made)->op == BOREL_OP_SEGMENT_SUM);
+  return made;
+}
+
 static borel_node sum_log(borel_graph *G, int variant) {
   borel_shape from[] = {SHAPE1(1), SHAPE1(9), SHAPE1(40), SHAPE2(5, 18), SHAPE1(300), SHAPE2(3, 150)};
   if (variant >= 6) return BOREL_NO_NODE;
@@ -334,6 +346,7 @@ static const struct {
              {BOREL_OP_GATHER, gather},
              {BOREL_OP_SCATTER, scatter},
              {BOREL_OP_SUM, sum},
+             {BOREL_OP_SEGMENT_SUM, segment_sum},
              {BOREL_OP_SUM_LOG, sum_log},
              {BOREL_OP_LOG_SUM_EXP, log_sum_exp},
              {BOREL_OP_MAXIMUM, maximum},
