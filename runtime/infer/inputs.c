@@ -40,16 +40,26 @@ static size_t sort_scalars(const borel_graph *graph, const borel_site *sites, co
   return count;
 }
 
+/* Coordinates that follow each other need no list. */
+static void describe_places(borel_model_input *input) {
+  input->first = input->places[0];
+  for (size_t i = 1; i < input->count; i++)
+    if (input->places[i] != input->first + i) return;
+  free(input->places);
+  input->places = NULL;
+}
+
 /* One vector input for the sites order[0 .. count), which it puts into `stands_for` as its elements. */
 static int share(borel_graph *to, const borel_site *sites, const size_t *order, size_t count,
                  borel_model_inputs *out, borel_node *stands_for) {
   borel_model_input input = {.block = BOREL_SITE_U, .count = count, .places = malloc(count * sizeof(size_t))};
   if (!input.places) return 0;
   input.node = borel_graph_input(to, BOREL_F64, &(borel_shape){1, {(int64_t)count}});
+  for (size_t i = 0; i < count; i++) input.places[i] = sites[order[i]].offset;
+  describe_places(&input);
   out->list[out->count++] = input;
   for (size_t i = 0; i < count && input.node != BOREL_NO_NODE; i++) {
     borel_node args[] = {input.node, borel_graph_integer(to, (int64_t)i)};
-    input.places[i] = sites[order[i]].offset;
     stands_for[order[i]] = borel_graph_op(to, BOREL_OP_GATHER, args, 2, 0, NULL, NULL);
     if (stands_for[order[i]] == BOREL_NO_NODE) return 0;
   }
