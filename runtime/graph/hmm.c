@@ -231,17 +231,11 @@ borel_node borel_graph_hmm(borel_graph *graph, borel_node root, size_t *found, b
     map[i] = i;
     if (!needed[i]) continue;
     borel_node_info info = *borel_graph_at(graph, i);
-    int changed = 0;
-    for (uint32_t k = 0; k < info.arg_count; k++) {
-      borel_node arg = borel_graph_args(graph, i)[k];
-      args[k] = map[arg];
-      changed |= args[k] != arg;
-    }
     if (info.op == BOREL_OP_PROJECT && scans[borel_graph_args(graph, i)[0]]) {
       const rewritten *scan = scans[borel_graph_args(graph, i)[0]];
       map[i] = states_of(&m, scan->last, scan->place[info.attr], info.shape);
-    } else if (changed) {
-      map[i] = borel_graph_like(graph, &info, args, error);
+    } else {
+      map[i] = borel_graph_mapped(graph, i, map, args, error);
     }
     if (map[i] == BOREL_NO_NODE) goto done;
     if (!is_candidate(graph, i, needed, root)) continue;

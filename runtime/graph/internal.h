@@ -71,6 +71,10 @@ borel_node borel_graph_like(borel_graph *, const borel_node_info *like, const bo
 /* Which nodes `root` needs: [root + 1], to be freed, and the most arguments that one of them has. NULL when
  * memory is short. */
 uint8_t *borel_graph_needed(const borel_graph *, borel_node root, size_t *most_args);
+/* The node with map[argument] for each argument, or itself when these are the same; `args` has room for them.
+ */
+borel_node borel_graph_mapped(borel_graph *, borel_node, const borel_node *map, borel_node *args,
+                              borel_error *);
 /* What stands for a node, or BOREL_NO_NODE: itself. */
 typedef borel_node (*borel_graph_rule)(borel_graph *, borel_node, void *context, borel_error *);
 /* The node equal to `root` in which a rule was asked for every node that it needs, arguments first; `root`

@@ -184,6 +184,18 @@ uint8_t *borel_graph_needed(const borel_graph *graph, borel_node root, size_t *m
   return needed;
 }
 
+borel_node borel_graph_mapped(borel_graph *graph, borel_node node, const borel_node *map, borel_node *args,
+                              borel_error *error) {
+  borel_node_info info = *borel_graph_at(graph, node);
+  int changed = 0;
+  for (uint32_t k = 0; k < info.arg_count; k++) {
+    borel_node arg = borel_graph_args(graph, node)[k];
+    args[k] = map[arg];
+    changed |= args[k] != arg;
+  }
+  return changed ? borel_graph_like(graph, &info, args, error) : node;
+}
+
 borel_node borel_graph_rewrite(borel_graph *graph, borel_node root, borel_graph_rule rule, void *context,
                                borel_error *error) {
   size_t nodes = (size_t)root + 1, most_args;
@@ -194,14 +206,7 @@ borel_node borel_graph_rewrite(borel_graph *graph, borel_node root, borel_graph_
   for (borel_node i = 0; i < nodes; i++) {
     map[i] = i;
     if (!needed[i]) continue;
-    borel_node_info info = *borel_graph_at(graph, i);
-    int changed = 0;
-    for (uint32_t k = 0; k < info.arg_count; k++) {
-      borel_node arg = borel_graph_args(graph, i)[k];
-      args[k] = map[arg];
-      changed |= args[k] != arg;
-    }
-    if (changed && (map[i] = borel_graph_like(graph, &info, args, error)) == BOREL_NO_NODE) goto done;
+    if ((map[i] = borel_graph_mapped(graph, i, map, args, error)) == BOREL_NO_NODE) goto done;
     borel_node other = rule(graph, map[i], context, error);
     if (other != BOREL_NO_NODE) map[i] = other;
   }
