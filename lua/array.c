@@ -414,8 +414,11 @@ static int tostring(lua_State *L) {
 
 /* core.zeros(shape), core.ones(shape): f64 */
 static int filled(lua_State *L) {
-  borel_shape shape = borel_lua_toshape(L, 1);
   double value = lua_tonumber(L, lua_upvalueindex(1));
+  if (lua_gettop(L) > 1)
+    borel_lua_fail(L, "%s: takes one shape: %s { n, m } for several extents", value == 0 ? "zeros" : "ones",
+                   value == 0 ? "zeros" : "ones");
+  borel_shape shape = borel_lua_toshape(L, 1);
   borel_array *out = borel_lua_makearray(L, BOREL_F64, &shape);
   for (int64_t i = 0, n = value == 0 ? 0 : borel_shape_size(&shape); i < n; i++)
     ((double *)out->data)[i] = value;
