@@ -1,39 +1,50 @@
 /* SPDX-License-Identifier: MIT
  * Sources of randomness for programs that run in Lua: core.philox(key, lane, index, site) draws,
- * core.enumerate(budget) goes through every outcome. */
+ * core.enumerate(budget) goes through every outcome, core.tape() remembers what another source answered. */
 #include <stdlib.h>
 
 #include "core/error.h"
 #include "engine.h"
 #include "random/source_enumerate.h"
 #include "random/source_philox.h"
+#include "random/source_record.h"
+#include "random/source_replay.h"
 #include "random/stream.h"
 #include "scripted.h"
 #include "values.h"
 
 #define CHOICE "borel.choice"
+#define TAPE "borel.tape"
 
 typedef struct {
   borel_rng *rng; /* one of the two below */
   borel_error error;
-  int enumerating, borrowed;
+  int enumerating, exhausted, borrowed;
+  const borel_error *taped; /* of the tape it belongs to */
   borel_philox_rng philox;
   borel_enumeration enumeration;
 } choice;
 
-static choice *check(lua_State *L) {
+static choice *check_any(lua_State *L) {
   choice *c = luaL_checkudata(L, 1, CHOICE);
   if (!c->rng) borel_lua_fail(L, "ctx.rng draws only while a kernel's function runs");
   return c;
 }
 
+/* The same, of one that can answer. */
+static choice *check(lua_State *L) {
+  choice *c = check_any(L);
+  if (c->exhausted) borel_lua_fail(L, "every path of the enumeration has been taken: there is nothing to choose");
+  return c;
+}
+
 /* Raises when the source has failed; a borrowed one is looked at by its owner. */
 static int done(lua_State *L, choice *c, int results) {
-  return c->rng->status && !c->borrowed ? borel_lua_error(L, &c->error) : results;
+  return c->rng->status && !c->borrowed ? borel_lua_error(L, c->taped ? c->taped : &c->error) : results;
 }
 
 static choice *push(lua_State *L) {
-  choice *c = lua_newuserdatauv(L, sizeof *c, 0);
+  choice *c = lua_newuserdatauv(L, sizeof *c, 1); /* what it leans on */
   *c = (choice){0};
   luaL_setmetatable(L, CHOICE);
   return c;
@@ -45,6 +56,16 @@ static int philox_new(lua_State *L) {
   choice *c = push(L);
   c->rng = &c->philox.rng;
   borel_philox_open(&c->philox, key, (uint32_t)lane, index, (uint16_t)luaL_optinteger(L, 4, 0), &c->error);
+  return done(L, c, 1);
+}
+
+/* source:seat(key, lane, index): the start of another cell; returns the source. */
+static int choice_seat(lua_State *L) {
+  choice *c = check(L);
+  luaL_argcheck(L, c->rng == &c->philox.rng, 1, "only a source made by philox has cells");
+  borel_philox_open(&c->philox, (uint64_t)luaL_checkinteger(L, 2), (uint32_t)luaL_checkinteger(L, 3),
+                    (uint64_t)luaL_checkinteger(L, 4), 0, &c->error);
+  lua_settop(L, 1);
   return done(L, c, 1);
 }
 
@@ -69,7 +90,8 @@ static int choice_gc(lua_State *L) {
 static int choice_next(lua_State *L) {
   choice *c = check(L);
   luaL_argcheck(L, c->enumerating, 1, "only an enumerating source has paths");
-  lua_pushboolean(L, borel_enumerate_next(&c->enumeration));
+  c->exhausted = !borel_enumerate_next(&c->enumeration);
+  lua_pushboolean(L, !c->exhausted);
   return done(L, c, 1);
 }
 
@@ -212,6 +234,83 @@ borel_rng **borel_lua_push_source(lua_State *L) {
   return &c->rng;
 }
 
+/* ---- tapes ------------------------------------------------------------------------------------ */
+
+/* The choices that a program has made, to be made again: `heard` are answered as before, whatever comes after
+ * them is answered by another source and goes to `all`. */
+typedef struct {
+  borel_trace heard, all;
+  borel_replay_rng replay;
+  borel_record_rng record;
+  borel_error error;
+} tape;
+
+/* core.tape([tape, count]): an empty tape, or one on which the first `count` choices of another are heard. */
+static int tape_new(lua_State *L) {
+  const tape *old = lua_isnoneornil(L, 1) ? NULL : luaL_checkudata(L, 1, TAPE);
+  lua_Integer count = luaL_optinteger(L, 2, old ? (lua_Integer)old->all.count : 0);
+  luaL_argcheck(L, count >= 0 && (size_t)count <= (old ? old->all.count : 0), 2,
+                "more choices than are on the tape");
+  tape *t = lua_newuserdatauv(L, sizeof *t, 2); /* the source that it is, the one behind */
+  *t = (tape){0};
+  luaL_setmetatable(L, TAPE);
+  for (lua_Integer i = 0; i < count; i++)
+    if (!borel_trace_append(&t->heard, &old->all.choices[i]) ||
+        !borel_trace_append(&t->all, &old->all.choices[i]))
+      borel_lua_fail(L, "out of memory for a tape of %lld choices", (long long)count);
+  return 1;
+}
+
+static int tape_gc(lua_State *L) {
+  tape *t = luaL_checkudata(L, 1, TAPE);
+  borel_trace_free(&t->heard);
+  borel_trace_free(&t->all);
+  return 0;
+}
+
+/* tape:over(source): what is on the tape, then what `source` answers; one source at a time, which may change.
+ */
+static int tape_over(lua_State *L) {
+  tape *t = luaL_checkudata(L, 1, TAPE);
+  choice *source = luaL_checkudata(L, 2, CHOICE);
+  luaL_argcheck(L, !source->exhausted, 2, "every path of this enumeration has been taken");
+  if (lua_getiuservalue(L, 1, 1) == LUA_TNIL) {
+    borel_record_open(&t->record, source->rng, &t->all, &t->error);
+    borel_replay_open_trace(&t->replay, &t->heard, &t->record.rng, &t->error);
+    choice *c = push(L);
+    c->rng = &t->replay.rng;
+    c->taped = &t->error;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, 1);
+  }
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 1, 2);
+  t->record.source = source->rng;
+  return 1;
+}
+
+/* tape:answers(count): the first choices as bytes, equal for equal answers. */
+static int tape_answers(lua_State *L) {
+  tape *t = luaL_checkudata(L, 1, TAPE);
+  lua_Integer count = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, count >= 0 && (size_t)count <= t->all.count, 2, "more choices than are on the tape");
+  luaL_Buffer bytes;
+  luaL_buffinit(L, &bytes);
+  for (lua_Integer i = 0; i < count; i++) {
+    luaL_addlstring(&bytes, (const char *)&t->all.choices[i].value, sizeof(double));
+    luaL_addlstring(&bytes, (const char *)&t->all.choices[i].decision, sizeof(int64_t));
+  }
+  luaL_pushresult(&bytes);
+  return 1;
+}
+
+static int tape_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)((tape *)luaL_checkudata(L, 1, TAPE))->all.count);
+  return 1;
+}
+
 /* core.stream_key(seed, role, ...): the key below the root of a run. */
 static int stream_key(lua_State *L) {
   uint64_t key = borel_stream_root((uint64_t)luaL_checkinteger(L, 1));
@@ -220,9 +319,20 @@ static int stream_key(lua_State *L) {
   return 1;
 }
 
+/* core.stream_child(key, role or number, ...): a key below another. */
+static int stream_child(lua_State *L) {
+  uint64_t key = (uint64_t)luaL_checkinteger(L, 1);
+  for (int i = 2; i <= lua_gettop(L); i++)
+    key = lua_isinteger(L, i) ? borel_stream_child_id(key, (uint64_t)lua_tointeger(L, i))
+                              : borel_stream_child(key, luaL_checkstring(L, i));
+  lua_pushinteger(L, (lua_Integer)key);
+  return 1;
+}
+
 void borel_lua_open_choice(lua_State *L) {
   static const luaL_Reg methods[] = {{"next", choice_next},
                                      {"probability", choice_probability},
+                                     {"seat", choice_seat},
                                      {"accept", choice_accept},
                                      {"direction", choice_direction},
                                      {"categorical_log", choice_categorical_log},
@@ -243,7 +353,17 @@ void borel_lua_open_choice(lua_State *L) {
   lua_pushcfunction(L, choice_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+  static const luaL_Reg of_tapes[] = {{"over", tape_over}, {"answers", tape_answers}, {NULL, NULL}};
+  luaL_newmetatable(L, TAPE);
+  luaL_newlib(L, of_tapes);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, tape_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, tape_len);
+  lua_setfield(L, -2, "__len");
+  lua_pop(L, 1);
   static const luaL_Reg functions[] = {
-      {"philox", philox_new}, {"enumerate", enumerate_new}, {"stream_key", stream_key}, {NULL, NULL}};
+      {"philox", philox_new},     {"enumerate", enumerate_new},   {"tape", tape_new},
+      {"stream_key", stream_key}, {"stream_child", stream_child}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

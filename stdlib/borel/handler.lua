@@ -27,6 +27,16 @@ function handler.within(change, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Goes on with the coroutine of `live` = { thread = }, inside which the state is its own; returns what coroutine.resume
+-- does.
+function handler.resume(live, ...)
+  local outer = state
+  state = live.state or outer
+  local results = table.pack(coroutine.resume(live.thread, ...))
+  live.state, state = state, outer
+  return table.unpack(results, 1, results.n)
+end
+
 --- Runs fn(...) under `h`, outside every call and plate.
 function handler.with(h, fn, ...) return handler.within({ handler = h, prefix = "", depth = 0, frame = {}, plates = {} }, fn, ...) end
 
@@ -74,6 +84,9 @@ local function address_of(verb, name)
   end
   core.error(verb .. ": the first argument is the name of the site, a text or {text, index}")
 end
+
+--- For verbs made of others: the address of `name`.
+handler.address = address_of
 
 local function is_dist(value) return type(value) == "table" and value.is_distribution == true end
 

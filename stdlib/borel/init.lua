@@ -13,7 +13,7 @@ local borel = {}
 for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
 for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
-  "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "summarise",
+  "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "stream_child", "tape", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
   "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit", "methods" } do
@@ -59,6 +59,8 @@ function borel.microcanonical(parameters) return infer.kernel("microcanonical", 
 --- Slice sampling, coordinate by coordinate or along ellipses around a normal reference; needs no gradient.
 function borel.slice(parameters) return infer.kernel("slice", parameters) end
 function borel.elliptical_slice(parameters) return infer.kernel("elliptical-slice", parameters) end
+
+borel.rep = require "borel.rep"
 
 local component = require "borel.component"
 borel.component, borel.validate = component.new, component.validate

@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: MIT
+--- borel.rep: inference as composition. Representations of a program, blocks that keep their meaning, and the
+-- algorithms that they make up. docs/composition.md explains.
+local blocks = require "borel.rep.blocks"
+local core = require "borel.core"
+local handler = require "borel.handler"
+local model = require "borel.model"
+local unit = require "borel.rep.unit"
+local world = require "borel.rep.world"
+
+local rep = {}
+for _, name in ipairs { "spawn", "push_evidence", "proper", "collapse", "advance", "finish", "mh_step", "freeze", "marginal",
+  "unweighted", "pipeline", "times", "hoist", "hoist_first", "log_evidence" } do
+  rep[name] = blocks[name]
+end
+
+local pipeline, times = blocks.pipeline, blocks.times
+
+--- resample(scheme, { ess = 1 }): scheme is the name of a resampler ("multinomial", "systematic", ...) or a
+-- function(source, weights, n) -> list of ancestors; see blocks.resample.
+function rep.resample(scheme, given)
+  return blocks.resample { resampler = scheme, ess = given and given.ess }
+end
+
+-- ---- representations --------------------------------------------------------------------------------------------------
+
+-- The population of one unit that has not begun.
+local function start(what, m, ...)
+  model.need(what, m)
+  local args = table.pack(...)
+  local function program(h) return m:run(h, table.unpack(args, 1, args.n)) end
+  return { units = { unit.new(program) }, log_weights = { 0 }, level = 0, model = m, arguments = args }
+end
+
+--- rep.run(block, model, seed, ...): what `block` makes of model(...): a population { units, log_weights }, whose values
+-- are units[i].value, and the log-weight of the layer below.
+function rep.run(block, m, seed, ...)
+  blocks.need("rep.run", block)
+  local w = world.drawing(core.stream_key(seed, "rep"))
+  local population = block.apply(start("rep.run", m, ...), w)
+  return population, w.log_weight
+end
+
+--- rep.inside(name, block, model, ...): the same inside a model: the weight of the layer below multiplies the model's.
+-- The inner randomness is no choice of the model: moves of its trace draw it anew.
+function rep.inside(name, block, m, ...)
+  local h, address = handler.need "rep.inside", nil
+  blocks.need("rep.inside", block)
+  address = handler.address("rep.inside", name)
+  local population = start("rep.inside", m, ...)
+  return h:inside(address, function(w) return block.apply(population, w) end)
+end
+
+-- ---- algorithms -------------------------------------------------------------------------------------------------------
+
+--- sequentially(b, k): b behind each of the first k factors, then to the end.
+function rep.sequentially(b, k)
+  return pipeline { rep.advance(), times(k, pipeline { rep.hoist_first(b), rep.advance() }), rep.finish() }
+end
+
+--- importance(n): n runs, weighted.
+function rep.importance(n) return pipeline { rep.spawn(n), rep.finish() } end
+
+--- smc(n, k, resample): n particles that are resampled behind each of the first k factors.
+function rep.smc(n, k, resample) return pipeline { rep.hoist_first(rep.spawn(n)), rep.sequentially(resample, k) } end
+
+--- smc_push(n, k, resample): the same, the evidence so far a factor of the layer below whenever it was resampled.
+function rep.smc_push(n, k, resample)
+  return rep.smc(n, k, pipeline { resample, rep.push_evidence() })
+end
+
+--- resample_move(n, k, resample, moves): smc whose particles move after each resampling, `moves` a block such as
+-- times(2, mh_step()). variant "basic": all choices may move; "dynamic": only those since the last resampling.
+function rep.resample_move(n, k, resample, moves, variant)
+  local t = pipeline { rep.hoist(resample), moves, variant == "dynamic" and rep.freeze() or pipeline {} }
+  return pipeline { rep.hoist_first(rep.hoist(rep.spawn(n))), rep.sequentially(t, k), rep.marginal() }
+end
+
+--- trace_mh(k, step): k steps of a chain from a run of the program; step defaults to mh_step().
+function rep.trace_mh(k, step) return pipeline { rep.finish(), times(k, step or rep.mh_step()) } end
+
+--- nested(parameters, m, inner): the model that draws parameters(...) and runs m(theta, ...) inside by `inner`, which ends
+-- with collapse(), so that its evidence weighs the model. Returns theta and the value of one inner unit.
+function rep.nested(parameters, m, inner)
+  return model.new(function(...)
+    local theta = parameters.fn(...)
+    local population = rep.inside("inner", inner, m, theta, ...)
+    return theta, population.units[1].value
+  end)
+end
+
+--- pmmh(k, step): trace_mh on nested(parameters, m, smc(...)): particle marginal Metropolis-Hastings (Andrieu, Doucet and
+-- Holenstein 2010).
+rep.pmmh = rep.trace_mh
+
+--- smc2(n, k, resample, moves): resample_move on nested(parameters, m, smc_push(...)) (Chopin, Jacob and Papaspiliopoulos
+-- 2013).
+rep.smc2 = rep.resample_move
+
+-- ---- exact meanings -----------------------------------------------------------------------------------------------------
+
+local exact = require "borel.rep.exact"
+rep.enumerate, rep.merged = exact.enumerate(start), exact.merged
+
+return rep

@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: MIT
+--- Where blocks take their randomness from, and the layer below them: a number that is drawn for a site, a decision of
+-- a block, and the weight of the whole. Drawing worlds have a cell of the streams for each (address, lane, epoch), so
+-- that neither the order of particles nor the way in which a program is run matters; enumerating ones go through
+-- every outcome.
+local core = require "borel.core"
+
+local World = {}
+World.__index = World
+
+local world = {}
+
+--- A world that draws, from the streams below `key` (core.stream_key(seed, role, ...)).
+function world.drawing(key)
+  return setmetatable({ key = key, source = core.philox(key, 0), keys = {}, epoch = 0, log_weight = 0 }, World)
+end
+
+--- A world that takes every choice from `source`, whatever it is for: an enumerating source, a tape.
+function world.of(source) return setmetatable({ source = source, epoch = 0, log_weight = 0 }, World) end
+
+function World:key_of(kind, name)
+  local keys = self.keys[kind]
+  if not keys then
+    keys = {}
+    self.keys[kind] = keys
+  end
+  local key = keys[name]
+  if not key then
+    key = core.stream_child(self.key, kind, name)
+    keys[name] = key
+  end
+  return key
+end
+
+-- The source of a world that does not draw: that of the world around it now, for one inside a model.
+function World:chooser() return self.player and self.player.world:chooser() or self.source end
+
+-- The source that answers for `name`, through the tape when there is one.
+local function seat(self, kind, name, lane)
+  local source = self.key and self.source or self:chooser()
+  if self.key then source = source:seat(self:key_of(kind, name), lane, self.epoch) end
+  return self.tape and self.tape:over(source) or source
+end
+
+--- The source for the value of a site; good until the next one is asked for.
+function World:site(address, lane) return seat(self, "site", address, lane) end
+
+--- The source for a decision of a block: which ancestors, whether to accept.
+function World:decision(role, lane) return seat(self, "decision", role, lane or 0) end
+
+--- Begins a new epoch: draws of a site made before and after it have nothing to do with each other.
+function World:turn() self.epoch = self.epoch + 1 end
+
+--- Multiplies the weight of the layer below by exp(log_weight).
+function World:weigh(log_weight)
+  if self.below then return self.below(log_weight) end
+  self.log_weight = self.log_weight + log_weight
+end
+
+--- The world inside a model that `player` runs, for the site at `address`: its choices go to `tape`, its weights to `below`.
+function World:inside(player, address, tape, below)
+  local inner
+  if self.key then
+    inner = world.drawing(core.stream_child(self.key, "inside", address, player.lane, self.epoch))
+  else
+    inner = world.of(nil)
+    inner.player = player
+  end
+  inner.tape, inner.below = tape, below
+  return inner
+end
+
+--- Is every choice enumerated?
+function World:enumerates() return not self.key end
+
+return world
