@@ -59,16 +59,21 @@ local need = handler.need
 --- Is a model being run by a handler now?
 function handler.active() return state.handler ~= nil end
 
+local checked = setmetatable({}, { __mode = "k" }) -- names that have passed
+
 local function check_text(verb, text)
+  if checked[text] then return text end
   if not utf8.len(text) or text:find "%c" then
     core.error(verb .. ": the name of a site must be printable UTF-8 text, got " .. ("%q"):format(text):gsub("[\0-\31\127-\255]", "?"))
   end
   if #text > 200 then core.error(verb .. ": the name of a site has more than 200 bytes") end
+  checked[text] = true
   return text
 end
 
 --- "theta" or {"theta", 3} -> "theta" or "theta[3]", after the prefix.
 local function address_of(verb, name)
+  if checked[name] and state.prefix == "" then return name end
   if type(name) == "string" and name ~= "" then return state.prefix .. check_text(verb, name) end
   if type(name) == "table" and getmetatable(name) == nil and type(name[1]) == "string" and #name >= 2 then
     local parts = {}
@@ -102,6 +107,7 @@ end
 function handler.site(verb, name, dist)
   local h = need(verb)
   local address = address_of(verb, name)
+  if #state.frame == 0 and is_dist(dist) then return h, address, dist end
   return h, address, need_dist(verb .. " '" .. address .. "'", dist)
 end
 

@@ -64,6 +64,7 @@ end
 
 --- Axes of independent values: those of iid, then what the parameters broadcast to.
 function Dist:batch_shape()
+  if self.plain then return {} end
   local shape = joined(self.batch, broadcast_parameters(self))
   return self.vector and leading(shape, #shape - self.vector) or shape
 end
@@ -76,6 +77,7 @@ end
 
 --- The shape of a value: batch axes, then those of the event.
 function Dist:shape()
+  if self.plain then return {} end
   local shape = joined(self:batch_shape(), self:event_shape())
   if #shape > core.MAX_RANK then
     core.error(("%s: the shape %s has more than %d axes"):format(self.law.name, shapes.text(shape), core.MAX_RANK))
@@ -106,6 +108,7 @@ function Dist:iid(...)
     core.error(("%s:iid: %.4g repetitions are more than %.4g"):format(self.law.name, total, MOST_REPETITIONS))
   end
   local repeated = copy(self)
+  repeated.plain = nil
   repeated.batch = joined(batch, self.batch)
   repeated:shape()
   return repeated
@@ -284,9 +287,22 @@ function Dist:inside(x)
   return lp
 end
 
+-- The same for a number and a distribution of numbers.
+local function plain_density(self, x)
+  local s = self.law.support
+  if type(s) == "function" then s = s(table.unpack(self.args)) end
+  if s.contains then
+    if not s.contains(x) then return -math.huge end
+  elseif s.discrete and (x < s.lowest or x ~= math.floor(x) or s.count and x > s.lowest + s.count - 1) then
+    return -math.huge
+  end
+  return self.law.logdensity(x, table.unpack(self.args))
+end
+
 --- Log-density of each value in x: -inf outside the support. x has the axes of one value last; those before them
 -- broadcast with the batch.
 function Dist:logdensity(x)
+  if self.plain and type(x) == "number" then return plain_density(self, x) end
   if type(x) == "table" and getmetatable(x) == nil then x = core.array(x) end
   if type(x) ~= "number" and type(x) ~= "boolean" and not core.is_array(x) and not core.is_symbolic(x) then
     core.error(("%s:logdensity: needs a number, an array or a value of the model, got a %s"):format(self.law.name, type(x)))
@@ -339,6 +355,7 @@ local function array_of(value) return type(value) == "table" and getmetatable(va
 --- A value drawn from `choice`: a number, or an array of shape(); nil when the law cannot be drawn from.
 function Dist:draw(choice)
   if not self.law.draw then return nil end
+  if self.plain then return self.law.draw(choice, table.unpack(self.args)) end
   local batch, event, elementwise = self:batch_shape(), self:event_shape(), not self.law.event
   if self.vector then batch, event = joined(batch, event), {} end
   for _, param in ipairs(self.law.params) do elementwise = elementwise and (param.rank or 0) == 0 end
@@ -365,7 +382,7 @@ end
 --- The same law over another support, whose last `vector` axes are then one value.
 function law.modified(self, modifier, vector)
   local other = copy(self)
-  other.modifier, other.vector = modifier, vector
+  other.modifier, other.vector, other.plain = modifier, vector, nil
   return other
 end
 
@@ -402,6 +419,7 @@ local function first_refused(value, mask)
 end
 
 local function check_param(self, param, value)
+  if type(value) == "number" and (param.rank or 0) == 0 and not (handler.checks() and (param.check or value ~= value)) then return value end
   local where_text = ("%s: %s"):format(self.name, param.name)
   if type(value) == "table" and getmetatable(value) == nil then value = core.array(value) end
   if value == nil then core.error(("%s is missing: %s"):format(where_text, self.usage)) end
@@ -443,6 +461,8 @@ local function check_definition(definition)
   if laws[definition.name] then core.error(("dist.define: there is a distribution '%s' already"):format(definition.name)) end
 end
 
+local NONE = {}
+
 --- The function that makes distributions of a law, which then has no name in `dist`.
 function law.constructor(definition)
   local names = {}
@@ -456,9 +476,17 @@ function law.constructor(definition)
     if count > #definition.params then
       core.error(("%s takes %d parameters, got %d: %s"):format(definition.name, #definition.params, count, definition.usage))
     end
-    for i, param in ipairs(definition.params) do args[i] = check_param(definition, param, args[i]) end
+    local plain = not definition.event
+    for i, param in ipairs(definition.params) do
+      args[i] = check_param(definition, param, args[i])
+      plain = plain and type(args[i]) == "number"
+    end
     if definition.check then definition.check(table.unpack(args)) end
-    local self = setmetatable({ law = definition, args = args, batch = {} }, Dist)
+    local self = setmetatable({ law = definition, args = args, batch = NONE }, Dist)
+    if plain then -- numbers alone: nothing has a shape
+      self.plain = true
+      return self
+    end
     self:shape()
     return self
   end

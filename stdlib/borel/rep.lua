@@ -44,9 +44,9 @@ end
 --- rep.inside(name, block, model, ...): the same inside a model: the weight of the layer below multiplies the model's.
 -- The inner randomness is no choice of the model: moves of its trace draw it anew.
 function rep.inside(name, block, m, ...)
-  local h, address = handler.need "rep.inside", nil
+  local h = handler.need "rep.inside"
   blocks.need("rep.inside", block)
-  address = handler.address("rep.inside", name)
+  local address = handler.address("rep.inside", name)
   local population = start("rep.inside", m, ...)
   return h:inside(address, function(w) return block.apply(population, w) end)
 end
