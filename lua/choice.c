@@ -25,18 +25,17 @@ typedef struct {
   borel_enumeration enumeration;
 } choice;
 
-static choice *check_any(lua_State *L) {
-  choice *c = luaL_checkudata(L, 1, CHOICE);
+/* The source at `index`, which must be able to answer. */
+static choice *check_at(lua_State *L, int index) {
+  choice *c = luaL_checkudata(L, index, CHOICE);
   if (!c->rng) borel_lua_fail(L, "ctx.rng draws only while a kernel's function runs");
-  return c;
-}
-
-/* The same, of one that can answer. */
-static choice *check(lua_State *L) {
-  choice *c = check_any(L);
   if (c->exhausted) borel_lua_fail(L, "every path of the enumeration has been taken: there is nothing to choose");
   return c;
 }
+
+static choice *check(lua_State *L) { return check_at(L, 1); }
+
+borel_rng *borel_lua_rng(lua_State *L, int index) { return check_at(L, index)->rng; }
 
 /* Raises when the source has failed; a borrowed one is looked at by its owner. */
 static int done(lua_State *L, choice *c, int results) {

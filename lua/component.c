@@ -124,11 +124,14 @@ borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **
   borel_args args = {items, count};
   borel_kernel *kernel = NULL;
   borel_density *density = NULL;
+  borel_resampler *resampler = NULL;
   if (!status && strcmp(kind, "kernel") == 0)
     status = borel_kernel_create(component, args, &kernel, error);
-  else if (!status)
+  else if (!status && strcmp(kind, "density") == 0)
     status = borel_density_create(component, args, &density, error);
-  *made = kernel ? (void *)kernel : (void *)density;
+  else if (!status)
+    status = borel_resampler_create(component, args, &resampler, error);
+  *made = kernel ? (void *)kernel : density ? (void *)density : (void *)resampler;
   for (size_t i = 0; i < count; i++) free((void *)items[i].reals);
   return status;
 }

@@ -17,6 +17,7 @@ void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, 
 void borel_lua_open_data(lua_State *L);      /* data.c: readers of data files */
 void borel_lua_open_rows(lua_State *L);      /* rows.c: functions of draws, predictive accuracy */
 void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness for programs */
+void borel_lua_open_resampler(lua_State *L); /* resampler.c */
 
 void borel_lua_open_system(lua_State *L); /* system.c */
 void borel_lua_open_place(lua_State *L);  /* place.c: the folders of Borel's own files */
@@ -29,8 +30,10 @@ void borel_lua_place(borel_lua_folder, char path[BOREL_PLACE_SIZE]);
 /* The source behind a model or density userdata at `index`; raises when it is something else. */
 const borel_source *borel_lua_source(lua_State *L, int index);
 borel_kernel *borel_lua_kernel(lua_State *L, int index);
-/* Makes an instance of kind "kernel" or "density" from the name or path at `index` and the table of
- * parameters after it: *made is a borel_kernel * or borel_density *. */
+/* The source of randomness at `index`; raises when it is something else, or draws no more. */
+borel_rng *borel_lua_rng(lua_State *L, int index);
+/* Makes an instance of a kind ("kernel", "density", "resampler") from the name, path or component in Lua at
+ * `index` and the table of parameters after it: *made is a borel_kernel *, borel_density *, borel_resampler *. */
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error);
 /* Pushes {name =, hash = of its file, parameters =}: what a run depends on. */
 void borel_lua_describe(lua_State *L, const borel_component *, const borel_value *values);

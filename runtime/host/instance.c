@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The common start of both: right kind, checked values, and as much of the ops table as the plugin has. */
+/* The common start of all: right kind, checked values, and as much of the ops table as the plugin has. */
 static borel_status prepare(const borel_component *component, const char *kind, borel_args args, void *table,
                             size_t table_size, borel_value **values, borel_error *error) {
   if (strcmp(component->kind, kind) != 0)
@@ -93,6 +93,35 @@ void borel_density_destroy(borel_density *density) {
   if (density->self) density->table.destroy(borel_host_table(), density->self);
   free(density->values);
   free(density);
+}
+
+borel_status borel_resampler_create(const borel_component *component, borel_args args, borel_resampler **out,
+                                    borel_error *error) {
+  *out = NULL;
+  borel_resampler *resampler = calloc(1, sizeof *resampler);
+  if (!resampler) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);
+  resampler->component = component;
+  resampler->ops = &resampler->table;
+  borel_status status = prepare(component, BOREL_RESAMPLER, args, &resampler->table, sizeof resampler->table,
+                                &resampler->values, error);
+  if (status != BOREL_OK) goto fail;
+  unsigned environment = borel_fpenv_get();
+  status = resampler->table.create(borel_host_table(), resampler->values, &resampler->self, error);
+  status = created(component, status, environment, error);
+  if (status != BOREL_OK) goto fail;
+  *out = resampler;
+  return BOREL_OK;
+
+fail:
+  borel_resampler_destroy(resampler);
+  return status;
+}
+
+void borel_resampler_destroy(borel_resampler *resampler) {
+  if (!resampler) return;
+  if (resampler->self) resampler->table.destroy(borel_host_table(), resampler->self);
+  free(resampler->values);
+  free(resampler);
 }
 
 borel_status borel_kernel_blocks_create(const borel_kernel *kernel, size_t D, size_t K, size_t N,

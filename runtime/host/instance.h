@@ -23,12 +23,22 @@ typedef struct {
   borel_density_ops table;
 } borel_density;
 
+typedef struct {
+  const borel_component *component;
+  const borel_resampler_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_resampler_ops table;
+} borel_resampler;
+
 /* Errors: those of borel_schema_check, ARG for a component of another kind or one whose `create` changed the
  * floating-point environment, and whatever `create` reports. [main thread] */
 borel_status borel_kernel_create(const borel_component *, borel_args, borel_kernel **, borel_error *);
 void borel_kernel_destroy(borel_kernel *); /* NULL is fine */
 borel_status borel_density_create(const borel_component *, borel_args, borel_density **, borel_error *);
 void borel_density_destroy(borel_density *);
+borel_status borel_resampler_create(const borel_component *, borel_args, borel_resampler **, borel_error *);
+void borel_resampler_destroy(borel_resampler *);
 
 /* The arrays that one chain needs for a kernel. */
 typedef struct {

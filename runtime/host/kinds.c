@@ -33,9 +33,23 @@ static void density_fields(const void *table, const borel_field *lists[4]) {
   lists[1] = lists[2] = lists[3] = NULL;
 }
 
+static const char *resampler_missing(const void *table) {
+  const borel_resampler_ops *ops = table;
+  if (!ops->create) return "create";
+  if (!ops->destroy) return "destroy";
+  return ops->resample ? NULL : "resample";
+}
+
+static void resampler_fields(const void *table, const borel_field *lists[4]) {
+  lists[0] = ((const borel_resampler_ops *)table)->scratch;
+  lists[1] = lists[2] = lists[3] = NULL;
+}
+
 static const borel_kind kinds[] = {
     {BOREL_KERNEL, "kernel", 1, UP_TO(borel_kernel_ops, step), kernel_missing, kernel_fields},
     {BOREL_DENSITY, "density", 0, UP_TO(borel_density_ops, logdensity), density_missing, density_fields},
+    {BOREL_RESAMPLER, "resampler", 1, UP_TO(borel_resampler_ops, resample), resampler_missing,
+     resampler_fields},
 };
 
 const borel_kind *borel_kind_at(size_t i) { return i < sizeof kinds / sizeof *kinds ? &kinds[i] : NULL; }

@@ -33,7 +33,7 @@ local known = {
   progress = { type = "boolean", default = true },
 }
 
--- ---- kernels and densities -------------------------------------------------------------------------------
+-- ---- kernels, densities, resamplers -------------------------------------------------------------------------------
 
 --- A kernel by name, or from a plugin's file (a path, also of a script that returns a component), with its parameters.
 function infer.kernel(name, parameters)
@@ -46,6 +46,17 @@ end
 function infer.density(name, parameters)
   if type(name) ~= "string" then core.error("borel.density: needs the name of a density or the path of a plugin, got a " .. type(name)) end
   return { is_density = true, component = name, object = core.density(name, parameters or {}) }
+end
+
+--- A resampler by name, or from a plugin's file (a path, also of a script that returns a component), with its parameters:
+-- resampler.object:resample(source, weights [, count]) draws the ancestors of count offspring, indices from 1, where
+-- weights sum to 1 and source is a source of randomness.
+function infer.resampler(name, parameters)
+  if type(name) ~= "string" then
+    core.error("borel.resampler: needs the name of a resampler or the path of a plugin, got a " .. type(name))
+  end
+  if name:find "%.lua$" then name = component.load(name).scripted end
+  return { is_resampler = true, object = core.resampler(name, parameters or {}) }
 end
 
 local SEVERAL = 5 -- names that an error lists

@@ -3,7 +3,7 @@
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
 -- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, hmc, mala, microcanonical,
--- slice, elliptical_slice, random_walk, kernel, density, component, validate, check.
+-- slice, elliptical_slice, random_walk, kernel, density, resampler, component, validate, check.
 -- Data: read, encode, array, missing.
 local core = require "borel.core"
 local options = require "borel.options"
@@ -46,7 +46,7 @@ local infer = require "borel.infer"
 borel.infer, borel.open = infer.infer, infer.open
 require "borel.predict"
 borel.compare = require("borel.accuracy").compare
-borel.kernel, borel.density = infer.kernel, infer.density
+borel.kernel, borel.density, borel.resampler = infer.kernel, infer.density, infer.resampler
 
 --- No-U-turn sampler; parameters as `borel plugins info nuts` lists them.
 function borel.nuts(parameters) return infer.kernel("nuts", parameters) end

@@ -3,7 +3,7 @@
  * borel/plugin.h - everything that a plugin includes. A plugin links nothing: it exports one
  * constant, `borel_plugin_entry`, and receives what the host offers as a `const borel_host *`.
  *
- * Reading order: borel_plugin -> borel_component -> borel_kernel_ops (or borel_density_ops) ->
+ * Reading order: borel_plugin -> borel_component -> borel_kernel_ops (or those of another kind) ->
  * borel_context, borel_point, borel_target -> borel_rng -> borel_host.
  *
  * Rules that hold everywhere
@@ -39,6 +39,7 @@ extern "C" {
  */
 #define BOREL_KERNEL "kernel/1"
 #define BOREL_DENSITY "density/1"
+#define BOREL_RESAMPLER "resampler/1"
 
 /* Does `table`, a pointer to a `type` that begins with its size, have this slot? */
 #define BOREL_HAS(type, table, slot)                                                                         \
@@ -388,6 +389,9 @@ enum {
 #define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
 #define BOREL_FIXED_LAYOUT 4u /* never changes the layout of a point */
 #define BOREL_LEAVES_Z 8u     /* moves u alone and leaves z as it is, whatever the parameters */
+/* Of resamplers: */
+#define BOREL_FLOOR_CEILING 16u       /* offspring numbers are floor or ceiling of count * weight */
+#define BOREL_AT_MOST_MULTINOMIAL 32u /* their variances are at most count * weight * (1 - weight) */
 
 /* How the claim can be checked exactly; docs/validity.md states each contract. */
 #define BOREL_CHECK_MATRIX 1u     /* transition matrix on a finite support, all choices enumerated */
@@ -406,11 +410,11 @@ typedef struct {
 
 typedef struct {
   uint32_t size;
-  const char *kind; /* BOREL_KERNEL, BOREL_DENSITY */
+  const char *kind; /* BOREL_KERNEL, BOREL_DENSITY, BOREL_RESAMPLER */
   const char *name, *summary, *reference;
   const borel_param *params; /* ends with a NULL name; NULL when there are none */
   borel_claims claims;
-  const void *ops; /* borel_kernel_ops, borel_density_ops, by kind */
+  const void *ops; /* borel_kernel_ops, borel_density_ops, borel_resampler_ops, by kind */
 } borel_component;
 
 typedef struct {
@@ -492,6 +496,23 @@ typedef struct {
   borel_status (*gradient)(const void *self, void *const *scratch, const double *u, const int64_t *z,
                            double *logdensity, double *gradient, borel_error *);
 } borel_density_ops;
+
+/* ---- kind BOREL_RESAMPLER -------------------------------------------------------------------- */
+
+/* Draws the parents of `count` offspring of n weighted particles. Preserving the measure means that particle i
+ * has count * weights[i] offspring on average. For the exact checks, ask the source for decisions:
+ * unif and unif_lt in place of uniform, binomial, categorical. */
+typedef struct {
+  uint32_t size;
+  const borel_field *scratch; /* per thread; BOREL_DIM_N is the larger of n and count; or parameters */
+  borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
+  void (*destroy)(const borel_host *, void *self);
+  /* weights [n], none negative, sum to 1 up to rounding; n and count are at least 1. Fills
+   * ancestors [count] with indices 0 .. n - 1 in any order, never with one of weight 0. Allocates nothing.
+   * [any thread] */
+  borel_status (*resample)(const void *self, void *const *scratch, borel_rng *, size_t n,
+                           const double *weights, size_t count, int64_t *ancestors, borel_error *);
+} borel_resampler_ops;
 
 #ifdef __cplusplus
 }
