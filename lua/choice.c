@@ -15,6 +15,7 @@
 
 #define CHOICE "borel.choice"
 #define TAPE "borel.tape"
+#define UNIF "borel.unif"
 
 typedef struct {
   borel_rng *rng; /* one of the two below */
@@ -28,14 +29,18 @@ typedef struct {
 /* The source at `index`, which must be able to answer. */
 static choice *check_at(lua_State *L, int index) {
   choice *c = luaL_checkudata(L, index, CHOICE);
-  if (!c->rng) borel_lua_fail(L, "ctx.rng draws only while a kernel's function runs");
+  if (!c->rng) borel_lua_fail(L, "the source of a component draws only while its function runs");
   if (c->exhausted) borel_lua_fail(L, "every path of the enumeration has been taken: there is nothing to choose");
   return c;
 }
 
 static choice *check(lua_State *L) { return check_at(L, 1); }
 
-borel_rng *borel_lua_rng(lua_State *L, int index) { return check_at(L, index)->rng; }
+borel_rng *borel_lua_rng(lua_State *L, int index) {
+  if (!luaL_testudata(L, index, CHOICE))
+    borel_lua_fail(L, "a source of randomness is needed, got a %s", borel_lua_typename(L, index));
+  return check_at(L, index)->rng;
+}
 
 /* Raises when the source has failed; a borrowed one is looked at by its owner. */
 static int done(lua_State *L, choice *c, int results) {
@@ -127,6 +132,27 @@ static int choice_uniform(lua_State *L) {
 static int choice_normal(lua_State *L) {
   const borel_rng_ops *ops = check(L)->rng->ops;
   return draw(L, ops->normal, ops->fill_normal);
+}
+
+/* source:unif(): a uniform number on [0, 1) that is only compared: u:below(cut). An enumerating source goes
+ * through the outcomes of the comparisons. */
+static int choice_unif(lua_State *L) {
+  choice *c = check(L);
+  borel_unif *u = lua_newuserdatauv(L, sizeof *u, 1);
+  *u = c->rng->ops->unif(c->rng);
+  luaL_setmetatable(L, UNIF);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  return done(L, c, 1);
+}
+
+static int unif_below(lua_State *L) {
+  borel_unif *u = luaL_checkudata(L, 1, UNIF);
+  double cut = luaL_checknumber(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  choice *c = check_at(L, -1);
+  lua_pushboolean(L, c->rng->ops->unif_lt(c->rng, u, cut));
+  return done(L, c, 1);
 }
 
 static int choice_exponential(lua_State *L) {
@@ -335,6 +361,7 @@ void borel_lua_open_choice(lua_State *L) {
                                      {"accept", choice_accept},
                                      {"direction", choice_direction},
                                      {"categorical_log", choice_categorical_log},
+                                     {"unif", choice_unif},
                                      {"uniform", choice_uniform},
                                      {"normal", choice_normal},
                                      {"exponential", choice_exponential},
@@ -360,6 +387,11 @@ void borel_lua_open_choice(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_pushcfunction(L, tape_len);
   lua_setfield(L, -2, "__len");
+  lua_pop(L, 1);
+  static const luaL_Reg comparisons[] = {{"below", unif_below}, {NULL, NULL}};
+  luaL_newmetatable(L, UNIF);
+  luaL_newlib(L, comparisons);
+  lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   static const luaL_Reg functions[] = {
       {"philox", philox_new},     {"enumerate", enumerate_new},   {"tape", tape_new},

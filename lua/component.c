@@ -261,20 +261,23 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 #undef FIELD
 }
 
-/* core.validate("kernel" | "density", name or path [, parameters]): rows {claim =, method =, evidence =,
- * verdict = "holds" | "fails" | "not tested"}. */
+typedef borel_status (*validation)(const borel_component *, borel_args, borel_validate_report *,
+                                   borel_error *);
+
+/* core.validate("kernel" | "density" | "resampler", name or path [, parameters]): rows {claim =, method =,
+ * evidence =, verdict = "holds" | "fails" | "not tested"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
   lua_settop(L, 3);
-  static const char *const kinds[] = {"kernel", "density", NULL};
-  int density = luaL_checkoption(L, 1, NULL, kinds);
-  const borel_component *component = component_at(L, 2, kinds[density], &error);
+  static const char *const kinds[] = {"kernel", "density", "resampler", NULL};
+  static const validation checks[][2] = {{borel_validate_kernel, borel_validate_kernel},
+                                         {borel_validate_density, borel_validate_single_density},
+                                         {borel_validate_resampler, borel_validate_single_resampler}};
+  int kind = luaL_checkoption(L, 1, NULL, kinds);
+  const borel_component *component = component_at(L, 2, kinds[kind], &error);
   if (!component) return borel_lua_error(L, &error);
   borel_validate_report report;
-  borel_status (*check)(const borel_component *, borel_args, borel_validate_report *, borel_error *) =
-      !density                           ? borel_validate_kernel
-      : borel_lua_is_scripted(component) ? borel_validate_single_density
-                                         : borel_validate_density;
+  validation check = checks[kind][borel_lua_is_scripted(component) != 0];
   borel_arg items[MOST_PARAMETERS] = {{0}};
   size_t count = 0;
   borel_status status =

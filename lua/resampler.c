@@ -38,42 +38,54 @@ static int resampler_describe(lua_State *L) {
   return 1;
 }
 
-/* The weights at index 3 as a flat array of f64, which replaces a list. */
-static const borel_array *weights_at_3(lua_State *L) {
-  const char *what = "weights are a list of numbers or an f64 array of one axis";
+/* The weights at index 3, a list or an array of one axis, as f64: pushed. */
+static const borel_array *push_weights(lua_State *L) {
+  const char *what = "weights are a list of numbers or an array of one axis";
   if (lua_istable(L, 3)) {
     if (lua_rawlen(L, 3) == 0) borel_lua_fail(L, "resample: there are no weights");
     borel_lua_table_toarray(L, 3, BOREL_F64);
   }
-  const borel_array *weights = borel_lua_testarray(L, 3);
-  if (!weights) borel_lua_fail(L, "resample: %s, got a %s", what, borel_lua_typename(L, 3));
+  const borel_array *given = borel_lua_testarray(L, 3);
+  if (!given) borel_lua_fail(L, "resample: %s, got a %s", what, borel_lua_typename(L, 3));
   char text[64];
-  if (weights->dtype != BOREL_F64 || weights->shape.rank != 1)
-    borel_lua_fail(L, "resample: %s, got one of %s with shape %s", what, borel_dtype_name(weights->dtype),
-                   borel_shape_text(&weights->shape, text));
-  return weights;
+  if (given->shape.rank != 1)
+    borel_lua_fail(L, "resample: %s, got one of shape %s", what, borel_shape_text(&given->shape, text));
+  borel_array weights = borel_lua_convert(given, BOREL_F64);
+  if (!weights.data) borel_lua_fail(L, "resample: out of memory for the weights");
+  borel_lua_pusharray(L, weights);
+  return lua_touserdata(L, -1);
+}
+
+/* The number of offspring at index 4; as many as weights when it is absent. */
+static size_t count_at_4(lua_State *L, size_t n) {
+  if (lua_isnil(L, 4)) return n;
+  int whole;
+  lua_Integer count = lua_tointegerx(L, 4, &whole);
+  if (!whole || count < 1)
+    borel_lua_fail(L, "resample: the number of offspring is %s, must be a whole number, at least 1",
+                   luaL_tolstring(L, 4, NULL));
+  return (size_t)count;
 }
 
 /* resampler:resample(source, weights [, count]): an i64 array of `count` ancestors, indices from 1 into the
  * weights, which sum to 1. count is the number of weights unless stated. */
 static int resampler_resample(lua_State *L) {
+  lua_settop(L, 4);
   const borel_resampler *resampler = check(L);
   borel_rng *rng = borel_lua_rng(L, 2);
-  const borel_array *weights = weights_at_3(L);
-  size_t n = (size_t)borel_shape_size(&weights->shape);
-  lua_Integer count = luaL_optinteger(L, 4, (lua_Integer)n);
-  if (count < 1) borel_lua_fail(L, "resample: the number of offspring is %lld, must be at least 1", (long long)count);
-  borel_array *ancestors = borel_lua_makearray(L, BOREL_I64, &(borel_shape){1, {count}});
+  const borel_array *weights = push_weights(L);
+  size_t n = (size_t)borel_shape_size(&weights->shape), count = count_at_4(L, n);
+  borel_array *ancestors = borel_lua_makearray(L, BOREL_I64, &(borel_shape){1, {(int64_t)count}});
   borel_error error = {0};
   borel_block *scratch = NULL;
   borel_lua_scripted_enter(L);
-  borel_status status = borel_resampler_scratch(resampler, n > (size_t)count ? n : (size_t)count, &scratch, &error);
+  borel_status status = borel_resampler_scratch(resampler, n > count ? n : count, &scratch, &error);
   if (status == BOREL_OK)
-    status = borel_resample(resampler, scratch, rng, n, weights->data, (size_t)count, ancestors->data, &error);
+    status = borel_resample(resampler, scratch, rng, n, weights->data, count, ancestors->data, &error);
   borel_block_destroy(scratch);
   if (status != BOREL_OK) return borel_lua_error(L, &error);
   int64_t *index = ancestors->data;
-  for (lua_Integer k = 0; k < count; k++) index[k]++;
+  for (size_t k = 0; k < count; k++) index[k]++;
   borel_lua_account(L);
   return 1;
 }

@@ -17,6 +17,7 @@ typedef struct {
   borel_component component; /* its texts belong to the definition, the userdata's user value */
   borel_kernel_ops kernel;
   borel_density_ops density;
+  borel_resampler_ops resampler;
   borel_param *params;
   borel_field *tuning, *state, *info;
   borel_site *sites;
@@ -50,6 +51,11 @@ typedef struct {
   const double *u;
   const int64_t *z;
   double *value, *slope;
+  /* resampler */
+  borel_rng *rng;
+  const double *weights;
+  size_t n, count;
+  int64_t *ancestors;
 } call;
 
 /* Pushes the function and self. */
@@ -108,6 +114,34 @@ static int run_density(lua_State *L) {
     luaL_error(L, "%s must return a number, and returns a %s", c->function, borel_lua_typename(L, 2));
   *c->value = lua_tonumber(L, 2);
   if (c->slope) borel_scripted_read(L, 3, c->slope, layout->D, "the second result of gradient");
+  return 0;
+}
+
+/* Whole numbers from 1 to n at `index`, as indices from 0. */
+static void read_ancestors(lua_State *L, int index, const call *c) {
+  double *given = lua_newuserdatauv(L, c->count * sizeof *given, 0);
+  borel_scripted_read(L, index, given, c->count, "the result of resample");
+  for (size_t k = 0; k < c->count; k++) {
+    if (!(given[k] >= 1 && given[k] <= (double)c->n && floor(given[k]) == given[k]))
+      luaL_error(L, "resample returns %f as ancestor %d; each is a whole number from 1 to %d", given[k],
+                 (int)k + 1, (int)c->n);
+    c->ancestors[k] = (int64_t)given[k] - 1;
+  }
+}
+
+/* [call]: resample. The source draws no more when the function has returned, should it have kept it. */
+static int run_resampler(lua_State *L) {
+  const call *c = lua_touserdata(L, 1);
+  borel_rng **source = borel_lua_push_source(L); /* 2 */
+  *source = c->rng;
+  push_function(L, c);
+  lua_pushvalue(L, 2);
+  borel_scripted_push_reals(L, c->weights, c->n);
+  lua_pushinteger(L, (lua_Integer)c->count);
+  int failed = lua_pcall(L, 4, 1, 0) != LUA_OK;
+  *source = NULL;
+  if (failed) return lua_error(L);
+  read_ancestors(L, 3, c);
   return 0;
 }
 
@@ -185,6 +219,25 @@ static borel_status gradient(const void *self, void *const *scratch, const doubl
                              double *value, double *slope, borel_error *error) {
   (void)scratch;
   return call_density(self, "gradient", u, z, value, slope, error);
+}
+
+/* ---- op of a resampler ----------------------------------------------------------------------- */
+
+static borel_status resample(const void *self, void *const *scratch, borel_rng *rng, size_t n,
+                             const double *weights, size_t count, int64_t *ancestors, borel_error *error) {
+  (void)scratch;
+  call c = {.of = self,
+            .function = "resample",
+            .rng = rng,
+            .weights = weights,
+            .n = n,
+            .count = count,
+            .ancestors = ancestors};
+  borel_scripted_call before = NOW;
+  NOW = (borel_scripted_call){0};
+  borel_status status = protect(run_resampler, &c, error);
+  NOW = before;
+  return status;
 }
 
 /* ---- instances ------------------------------------------------------------------------------- */
@@ -337,6 +390,16 @@ static int has(lua_State *L, int functions, const char *name) {
   return there;
 }
 
+static void read_claims(lua_State *L, int definition, scripted *s) {
+  lua_getfield(L, definition, "claims");
+  s->component.claims = (borel_claims){.preserves = (borel_preserves)number(L, "preserves"),
+                                       .order = number(L, "order"),
+                                       .flags = (uint32_t)number(L, "flags"),
+                                       .checks = (uint32_t)number(L, "checks"),
+                                       .note = text(L, "note")};
+  lua_pop(L, 1);
+}
+
 static void set_kernel(lua_State *L, int definition, int functions, scripted *s) {
   s->tuning = read_fields(L, definition, "tuning");
   s->state = read_fields(L, definition, "state");
@@ -351,13 +414,7 @@ static void set_kernel(lua_State *L, int definition, int functions, scripted *s)
                                  .warm = has(L, functions, "warm") ? warm : NULL,
                                  .step = has(L, functions, "step") ? step : NULL,
                                  .adapt = has(L, functions, "adapt") ? adapt : NULL};
-  lua_getfield(L, definition, "claims");
-  s->component.claims = (borel_claims){.preserves = (borel_preserves)number(L, "preserves"),
-                                       .order = number(L, "order"),
-                                       .flags = (uint32_t)number(L, "flags"),
-                                       .checks = (uint32_t)number(L, "checks"),
-                                       .note = text(L, "note")};
-  lua_pop(L, 1);
+  read_claims(L, definition, s);
   s->component.ops = &s->kernel;
 }
 
@@ -372,8 +429,22 @@ static void set_density(lua_State *L, int definition, int functions, scripted *s
   s->component.ops = &s->density;
 }
 
-/* core.scripted(definition): {kind = "kernel" | "density", name, summary, reference, hash, params, functions,
- * and tuning, state, info, claims or sites}, as stdlib/borel/component.lua makes it */
+static void set_resampler(lua_State *L, int definition, int functions, scripted *s) {
+  read_claims(L, definition, s);
+  s->resampler = (borel_resampler_ops){.size = sizeof s->resampler,
+                                       .create = create,
+                                       .destroy = destroy,
+                                       .resample = has(L, functions, "resample") ? resample : NULL};
+  s->component.ops = &s->resampler;
+}
+
+static const struct {
+  const char *kind;
+  void (*set)(lua_State *, int definition, int functions, scripted *);
+} kinds[] = {{BOREL_KERNEL, set_kernel}, {BOREL_DENSITY, set_density}, {BOREL_RESAMPLER, set_resampler}};
+
+/* core.scripted(definition): {kind = "kernel" | "density" | "resampler", name, summary, reference, hash,
+ * params, functions, and tuning, state, info, claims or sites}, as stdlib/borel/component.lua makes it */
 static int scripted_new(lua_State *L) {
   borel_error error = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -384,16 +455,17 @@ static int scripted_new(lua_State *L) {
   lua_setiuservalue(L, 2, 1);
   lua_getfield(L, 1, "functions"); /* 3 */
   lua_pushvalue(L, 1);             /* 4: on top, for text() */
-  int density = strcmp(text(L, "kind"), "density") == 0;
+  const char *kind = text(L, "kind");
+  size_t k = strcmp(kind, "density") == 0 ? 1 : strcmp(kind, "resampler") == 0 ? 2 : 0;
   s->component = (borel_component){.size = sizeof s->component,
-                                   .kind = density ? BOREL_DENSITY : BOREL_KERNEL,
+                                   .kind = kinds[k].kind,
                                    .name = text(L, "name"),
                                    .summary = text(L, "summary"),
                                    .reference = text(L, "reference")};
   snprintf(s->hash, sizeof s->hash, "%s", text(L, "hash"));
   read_params(L, 1, s);
   s->component.params = s->params;
-  (density ? set_density : set_kernel)(L, 1, 3, s);
+  kinds[k].set(L, 1, 3, s);
   lua_settop(L, 3);
   s->functions = luaL_ref(L, LUA_REGISTRYINDEX);
   if (borel_component_check(&s->component, &error)) return borel_lua_error(L, &error);
@@ -429,9 +501,11 @@ void borel_lua_scripted_enter(lua_State *L) {
 }
 
 int borel_lua_is_scripted(const borel_component *component) {
-  return strcmp(component->kind, BOREL_KERNEL) == 0
-             ? ((const borel_kernel_ops *)component->ops)->create == create
-             : ((const borel_density_ops *)component->ops)->create == create;
+  if (strcmp(component->kind, BOREL_KERNEL) == 0)
+    return ((const borel_kernel_ops *)component->ops)->create == create;
+  if (strcmp(component->kind, BOREL_DENSITY) == 0)
+    return ((const borel_density_ops *)component->ops)->create == create;
+  return ((const borel_resampler_ops *)component->ops)->create == create;
 }
 
 void borel_lua_open_scripted(lua_State *L) {

@@ -15,8 +15,7 @@ void borel_claims_text(const borel_claims *claims, borel_text *out) {
   if (claims->flags & BOREL_ERGODIC) borel_text_printf(out, "; ergodic");
   if (claims->flags & BOREL_FIXED_LAYOUT) borel_text_printf(out, "; keeps the layout");
   if (claims->flags & BOREL_LEAVES_Z) borel_text_printf(out, "; leaves z");
-  if (claims->flags & BOREL_FLOOR_CEILING)
-    borel_text_printf(out, "; offspring by floor or ceiling");
+  if (claims->flags & BOREL_FLOOR_CEILING) borel_text_printf(out, "; offspring by floor or ceiling");
   if (claims->flags & BOREL_AT_MOST_MULTINOMIAL)
     borel_text_printf(out, "; varies no more than multinomial resampling");
   static const char *const checks[] = {"matrix", "orbit", "isokinetic", "ellipse"};

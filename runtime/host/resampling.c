@@ -18,7 +18,7 @@ static borel_status check_weights(const char *name, size_t n, const double *weig
   for (size_t i = 0; i < n; i++) {
     if (!(weights[i] >= 0 && weights[i] < INFINITY))
       return borel_fail(error, BOREL_ARG, "%s: weight %zu is %g; it must be finite and not negative", name,
-                        i + 1, weights[i]);
+                        i + 1, isnan(weights[i]) ? fabs(weights[i]) : weights[i]);
     sum += weights[i];
   }
   if (fabs(sum - 1) <= 1e-9) return BOREL_OK;
@@ -30,8 +30,9 @@ static borel_status check_ancestors(const char *name, size_t n, const double *we
                                     const int64_t *ancestors, borel_error *error) {
   for (size_t k = 0; k < count; k++)
     if (ancestors[k] < 0 || (uint64_t)ancestors[k] >= n || !(weights[ancestors[k]] > 0))
-      return borel_fail(error, BOREL_INTERNAL, "%s: ancestor %lld of offspring %zu is no particle with a weight",
-                        name, (long long)ancestors[k] + 1, k + 1);
+      return borel_fail(error, BOREL_INTERNAL,
+                        "%s: ancestor %lld of offspring %zu is no particle with a weight", name,
+                        (long long)ancestors[k] + 1, k + 1);
   return BOREL_OK;
 }
 

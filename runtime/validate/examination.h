@@ -53,6 +53,9 @@ void borel_examine_pairs(const borel_examination *);
 /* Rules of kind density: layout, statuses, gradient, determinism, threads. */
 void borel_examine_density(const borel_examination *);
 
+/* Rules and claims of kind resampler: exact laws of offspring numbers. */
+void borel_examine_offspring(const borel_examination *);
+
 /* Runs a part in a child process; its end by a signal becomes a row that fails. */
 borel_status borel_examine_apart(const borel_examination *, void (*part)(const borel_examination *),
                                  borel_error *);

@@ -69,6 +69,16 @@ static borel_status examine_single_density(const borel_examination *e, borel_err
   return borel_examine_apart(&one, borel_examine_density, error);
 }
 
+static borel_status examine_resampler(const borel_examination *e, borel_error *error) {
+  return borel_examine_apart(e, borel_examine_offspring, error);
+}
+
+static borel_status examine_single_resampler(const borel_examination *e, borel_error *error) {
+  borel_examination one = *e;
+  one.single = 1;
+  return borel_examine_apart(&one, borel_examine_offspring, error);
+}
+
 static borel_status validate(const borel_component *component, borel_args params,
                              borel_status (*examine)(const borel_examination *, borel_error *),
                              borel_validate_report *report, borel_error *error) {
@@ -106,6 +116,26 @@ borel_status borel_validate_kernel(const borel_component *component, borel_args 
   borel_status status = borel_kernel_create(component, params, &kernel, error);
   borel_kernel_destroy(kernel);
   return status == BOREL_OK ? validate(component, params, examine_kernel, report, error) : status;
+}
+
+static borel_status validate_resampler(const borel_component *component, borel_args params,
+                                       borel_status (*examine)(const borel_examination *, borel_error *),
+                                       borel_validate_report *report, borel_error *error) {
+  borel_resampler *resampler;
+  *report = (borel_validate_report){0};
+  borel_status status = borel_resampler_create(component, params, &resampler, error);
+  borel_resampler_destroy(resampler);
+  return status == BOREL_OK ? validate(component, params, examine, report, error) : status;
+}
+
+borel_status borel_validate_resampler(const borel_component *component, borel_args params,
+                                      borel_validate_report *report, borel_error *error) {
+  return validate_resampler(component, params, examine_resampler, report, error);
+}
+
+borel_status borel_validate_single_resampler(const borel_component *component, borel_args params,
+                                             borel_validate_report *report, borel_error *error) {
+  return validate_resampler(component, params, examine_single_resampler, report, error);
 }
 
 static double within(const borel_param *p, double x) { return fmin(fmax(x, p->min), p->max); }

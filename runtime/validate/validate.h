@@ -45,6 +45,12 @@ borel_status borel_validate_density(const borel_component *, borel_args params, 
 /* The same for one that serves one thread only, whose chains run in processes. */
 borel_status borel_validate_single_density(const borel_component *, borel_args params,
                                            borel_validate_report *, borel_error *);
+/* The same for a resampler: what it claims of offspring numbers, exactly, and the rules of its kind. */
+borel_status borel_validate_resampler(const borel_component *, borel_args params, borel_validate_report *,
+                                      borel_error *);
+/* The same for one that serves one thread only. */
+borel_status borel_validate_single_resampler(const borel_component *, borel_args params,
+                                             borel_validate_report *, borel_error *);
 void borel_validate_report_free(borel_validate_report *);
 
 /* How many rows fail. */

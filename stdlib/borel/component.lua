@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- borel.component{...}: a kernel or a density whose functions are written in Lua. docs/plugins.md has examples.
+--- borel.component{...}: a kernel, density or resampler whose functions are written in Lua. docs/plugins.md has examples.
 --   kind, name, summary, reference
 --   params = { scale = { default = 1, min = 0, max = 10, doc = "" }, on = { default = true },
 --              steps = { default = 3, integer = true }, law = { choices = { "a", "b" } }, sd = { list = true } }
@@ -9,6 +9,8 @@
 --            begin(self, ctx, target, point), warm(self, ctx, target, point), step(self, ctx, target, point, info),
 --            adapt(self, ctx, target, point, info): only step is required
 -- A density: sites = { { name =, size = 1, lowest =, count = } }, logdensity(self, u, z), gradient(self, u, z)
+-- A resampler: claims = { preserves = "measure", floor_ceiling =, at_most_multinomial = },
+--            resample(self, rng, weights, count): a list of count indices into weights (an array), which sum to 1
 local core = require "borel.core"
 local options = require "borel.options"
 
@@ -18,9 +20,12 @@ local preserves = { measure = 1, scale = 2, asymptotic = 3, order = 4 }
 local checks = { matrix = 1, orbit = 2, isokinetic = 4, ellipse = 8 }
 local dims = { D = -1, K = -2, N = -3 }
 local functions = { kernel = { begin = false, warm = false, step = true, adapt = false },
-  density = { logdensity = true, gradient = false } }
+  density = { logdensity = true, gradient = false }, resampler = { resample = true } }
 local texts = { "kind", "name", "summary", "reference" }
-local parts = { kernel = { "tuning", "state", "info", "claims" }, density = { "sites" } }
+local parts = { kernel = { "tuning", "state", "info", "claims" }, density = { "sites" }, resampler = { "claims" } }
+local flags = { -- bits of claims
+  kernel = { reversible = 1, ergodic = 2, fixed_layout = 4, leaves_z = 8 },
+  resampler = { floor_ceiling = 16, at_most_multinomial = 32 } }
 
 local function sorted(map)
   local names = {}
@@ -99,10 +104,11 @@ local function site_of(i, given)
   return { name = need(what .. ": name", given.name, "string"), size = size, lowest = given.lowest or 0, count = given.count or 0 }
 end
 
-local function claims_of(given)
+local function claims_of(kind, given)
   local what = "borel.component: claims"
   given = need(what, given or {}, "table")
-  known(what, given, { "preserves", "order", "reversible", "ergodic", "fixed_layout", "leaves_z", "checks", "note" })
+  local names = { "preserves", "order", "note", kind == "kernel" and "checks" or nil, table.unpack(sorted(flags[kind])) }
+  known(what, given, names)
   local claim = preserves[given.preserves or "measure"]
   if not claim then options.unknown(what .. ": preserves", given.preserves, preserves) end
   local bits = 0
@@ -110,9 +116,13 @@ local function claims_of(given)
     if not checks[name] then options.unknown(what .. ": unknown check", name, checks) end
     bits = bits | checks[name]
   end
-  return { preserves = claim, order = given.order or 0, note = given.note, checks = bits,
-    flags = (given.reversible and 1 or 0) | (given.ergodic and 2 or 0) | (given.fixed_layout ~= false and 4 or 0)
-      | (given.leaves_z and 8 or 0) }
+  local claimed = 0
+  for name, flag in pairs(flags[kind]) do
+    local stated = given[name]
+    if stated == nil then stated = name == "fixed_layout" end -- the one that nearly every kernel can claim
+    if stated then claimed = claimed | flag end
+  end
+  return { preserves = claim, order = given.order or 0, note = given.note, checks = bits, flags = claimed }
 end
 
 -- ---- what a run depends on ----------------------------------------------------------------------------------------
@@ -144,7 +154,9 @@ end
 local function define(given)
   need("borel.component", given, "table")
   local kind = given.kind
-  if not functions[kind] then core.error(("borel.component: kind is %s, must be \"kernel\" or \"density\""):format(tostring(kind))) end
+  if not functions[kind] then
+    core.error(("borel.component: kind is %s, must be \"kernel\", \"density\" or \"resampler\""):format(tostring(kind)))
+  end
   local names = { "params", table.unpack(texts) }
   for _, name in ipairs(parts[kind]) do names[#names + 1] = name end
   for name in pairs(functions[kind]) do names[#names + 1] = name end
@@ -165,8 +177,8 @@ local function define(given)
   for _, part in ipairs { "tuning", "state", "info" } do
     d[part] = list_of(given[part], function(name, field) return field_of(part, name, field, places) end)
   end
-  if kind == "kernel" then
-    d.claims = claims_of(given.claims)
+  if flags[kind] then
+    d.claims = claims_of(kind, given.claims)
   else
     d.sites = {}
     for i, site in ipairs(need("borel.component: sites", given.sites, "table")) do d.sites[i] = site_of(i, site) end
@@ -185,16 +197,17 @@ function Component.__index(self, key)
 end
 
 function Component.__call(self, parameters)
-  return { is_kernel = self.is_kernel, is_density = self.is_density, scripted = self.scripted,
+  return { is_kernel = self.is_kernel, is_density = self.is_density, is_resampler = self.is_resampler, scripted = self.scripted,
     object = core[self.kind](self.scripted, parameters or {}) }
 end
 
---- Makes a component. It is itself a kernel (or density) with its default parameters; call it with others:
+--- Makes a component. It is itself a kernel (density, resampler) with its default parameters; call it with others:
 -- walk{ scale = 2 }. Errors name the entry that is wrong.
 function component.new(given)
   local definition = define(given)
   return setmetatable({ is_component = true, kind = definition.kind, name = definition.name, scripted = core.scripted(definition),
-    is_kernel = definition.kind == "kernel" or nil, is_density = definition.kind == "density" or nil }, Component)
+    is_kernel = definition.kind == "kernel" or nil, is_density = definition.kind == "density" or nil,
+    is_resampler = definition.kind == "resampler" or nil }, Component)
 end
 
 --- The component that the script at `path` returns.

@@ -17,8 +17,11 @@ static borel_validate_report validate(const char *path) {
   const borel_plugin *plugin;
   borel_validate_report report;
   cr_assert(borel_plugin_load(path, &plugin, &error) == BOREL_OK, "%s", error.message);
-  cr_assert(borel_validate_kernel(plugin->components[0], (borel_args){0}, &report, &error) == BOREL_OK, "%s",
-            error.message);
+  const borel_component *component = plugin->components[0];
+  int resamples = strcmp(component->kind, BOREL_RESAMPLER) == 0;
+  borel_status status = (resamples ? borel_validate_resampler
+                                   : borel_validate_kernel)(component, (borel_args){0}, &report, &error);
+  cr_assert(status == BOREL_OK, "%s", error.message);
   return report;
 }
 

@@ -3,10 +3,10 @@
  * systematic: offspring at evenly spaced positions (u + k) / count of the cumulated weights, with one uniform
  * u for all of them.
  *
- * Particle i has floor or ceiling of count W_i offspring, count W_i on average, so the number varies as little
- * as it can. The cheapest scheme, and the usual choice; how offspring of different particles covary depends
- * on the order of the particles, and there are orders for which an estimate is worse than by multinomial
- * resampling (Douc, Cappe and Moulines 2005). Choose stratified where that matters.
+ * Particle i has floor or ceiling of count W_i offspring, count W_i on average, so the number varies as
+ * little as it can. The cheapest scheme, and the usual choice; how offspring of different particles covary
+ * depends on the order of the particles, and there are orders for which an estimate is worse than by
+ * multinomial resampling (Douc, Cappe and Moulines 2005). Choose stratified where that matters.
  *
  * The position of offspring k lies below the end of particle i when u < count (W_1 + .. + W_i) - k. u is only
  * ever compared, so an enumerating source gives the exact law.
@@ -70,7 +70,8 @@ static const borel_component component = {
     .name = "systematic",
     .summary = "Evenly spaced positions with one uniform for all",
     .reference = "Carpenter, Clifford and Fearnhead 1999, IEE Proc. Radar, Sonar and Navigation 146:2",
-    .claims = {.preserves = BOREL_PRESERVES_MEASURE, .flags = BOREL_FLOOR_CEILING | BOREL_AT_MOST_MULTINOMIAL},
+    .claims = {.preserves = BOREL_PRESERVES_MEASURE,
+               .flags = BOREL_FLOOR_CEILING | BOREL_AT_MOST_MULTINOMIAL},
     .ops = &ops};
 
 static const borel_component *const components[] = {&component};
