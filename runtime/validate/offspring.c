@@ -50,6 +50,7 @@ static const population small[] = {
     {4, 4, {0.1, 0.2, 0.3, 0.4}},
     {4, 5, {0.15, 0.35, 0.05, 0.45}},
     {4, 4, {0, 0.3, 0, 0.7}},
+    {4, 4, {0.3, 0.6, 0.1, 0}}, /* a sum below 1 by rounding, before a weight of zero */
     {4, 4, {1e-9, 0.5, 1e-9, 0.5 - 2e-9}},
 };
 static const size_t small_count = sizeof small / sizeof *small;

@@ -15,10 +15,10 @@ usage: borel COMMAND [ARGUMENTS]
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
   validate [NAME | PLUGIN.so | COMPONENT.lua]
-                                     test what a kernel or a density claims (all of them, without a name)
+                                     test what a component claims (all of them, without a name)
   plugins [info NAME]                what is installed; parameters and claims of a component
   plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
-                                     a kernel or density of your own that builds and passes its tests, to start from
+                                     a kernel, density or resampler of your own that builds and passes its tests
   plugins headers                    the folder of borel/plugin.h
 
 options of run (they take the place of what the script gives to borel.infer):
@@ -337,7 +337,7 @@ end
 
 local function new_plugin(args)
   local given, rest = parse(args, 3, { language = "text", dir = "text" })
-  if #rest < 2 then misuse "borel plugins new KIND NAME: a kind (kernel or density) and a name are needed" end
+  if #rest < 2 then misuse "borel plugins new KIND NAME: a kind (kernel, density, resampler) and a name are needed" end
   if #rest > 2 then misuse("unexpected argument '" .. rest[3] .. "'") end
   local dir, paths = require("borel.skeleton").write(rest[1], rest[2], given.language, given.dir)
   for _, path in ipairs(paths) do print("wrote " .. path) end

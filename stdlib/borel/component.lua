@@ -107,7 +107,8 @@ end
 local function claims_of(kind, given)
   local what = "borel.component: claims"
   given = need(what, given or {}, "table")
-  local names = { "preserves", "order", "note", kind == "kernel" and "checks" or nil, table.unpack(sorted(flags[kind])) }
+  local names = sorted(flags[kind])
+  for _, name in ipairs { "preserves", "order", "note", kind == "kernel" and "checks" or nil } do names[#names + 1] = name end
   known(what, given, names)
   local claim = preserves[given.preserves or "measure"]
   if not claim then options.unknown(what .. ": preserves", given.preserves, preserves) end

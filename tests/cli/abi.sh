@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Plugins that were built when kernel/1 and density/1 were frozen load, are found true, and run.
+# Plugins that were built when kernel/1, density/1 and resampler/1 were frozen load, are found true, and run.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 [[ $(uname -sm) == "Linux x86_64" ]] || {
   echo "skipped: the fixtures are for Linux on x86-64, this is $(uname -sm)"
@@ -19,6 +19,9 @@ for row in 'preserves the target +matrix: max' 'reversible +pairs: with law = no
 done
 [[ $(grep -c '^kernel/1 frozen-' kernel-1.so.txt) == 3 ]] || fail "kernel-1.so: $(cat kernel-1.so.txt)"
 [[ $(grep -c holds density-1.so.txt) == 7 ]] || fail "density-1.so: $(cat density-1.so.txt)"
+for row in 'unbiased offspring +offspring' 'at most multinomial +offspring' 'returns ancestors +draws'; do
+  grep -qE "holds +$row" resampler-1.so.txt || fail "resampler-1.so: not '$row' in: $(cat resampler-1.so.txt)"
+done
 
 # Means of a normal law and of a coin, within five Monte Carlo errors.
 cat >run.lua <<'LUA'
@@ -41,6 +44,13 @@ options.kernel = "frozen-flip"
 mean_is(borel.infer(borel.model(function() sample("k", dist.bernoulli(0.3)) end), options), "k", 0.3)
 options.kernel = "frozen-walk"
 borel.infer(borel.density("frozen-density", { offset = 1, sd = { 1, 2 } }), options)
+local source = require("borel.core").philox(1)
+for _, law in ipairs { "bisection", "binomial", "categorical" } do
+  local ancestors = borel.resampler("frozen-resampler", { law = law, width = 3 }).object:resample(source, { 0, 0.25, 0.75 }, 4000)
+  local third = 0
+  for k = 1, 4000 do third = third + (ancestors[k] == 3 and 1 or 0) end
+  assert(math.abs(third - 3000) < 5 * math.sqrt(4000 * 0.25 * 0.75), law)
+end
 -- Built before there was the claim: a flow of u says it, a walk that says nothing is taken at its word.
 local mixed = borel.model(function() sample("x", dist.normal(sample("k", dist.bernoulli(0.3)), 1)) end)
 options.kernel = "frozen-leap"

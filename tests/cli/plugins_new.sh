@@ -5,6 +5,12 @@ cd "$work"
 export BOREL
 skipped=0
 echo 'borel.infer(borel.model(function() sample("x", dist.normal(3, 2):iid(2)) end), { draws = 300, warmup = 300 })' >model.lua
+cat >ancestors.lua <<'LUA'
+local source = require("borel.core").philox(1)
+for _, shared in ipairs { false, true } do
+  print(borel.resampler(..., { shared = shared }).object:resample(source, { 0.1, 0, 0.25, 0.65 }, 50))
+end
+LUA
 
 # try LANGUAGE KIND: writes, builds, validates, uses.
 try() {
@@ -15,12 +21,15 @@ try() {
   "$dir/build.sh" >out 2>&1 || { fail "$dir: build.sh: $(cat out)"; return; }
   [[ $kind != kernel ]] || grep -q 'holds *preserves the target *pairs' out || fail "$dir: $(cat out)"
   [[ $kind != density ]] || grep -q 'holds *gradient is the slope *points' out || fail "$dir: $(cat out)"
-  grep -rqE 'my-(kernel|density)|NAME' "$dir" --include='*.*' --exclude='*.so' && fail "$dir: names of the template are left"
+  [[ $kind != resampler ]] || grep -q 'holds *unbiased offspring *offspring' out || fail "$dir: $(cat out)"
+  grep -rqE 'my-(kernel|density|resampler)|NAME' "$dir" --include='*.*' --exclude='*.so' && fail "$dir: names of the template are left"
   "$BOREL" plugins info "./$dir/$name.so" >out || fail "$dir: info"
-  grep -q 'scale  *real' out || fail "$dir: no parameter in: $(cat out)"
+  grep -qE '(scale +real|shared +flag)' out || fail "$dir: no parameter in: $(cat out)"
   if [[ $kind == kernel ]]; then
     "$BOREL" run model.lua --quiet --kernel "./$dir/$name.so" --out "run-$dir" >out 2>&1 || fail "$dir: run: $(cat out)"
     cp "run-$dir/chain-1.log" "$dir.log"
+  elif [[ $kind == resampler ]]; then
+    "$BOREL" run ancestors.lua -- "./$dir/$name.so" >"$dir.log" 2>&1 || fail "$dir: run: $(cat "$dir.log")"
   else
     echo "print(borel.infer(borel.density('./$dir/$name.so', { bend = 0.2 }), { draws = 200 }):summary())" >density.lua
     "$BOREL" run density.lua --quiet >out 2>&1 || fail "$dir: run: $(cat out)"
@@ -29,20 +38,20 @@ try() {
 }
 
 for language in c c++; do
-  try "$language" kernel
-  try "$language" density
+  for kind in kernel density resampler; do try "$language" "$kind"; done
 done
 if ! command -v rustc >/dev/null; then
   echo "skipped: the skeletons in Rust, since there is no rustc (Debian: rustc)"
   skipped=1
 else
-  try rust kernel
-  try rust density
+  for kind in kernel density resampler; do try rust "$kind"; done
 fi
 
-# The kernels are one algorithm: the same draws, bit for bit.
-cmp c-kernel.log cpp-kernel.log || fail "C and C++ draw other numbers"
-((skipped)) || cmp c-kernel.log rust-kernel.log || fail "C and Rust draw other numbers"
+# The kernels are one algorithm, the resamplers too: the same draws, bit for bit.
+for kind in kernel resampler; do
+  cmp c-$kind.log cpp-$kind.log || fail "$kind: C and C++ draw other numbers"
+  ((skipped)) || cmp c-$kind.log rust-$kind.log || fail "$kind: C and Rust draw other numbers"
+done
 
 # ---- what is thrown stays inside ----
 # thrown LANGUAGE EXTENSION SED PATTERN: the skeleton with one line changed ends a run with a message
@@ -73,14 +82,14 @@ refused() {
   [[ $(wc -l <out) == 1 ]] || fail "plugins new ${*:3}: more than one line: $(cat out)"
 }
 mkdir refusals && cd refusals
-refused 1 "the kind 'kernle' is none of density, kernel; did you mean 'kernel'?" kernle mine
+refused 1 "the kind 'kernle' is none of density, kernel, resampler; did you mean 'kernel'?" kernle mine
 refused 1 "the language 'c--' is none of c, c++, rust" kernel mine --language c--
 refused 1 "'Mine' cannot name a kernel: a name is 1 to 64 of a-z, 0-9 and -, a letter first" kernel Mine
 refused 1 "cannot name a kernel" kernel ../mine
 refused 1 "cannot name a density" density 'a b'
 refused 1 "cannot name a density" density ''
 refused 1 "cannot name a density" density "$(printf 'a%.0s' {1..65})"
-refused 2 "a kind (kernel or density) and a name are needed" kernel
+refused 2 "a kind (kernel, density, resampler) and a name are needed" kernel
 refused 2 "unexpected argument 'more'" kernel mine more
 refused 2 "unknown option '--lang'" kernel mine --lang c
 refused 1 "nowhere/mine: No such file" kernel mine --dir nowhere/mine

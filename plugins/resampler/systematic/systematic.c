@@ -57,6 +57,9 @@ static borel_status resample(const void *self, void *const *scratch, borel_rng *
 #endif
     last = i;
   }
+#if BOREL_MUTANT == 6 /* the last particle is taken for one with a weight */
+  last = n - 1;
+#endif
   while (k < count) ancestors[k++] = (int64_t)last; /* the weights sum to a little less than 1 */
   return BOREL_OK;
 }

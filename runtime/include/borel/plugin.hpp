@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * borel/plugin.hpp - plugins in C++17. A kernel or a density is a class; its constructor takes the parameters, its
+ * borel/plugin.hpp - plugins in C++17. A kernel, density or resampler is a class; its constructor takes the parameters, its
  * const methods are the ops. No exception leaves it: borel::failure becomes its status and message, std::bad_alloc
  * and other std::exceptions become BOREL_INTERNAL with their text, and so does anything else that is thrown.
  *
@@ -133,6 +133,9 @@ public:
   size_t categorical(const double *p, size_t n) const { return rng_->ops->categorical(rng_, p, n); }
   size_t categorical_log(const double *lw, size_t n) const { return rng_->ops->categorical_log(rng_, lw, n); }
   uint64_t uniform_int(uint64_t n) const { return rng_->ops->uniform_int(rng_, n); }
+  uint64_t binomial(uint64_t n, double p) const { return rng_->ops->binomial(rng_, n, p); }
+  borel_unif unif() const { return rng_->ops->unif(rng_); } /* on [0, 1), only compared: */
+  bool below(borel_unif &u, double cut) const { return rng_->ops->unif_lt(rng_, &u, cut) != 0; }
   double uniform() const { return rng_->ops->uniform(rng_); }
   double normal() const { return rng_->ops->normal(rng_); }
   double exponential() const { return rng_->ops->exponential(rng_); }
@@ -224,6 +227,19 @@ public:
   place(const double *at_u, const int64_t *at_z, void *const *scratch) : u(at_u), z(at_z), scratch_(scratch) {}
   const double *const u;
   const int64_t *const z;
+  template <class T> T *scratch(size_t i) const { return static_cast<T *>(scratch_[i]); }
+
+private:
+  void *const *scratch_;
+};
+
+/* What a resampler draws the parents of: `count` offspring of n particles. */
+class population {
+public:
+  population(size_t its_n, const double *its_weights, size_t its_count, void *const *scratch)
+      : n(its_n), count(its_count), weights(its_weights), scratch_(scratch) {}
+  const size_t n, count;
+  const double *const weights; /* [n], sum to 1 */
   template <class T> T *scratch(size_t i) const { return static_cast<T *>(scratch_[i]); }
 
 private:
@@ -385,6 +401,25 @@ template <class D> constexpr borel_density_ops density_ops() {
 }
 template <class D> inline constexpr borel_density_ops density_table = density_ops<D>();
 
+template <class R>
+borel_status resample(const void *self, void *const *scratch, borel_rng *rng, size_t n, const double *weights,
+                      size_t count, int64_t *ancestors, borel_error *error) {
+  return guard(error, [&] {
+    static_cast<const R *>(self)->resample(population(n, weights, count, scratch), random(rng), ancestors);
+  });
+}
+
+template <class R> constexpr borel_resampler_ops resampler_ops() {
+  borel_resampler_ops ops{};
+  ops.size = sizeof ops;
+  if constexpr (has_scratch<R>::value) ops.scratch = R::scratch;
+  ops.create = create<R>;
+  ops.destroy = destroy<R>;
+  ops.resample = resample<R>;
+  return ops;
+}
+template <class R> inline constexpr borel_resampler_ops resampler_table = resampler_ops<R>();
+
 } // namespace detail
 
 /* ---- components and the entry ---------------------------------------------------------------- */
@@ -402,6 +437,14 @@ constexpr borel_component density(const char *name, const char *summary, const c
                                   const borel_param *params) {
   return {sizeof(borel_component), BOREL_DENSITY, name,       summary,
           reference,               params,        borel_claims{}, &detail::density_table<D>};
+}
+
+/* R has the method `void resample(const borel::population &, borel::random, int64_t *ancestors) const`. */
+template <class R>
+constexpr borel_component resampler(const char *name, const char *summary, const char *reference,
+                                    const borel_param *params, borel_claims claims) {
+  return {sizeof(borel_component), BOREL_RESAMPLER, name, summary, reference, params, claims,
+          &detail::resampler_table<R>};
 }
 
 } // namespace borel

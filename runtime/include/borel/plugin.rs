@@ -13,6 +13,7 @@ use std::os::raw::{c_char, c_int, c_void};
 pub const BOREL_ABI: u32 = 1;
 pub const BOREL_KERNEL: *const c_char = b"kernel/1\0".as_ptr() as *const c_char;
 pub const BOREL_DENSITY: *const c_char = b"density/1\0".as_ptr() as *const c_char;
+pub const BOREL_RESAMPLER: *const c_char = b"resampler/1\0".as_ptr() as *const c_char;
 
 pub type borel_status = u32;
 pub const BOREL_OK: u32 = 0;
@@ -378,6 +379,8 @@ pub const BOREL_REVERSIBLE: u32 = 1;
 pub const BOREL_ERGODIC: u32 = 2;
 pub const BOREL_FIXED_LAYOUT: u32 = 4;
 pub const BOREL_LEAVES_Z: u32 = 8;
+pub const BOREL_FLOOR_CEILING: u32 = 16;
+pub const BOREL_AT_MOST_MULTINOMIAL: u32 = 32;
 pub const BOREL_CHECK_MATRIX: u32 = 1;
 pub const BOREL_CHECK_ORBIT: u32 = 2;
 pub const BOREL_CHECK_ISOKINETIC: u32 = 4;
@@ -527,6 +530,26 @@ pub struct borel_density_ops {
     >,
 }
 
+#[repr(C)]
+pub struct borel_resampler_ops {
+    pub size: u32,
+    pub scratch: *const borel_field,
+    pub create: Option<borel_create>,
+    pub destroy: Option<borel_destroy>,
+    pub resample: Option<
+        unsafe extern "C" fn(
+            *const c_void,
+            *const *mut c_void,
+            *mut borel_rng,
+            usize,
+            *const f64,
+            usize,
+            *mut i64,
+            *mut borel_error,
+        ) -> borel_status,
+    >,
+}
+
 /// A constant that holds pointers to other constants: threads may share it, since nobody writes to it.
 #[repr(transparent)]
 pub struct shared<T>(pub T);
@@ -595,6 +618,20 @@ pub const fn real(name: &'static [u8], number: f64, min: f64, max: f64, doc: &'s
 
 pub const fn claims(preserves: u32, flags: u32, checks: u32) -> borel_claims {
     borel_claims { preserves, order: 0.0, flags, checks, note: std::ptr::null(), reserved: [std::ptr::null(); 2] }
+}
+
+pub const fn flag(name: &'static [u8], on: bool, doc: &'static [u8]) -> borel_param {
+    borel_param {
+        name: text(name),
+        r#type: BOREL_FLAG,
+        number: if on { 1.0 } else { 0.0 },
+        min: 0.0,
+        max: 1.0,
+        choices: std::ptr::null(),
+        required: 0,
+        unit: std::ptr::null(),
+        doc: text(doc),
+    }
 }
 
 /// The entry of a plugin: `#[no_mangle] pub static borel_plugin_entry: shared<borel_plugin> = plugin(...)`.
