@@ -32,8 +32,9 @@ const borel_source *borel_lua_source(lua_State *L, int index);
 borel_kernel *borel_lua_kernel(lua_State *L, int index);
 /* The source of randomness at `index`; raises when it is something else, or draws no more. */
 borel_rng *borel_lua_rng(lua_State *L, int index);
-/* Makes an instance of a kind ("kernel", "density", "resampler") from the name, path or component in Lua at
- * `index` and the table of parameters after it: *made is a borel_kernel *, borel_density *, borel_resampler *. */
+/* Makes an instance of a kind ("kernel", "density" or "resampler") from the name, path or component in Lua at
+ * `index` and the table of parameters after it; *made points to its borel_kernel, borel_density or
+ * borel_resampler. */
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error);
 /* Pushes {name =, hash = of its file, parameters =}: what a run depends on. */
 void borel_lua_describe(lua_State *L, const borel_component *, const borel_value *values);

@@ -190,7 +190,7 @@ wrong() {
   grep -F "definition.lua:1: " out | grep -qF -- "$2" || fail "{ $1 }: no '$2' in: $(cat out)"
 }
 step='step = function() end'
-wrong "kind = 'kernle'" 'borel.component: kind is kernle, must be "kernel" or "density"'
+wrong "kind = 'kernle'" 'borel.component: kind is kernle, must be "kernel", "density" or "resampler"'
 wrong "kind = 'kernel', $step" 'borel.component: name must be a string, got a nil'
 wrong "kind = 'kernel', name = 'A b', $step" 'cannot name a component'
 wrong "kind = 'kernel', name = 'a'" 'borel.component: step must be a function, got a nil'

@@ -46,22 +46,26 @@ static borel_status resample(const void *self, void *const *scratch, borel_rng *
 #if BOREL_MUTANT == 3 /* the last particle has no offspring */
     if (i && i + 1 == n) break;
 #endif
+    for (; k < count; k++) {
 #if BOREL_MUTANT == 4 /* all offspring from one draw */
-    while (k < count && rng->ops->unif_lt(rng, &u, end / (double)count)) ancestors[k++] = (int64_t)i;
+      if (!rng->ops->unif_lt(rng, &u, end / (double)count)) break;
 #elif BOREL_MUTANT == 5 /* only the first half of each stratum */
-    while (k < count && rng->ops->unif_lt(rng, &u, 2 * (end - (double)k))) {
+      if (!rng->ops->unif_lt(rng, &u, 2 * (end - (double)k))) break;
 #else
-    while (k < count && rng->ops->unif_lt(rng, &u, end - (double)k)) {
+      if (!rng->ops->unif_lt(rng, &u, end - (double)k)) break;
 #endif
+      ancestors[k] = (int64_t)i;
 #if BOREL_MUTANT != 4
-    ancestors[k++] = (int64_t)i;
-    if (k < count) u = rng->ops->unif(rng);
-  }
+      u = rng->ops->unif(rng);
 #endif
-  last = i;
-}
-while (k < count) ancestors[k++] = (int64_t)last; /* the weights sum to a little less than 1 */
-return BOREL_OK;
+    }
+    last = i;
+  }
+#if BOREL_MUTANT == 6 /* the last particle is taken for one with a weight */
+  last = n - 1;
+#endif
+  while (k < count) ancestors[k++] = (int64_t)last; /* the weights sum to a little less than 1 */
+  return BOREL_OK;
 }
 
 static const borel_resampler_ops ops = {
