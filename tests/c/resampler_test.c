@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Resamplers: exact first and second moments against what each scheme implies, what they do at the ends,
  * their cost, what the host refuses, and that the validation of the kind notices each broken rule. */
+#include "host/component.h"
 #include "host/plugin.h"
 #include "host/resampling.h"
 #include "random/source_enumerate.h"
@@ -391,6 +392,25 @@ Test(resampler, the_host_refuses_what_are_no_ancestors) {
   wrong("unset", BOREL_INTERNAL, "is no particle with a weight");
   wrong("rejects", BOREL_INTERNAL, "wrong-resampler: resample rejects");
   wrong("fails", BOREL_IO, "");
+}
+
+Test(resampler, the_host_refuses_what_are_no_resamplers) {
+  borel_error error = {0};
+  borel_resampler *resampler;
+  const borel_component *kernel = component_of(BOREL_BUILD_DIR "/plugins/kernel/nuts.so");
+  cr_expect(borel_resampler_create(kernel, (borel_args){0}, &resampler, &error) == BOREL_ARG);
+  cr_expect(strstr(error.message, "nuts is of kind kernel/1, but must be of kind resampler/1"));
+  borel_component component = *component_of(WRONG);
+  borel_resampler_ops ops = *(const borel_resampler_ops *)component.ops;
+  component.ops = &ops;
+  cr_expect(borel_component_check(&component, &error) == BOREL_OK);
+  ops.resample = NULL;
+  cr_expect(borel_component_check(&component, &error) == BOREL_ARG);
+  cr_expect(strstr(error.message, "lacks the op resample, which kind resampler/1 requires"), "%s",
+            error.message);
+  ops.size = offsetof(borel_resampler_ops, resample);
+  cr_expect(borel_component_check(&component, &error) == BOREL_ARG);
+  cr_expect(strstr(error.message, "but kind resampler/1 needs"), "%s", error.message);
 }
 
 /* ---- validation ------------------------------------------------------------------------------ */
