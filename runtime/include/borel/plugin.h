@@ -500,8 +500,8 @@ typedef struct {
 /* ---- kind BOREL_RESAMPLER -------------------------------------------------------------------- */
 
 /* Draws the parents of `count` offspring of n weighted particles. Preserving the measure means that particle
- * i has count * weights[i] offspring on average. For the exact checks, ask the source for decisions: unif and
- * unif_lt in place of uniform, binomial, categorical. */
+ * i has count * weights[i] offspring on average. For the exact checks, ask the source for decisions:
+ * categorical, binomial, or unif and unif_lt in place of uniform. */
 typedef struct {
   uint32_t size;
   const borel_field *scratch; /* per thread; BOREL_DIM_N is the larger of n and count; or parameters */
