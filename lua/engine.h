@@ -16,6 +16,7 @@ void borel_lua_open_component(lua_State *L); /* component.c: plugins, kernels */
 void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, reading back, diagnostics */
 void borel_lua_open_data(lua_State *L);      /* data.c: readers of data files */
 void borel_lua_open_rows(lua_State *L);      /* rows.c: functions of draws, predictive accuracy */
+void borel_lua_open_tree(lua_State *L);      /* tree.c: trees of runs */
 void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness for programs */
 void borel_lua_open_resampler(lua_State *L); /* resampler.c */
 

@@ -29,6 +29,7 @@ static int open_core(lua_State *L) {
   borel_lua_open_data(L);
   borel_lua_open_rows(L);
   borel_lua_open_choice(L);
+  borel_lua_open_tree(L);
   borel_lua_open_resampler(L);
   borel_lua_open_scripted(L);
   borel_lua_open_system(L);

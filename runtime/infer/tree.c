@@ -111,7 +111,8 @@ uint32_t borel_tree_law(borel_tree *tree, uint32_t support, const double *p, siz
 /* ---- places ---------------------------------------------------------------------------------- */
 
 /* Asks the program what comes after these choices; *at is its new place, which `from` leads to. */
-static borel_status discover(borel_tree *tree, const path *run, size_t count, uint32_t *at, borel_error *error) {
+static borel_status discover(borel_tree *tree, const path *run, size_t count, uint32_t *at,
+                             borel_error *error) {
   if (!grow(&tree->places, &tree->capacity, tree->count + 1, sizeof *tree->places)) return no_memory(error);
   borel_tree_place what = {0};
   borel_status status = tree->program.next(tree->program.self, run->choice, count, &what, error);
@@ -131,7 +132,8 @@ static borel_status discover(borel_tree *tree, const path *run, size_t count, ui
 }
 
 /* The place after the first `count` choices of a run, whose places so far are known. */
-static borel_status follow(borel_tree *tree, const path *run, size_t count, uint32_t *at, borel_error *error) {
+static borel_status follow(borel_tree *tree, const path *run, size_t count, uint32_t *at,
+                           borel_error *error) {
   if (count == 0) {
     *at = ROOT;
     return tree->count > ROOT ? BOREL_OK : discover(tree, run, 0, at, error);

@@ -4,9 +4,9 @@
  * next choice, or the end. A step that stays among known places runs no program at all.
  *
  * The kernel: one of the n choices of the run is picked, each as likely, and drawn anew; behind it a choice
- * keeps its value where the old run has a choice of the same site with the same support, else it is drawn; the
- * new run is accepted with the ratio of Scibior et al. (POPL 2018):
- *   w(y) n(x) / (w(x) n(y)) times, over kept choices, p(v; y) / p(v; x). */
+ * keeps its value where the old run has a choice of the same site with the same support, else it is drawn;
+ * the new run is accepted with the ratio of Scibior et al. (POPL 2018): w(y) n(x) / (w(x) n(y)) times, over
+ * kept choices, p(v; y) / p(v; x). */
 #ifndef BOREL_INFER_TREE_H
 #define BOREL_INFER_TREE_H
 
@@ -31,12 +31,13 @@ typedef struct {
   borel_status (*next)(void *self, const uint32_t *choices, size_t count, borel_tree_place *, borel_error *);
 } borel_tree_program;
 
-/* At most `places` are remembered (then all are forgotten, and the tree grows anew). NULL when there is no memory. */
+/* At most `places` are remembered (then all are forgotten, and the tree grows anew). NULL when there is no
+ * memory. */
 borel_tree *borel_tree_create(borel_tree_program, size_t places);
 void borel_tree_destroy(borel_tree *);
 
-/* The number of a law with these probabilities [count], on a support that the caller numbered: values are kept between
- * choices of one support. 0 when there is no memory. */
+/* The number of a law with these probabilities [count], on a support that the caller numbered: values are
+ * kept between choices of one support. 0 when there is no memory. */
 uint32_t borel_tree_law(borel_tree *, uint32_t support, const double *p, size_t count);
 size_t borel_tree_places(const borel_tree *);
 

@@ -5,6 +5,7 @@ local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
 local handler = require "borel.handler"
 local model = require "borel.model"
+local tree = require "borel.rep.tree"
 local unit = require "borel.rep.unit"
 local world = require "borel.rep.world"
 
@@ -24,11 +25,19 @@ end
 
 -- ---- representations --------------------------------------------------------------------------------------------------
 
--- The population of one unit that has not begun.
-local function start(what, m, ...)
+-- The model with its arguments, as a function of the handler.
+local function program_of(what, m, ...)
   model.need(what, m)
   local args = table.pack(...)
-  local function program(h) return m:run(h, table.unpack(args, 1, args.n)) end
+  return function(h) return m:run(h, table.unpack(args, 1, args.n)) end, args
+end
+
+--- rep.tree(model, ...): the tree of its runs, for models whose choices are single values of finite laws.
+function rep.tree(m, ...) return tree.new((program_of("rep.tree", m, ...))) end
+
+-- The population of one unit that has not begun.
+local function start(what, m, ...)
+  local program, args = program_of(what, m, ...)
   return { units = { unit.new(program) }, log_weights = { 0 }, level = 0, model = m, arguments = args }
 end
 

@@ -212,6 +212,7 @@ end
 -- A program run inside this one by run(world): its randomness is no choice of this program, so a move draws it anew; a
 -- copy hears it again.
 function Player:inside(address, run)
+  if not self.world then core.error(("rep.inside '%s': a tree of runs has no place for a program inside"):format(address)) end
   once(self, address)
   local n = self.count + 1
   self.count = n
@@ -304,6 +305,21 @@ function unit.propose(u, world, lane, level, move)
     move = move, stop = level, frozen = u.frozen, chunk = empty_chunk(nil, 0) }
   for n = 1, u.frozen do add_choice(player, move.old.address[n], move.old.value[n], move.old.dist[n]) end
   return run(begin(u.program, player))
+end
+
+--- Runs the program to what comes after some choices. choose(n, address, dist, score) gives the value of choice n, or nil:
+-- the run stops there. Returns "choice", "dead", or "end" and the value; the score; and the choices.
+function unit.explore(program, choose)
+  local stopped = {}
+  local move = { choose = function(_, player, n, address, dist)
+    local value = choose(n, address, dist, player.score)
+    if value == nil then coroutine.yield(stopped) end
+    return value
+  end }
+  local player = new_player { known = 0, skip = 0, score = 0, stop = math.huge, move = move, chunk = empty_chunk(nil, 0) }
+  local ok, what, value = handler.resume(begin(program, player))
+  if not ok then error(what, 0) end
+  return what == stopped and "choice" or what == DEAD and "dead" or "end", value, player.score, player.chunk
 end
 
 unit.draw = draw
