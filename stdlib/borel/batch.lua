@@ -10,7 +10,7 @@ local Dist = law.Dist
 local function changed(self, args, batch)
   local other = {}
   for key, value in pairs(self) do other[key] = value end
-  other.args, other.batch = args, batch
+  other.args, other.batch, other.plain = args, batch, nil
   return setmetatable(other, getmetatable(self))
 end
 

@@ -59,7 +59,8 @@ local need = handler.need
 --- Is a model being run by a handler now?
 function handler.active() return state.handler ~= nil end
 
-local checked = setmetatable({}, { __mode = "k" }) -- names that have passed
+local MOST_CHECKED = 10000
+local checked, checked_count = {}, 0 -- names that have passed
 
 local function check_text(verb, text)
   if checked[text] then return text end
@@ -67,7 +68,8 @@ local function check_text(verb, text)
     core.error(verb .. ": the name of a site must be printable UTF-8 text, got " .. ("%q"):format(text):gsub("[\0-\31\127-\255]", "?"))
   end
   if #text > 200 then core.error(verb .. ": the name of a site has more than 200 bytes") end
-  checked[text] = true
+  if checked_count == MOST_CHECKED then checked, checked_count = {}, 0 end
+  checked[text], checked_count = true, checked_count + 1
   return text
 end
 

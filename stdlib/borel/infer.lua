@@ -244,6 +244,21 @@ local function remember(result, what, opts)
   if what.is_model then result.model, result.data = what, opts.data else result.density = true end
 end
 
+-- A composition in place of a kernel: it runs the model as it is written.
+local function run_method(method, what, opts)
+  model.need("borel.infer", what)
+  if session.mode == "check" or session.mode == "explain" then
+    local text = ("the model is run as it is written by %s"):format(method.name)
+    return fit.checked { ok = true, text = "ok: " .. text, check = { method = method.name, sites = core.json_list {} }, c_text = "" }
+  end
+  if opts.progress and not session.quiet then
+    io.stderr:write(("%d runs of %s (as asked)\n"):format(opts.chains, method.name))
+  end
+  local result = method.run(what, opts)
+  session.fits[#session.fits + 1] = result
+  return result
+end
+
 --- borel.infer(model, options): draws from the posterior and returns a fit. Options: data, chains = 4,
 -- draws = 1000, warmup = 1000, seed = 1, threads, kernel, out (run directory), checkpoint (every so many iterations),
 -- init = "uniform" | "pathfinder" | { name = value }, engine = "auto" | "native" | "interpreter",
@@ -275,6 +290,7 @@ function infer.infer(what, given)
   end
   resume = resume and session.calls == resume.call and resume or nil
 
+  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, what, opts) end
   local prepared = prepare(what, opts)
   if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end
   local kernel, why = choose_kernel(opts.kernel, prepared)

@@ -61,6 +61,9 @@ function borel.slice(parameters) return infer.kernel("slice", parameters) end
 function borel.elliptical_slice(parameters) return infer.kernel("elliptical-slice", parameters) end
 
 borel.rep = require "borel.rep"
+local methods = require "borel.rep.methods"
+borel.trace_mh, borel.importance, borel.smc = methods.trace_mh, methods.importance, methods.smc
+borel.pmmh, borel.smc2 = methods.pmmh, methods.smc2
 
 local component = require "borel.component"
 borel.component, borel.validate = component.new, component.validate

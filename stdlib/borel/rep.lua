@@ -11,7 +11,7 @@ local world = require "borel.rep.world"
 
 local rep = {}
 for _, name in ipairs { "spawn", "push_evidence", "proper", "collapse", "advance", "finish", "mh_step", "freeze", "marginal",
-  "unweighted", "pipeline", "times", "hoist", "hoist_first", "log_evidence" } do
+  "unweighted", "pipeline", "times", "hoist", "hoist_first", "throughout", "log_evidence" } do
   rep[name] = blocks[name]
 end
 
@@ -20,6 +20,10 @@ local pipeline, times = blocks.pipeline, blocks.times
 --- resample(scheme, { ess = 1 }): scheme is the name of a resampler ("multinomial", "systematic", ...) or a
 -- function(source, weights, n) -> list of ancestors; see blocks.resample.
 function rep.resample(scheme, given)
+  if type(scheme) == "string" then
+    local resampler = core.resampler(scheme, {})
+    scheme = function(source, weights, n) return resampler:resample(source, weights, n):totable() end
+  end
   return blocks.resample { resampler = scheme, ess = given and given.ess }
 end
 
@@ -40,6 +44,8 @@ local function start(what, m, ...)
   local program, args = program_of(what, m, ...)
   return { units = { unit.new(program) }, log_weights = { 0 }, level = 0, model = m, arguments = args }
 end
+
+rep.start = function(m, ...) return start("rep.start", m, ...) end
 
 --- rep.run(block, model, seed, ...): what `block` makes of model(...): a population { units, log_weights }, whose values
 -- are units[i].value, and the log-weight of the layer below.

@@ -191,6 +191,14 @@ function blocks.unweighted()
   end)
 end
 
+-- Has a unit that has not ended?
+local function runs_on(population)
+  for _, u in ipairs(population.units) do
+    if not (u.finished or u.dead) then return true end
+  end
+  return false
+end
+
 -- ---- composing --------------------------------------------------------------------------------------------------------
 
 local RANK = { measure = 1, scale = 2, asymptotic = 3 }
@@ -224,6 +232,18 @@ function blocks.times(n, b)
   local list = {}
   for i = 1, n do list[i] = b end
   return composed(("times(%d, %s)"):format(n, b.name), b.preserves, list)
+end
+
+--- throughout(b): b behind every factor, until all units have ended. Preserves what b does: each round does, and no
+-- round is begun or left out for what it would do.
+function blocks.throughout(b)
+  blocks.need("throughout", b)
+  local advance = blocks.advance()
+  return block(("throughout(%s)"):format(b.name), b.preserves, function(population, world)
+    population = advance.apply(population, world)
+    while runs_on(population) do population = advance.apply(b.apply(population, world), world) end
+    return population
+  end)
 end
 
 --- hoist(b), hoist_first(b): b beneath a layer of traces, b before the first suspension. Units carry trace and suspension

@@ -115,13 +115,6 @@ local function apart(states)
   return new
 end
 
-local function outcome(value)
-  if type(value) ~= "table" or getmetatable(value) ~= nil then return tostring(value) end
-  local parts = {}
-  for i, part in ipairs(value) do parts[i] = outcome(part) end
-  return table.concat(parts, " ")
-end
-
 --- rep.enumerate(block, model, budget, ...): the measure of what `block` makes of model(...), every choice of both
 -- enumerated, at most `budget` (nil: 4194304) runs of a block: a table from outcome ("1 0" for returned 1, 0) to mass, and the total.
 function exact.enumerate(start)
@@ -140,7 +133,7 @@ function exact.enumerate(start)
     end
     local sums, measure, total = {}, {}, { mass = 0, lost = 0 }
     for _, state in ipairs(states) do
-      local key, mass = outcome(state.population.units[1].value), state.mass + state.lost
+      local key, mass = unit.outcome(state.population.units[1].value), state.mass + state.lost
       sums[key] = sums[key] or { mass = 0, lost = 0 }
       add(sums[key], mass)
       add(total, mass)

@@ -76,6 +76,14 @@ local function text_of(value)
 end
 unit.text_of = text_of
 
+--- What was returned as text: "1 0" for two values.
+function unit.outcome(value)
+  if type(value) ~= "table" or getmetatable(value) ~= nil then return tostring(value) end
+  local parts = {}
+  for i, part in ipairs(value) do parts[i] = unit.outcome(part) end
+  return table.concat(parts, " ")
+end
+
 --- A text that two units share when they stand at the same place, after the same choices, with the same future.
 function unit.key(u)
   if u.key then return u.key end
