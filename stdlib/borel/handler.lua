@@ -12,6 +12,12 @@ local shapes = require "borel.shape"
 local handler = {}
 local state = { prefix = "", depth = 0, frame = {}, plates = {} } -- frame: extents of the plates around, innermost first
 
+local function back(previous, ok, ...)
+  state = previous
+  if not ok then error((...), 0) end
+  return ...
+end
+
 --- Runs fn(...) with part of the state replaced: handler, prefix and depth, or frame and plates. Errors pass through
 -- unchanged, and however fn ends the old state is back.
 function handler.within(change, fn, ...)
@@ -21,10 +27,12 @@ function handler.within(change, fn, ...)
     prefix = change.prefix or previous.prefix, depth = change.depth or previous.depth,
     frame = change.frame or previous.frame, plates = change.plates or previous.plates,
   }
-  local results = table.pack(pcall(fn, ...))
-  state = previous
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return back(previous, pcall(fn, ...))
+end
+
+local function left(live, outer, ...)
+  live.state, state = state, outer
+  return ...
 end
 
 --- Goes on with the coroutine of `live` = { thread = }, inside which the state is its own; returns what coroutine.resume
@@ -32,9 +40,7 @@ end
 function handler.resume(live, ...)
   local outer = state
   state = live.state or outer
-  local results = table.pack(coroutine.resume(live.thread, ...))
-  live.state, state = state, outer
-  return table.unpack(results, 1, results.n)
+  return left(live, outer, coroutine.resume(live.thread, ...))
 end
 
 --- Runs fn(...) under `h`, outside every call and plate.
@@ -76,6 +82,9 @@ end
 --- "theta" or {"theta", 3} -> "theta" or "theta[3]", after the prefix.
 local function address_of(verb, name)
   if checked[name] and state.prefix == "" then return name end
+  if type(name) == "table" and checked[name[1]] and math.type(name[2]) == "integer" and #name == 2 and getmetatable(name) == nil then
+    return state.prefix .. name[1] .. "[" .. name[2] .. "]"
+  end
   if type(name) == "string" and name ~= "" then return state.prefix .. check_text(verb, name) end
   if type(name) == "table" and getmetatable(name) == nil and type(name[1]) == "string" and #name >= 2 then
     local parts = {}
@@ -87,6 +96,7 @@ local function address_of(verb, name)
       end
       parts[#parts + 1] = tostring(index)
     end
+    check_text(verb, name[1])
     return state.prefix .. check_text(verb, name[1] .. "[" .. table.concat(parts, ",") .. "]")
   end
   core.error(verb .. ": the first argument is the name of the site, a text or {text, index}")
@@ -138,6 +148,7 @@ local factor_options = { likelihood = { type = "boolean", default = false } }
 -- fit:log_likelihood then count under the name, which it needs.
 function handler.factor(name, log_weight, given)
   local h = need "factor"
+  if log_weight == nil and type(name) == "number" and #state.frame == 0 then return h:factor(nil, name, false) end
   if given == nil and type(log_weight) == "table" and log_weight.likelihood ~= nil then
     core.error "factor: with options it needs a name: factor(name, log_weight, { likelihood = true })"
   end
@@ -159,6 +170,17 @@ function handler.factor(name, log_weight, given)
   local likelihood = options.check(address and ("factor '%s'"):format(address) or "factor", given, factor_options).likelihood
   if likelihood and not address then core.error "factor: a likelihood needs a name: factor(name, log_weight, { likelihood = true })" end
   h:factor(address, log_weight, likelihood)
+end
+
+--- checkpoint(state) -> state: what the rest of the run depends on, besides the data, is `state`, a number, an array or a
+-- table of such. Copies of a particle are then continued from the last checkpoint instead of from the start: in one of them, the
+-- first call returns the state given last before it was copied. Call it before a loop and at the end of each round:
+--   local s = borel.checkpoint { t = 0, x = 0 }
+--   while s.t < T do ... s = borel.checkpoint { t = s.t + 1, x = x } end
+function handler.checkpoint(saved)
+  local h = need "borel.checkpoint"
+  if saved == nil then core.error "borel.checkpoint: the state is nil" end
+  return h.checkpoint and h:checkpoint(saved) or saved
 end
 
 --- deterministic(name, value) -> value, which is kept with each draw.

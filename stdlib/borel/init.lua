@@ -22,7 +22,7 @@ end
 
 local handler = require "borel.handler"
 borel.sample, borel.observe = handler.sample, handler.observe
-borel.factor, borel.deterministic = handler.factor, handler.deterministic
+borel.factor, borel.deterministic, borel.checkpoint = handler.factor, handler.deterministic, handler.checkpoint
 
 borel.plate = handler.plate
 borel.dist = require "borel.dist"

@@ -463,6 +463,10 @@ end
 
 local NONE = {}
 
+local function all_numbers(count, a, b, c)
+  return (count < 1 or math.type(a)) and (count < 2 or math.type(b)) and (count < 3 or math.type(c))
+end
+
 --- The function that makes distributions of a law, which then has no name in `dist`.
 function law.constructor(definition)
   local names = {}
@@ -471,8 +475,14 @@ function law.constructor(definition)
     names[i] = definition.params[i].name
   end
   definition.usage = definition.name .. "(" .. table.concat(names, ", ") .. ")"
+  local simple = not definition.event and not definition.check and #definition.params <= 3
+  for _, param in ipairs(definition.params) do simple = simple and (param.rank or 0) == 0 end
   return function(...)
-    local count, args = select("#", ...), { ... }
+    local count = select("#", ...)
+    if simple and count == #definition.params and all_numbers(count, ...) and not handler.checks() then
+      return setmetatable({ law = definition, args = { ... }, batch = NONE, plain = true }, Dist)
+    end
+    local args = { ... }
     if count > #definition.params then
       core.error(("%s takes %d parameters, got %d: %s"):format(definition.name, #definition.params, count, definition.usage))
     end

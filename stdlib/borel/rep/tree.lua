@@ -53,7 +53,7 @@ function tree.new(program)
 
   self.runs = core.tree(function(choices)
     local before, asked = 0, nil -- the score at the last of them, the choice that comes next
-    local kind, value, score, chunk = unit.explore(program, function(n, address, dist, so_far)
+    local kind, value, score, lists = unit.explore(program, function(n, address, dist, so_far)
       local lowest, count = range_of(dist)
       if not lowest or not choices[n] then
         asked = lowest and { site = site_number(address, true), law = law(dist, lowest, count) }
@@ -67,7 +67,7 @@ function tree.new(program)
       if asked then return "choice", score - before, asked.site, asked.law end
       return nil
     end
-    local record = { value = value, address = chunk.address, values = chunk.value, score = score }
+    local record = { value = value, address = lists.address, values = lists.value, score = score }
     return "end", score - before, end_number(table.concat(choices, " "), record), 0
   end, MOST_PLACES)
   return self

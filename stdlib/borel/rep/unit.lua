@@ -5,7 +5,8 @@
 -- program again on these choices. One copy need not: the coroutine that stands there is kept, and whoever asks first
 -- takes it.
 --
---   program, chunk, count   choices made: chunk = { parent =, before =, n =, address = {}, value = {}, dist = {} }
+--   program, chunk, count   choices made: a chunk holds address, value, dist of each of its n in turn, behind the `before`
+--                           choices of its parent
 --   passed, score           factors passed, sum of their log-weights
 --   frozen                  choices that no move changes any more
 --   inner                   programs run inside, by the number of the choice: { tape =, length = choices of it that count }
@@ -18,29 +19,33 @@ local sites = require "borel.sites"
 
 local unit = {}
 
+local NOTHING = {} -- what a program returns that returns nothing
 local INSIDE = { is_distribution = true, law = { name = "an inner program" }, args = {} } -- the mark of one among the choices
 
 -- ---- choices ----------------------------------------------------------------------------------------------------
 
-local function empty_chunk(parent, before) return { parent = parent, before = before, n = 0, address = {}, value = {}, dist = {} } end
+local function empty_chunk(parent, before) return { false, false, false, parent = parent, before = before, n = 0 } end
 
--- Copies the choices of `chunk` and its parents behind the first `before` into the lists of `flat`.
-local function gather(flat, chunk, before)
+local function new_lists(n) return { n = n, address = {}, value = {}, dist = {} } end
+
+-- Copies the choices of `chunk` and its parents behind the first `before` into lists.
+local function gather(lists, chunk, before)
+  local address, value, dist = lists.address, lists.value, lists.dist
   while chunk and chunk.before + chunk.n > before do
-    local first = math.max(before - chunk.before, 0) + 1
-    for _, list in ipairs { "address", "value", "dist" } do
-      table.move(chunk[list], first, chunk.n, chunk.before + first, flat[list])
+    for k = math.max(before - chunk.before, 0) + 1, chunk.n do
+      local n, place = chunk.before + k, 3 * k - 2
+      address[n], value[n], dist[n] = chunk[place], chunk[place + 1], chunk[place + 2]
     end
     chunk = chunk.parent
   end
-  return flat
+  return lists
 end
 
---- The choices of a unit as lists: address, value, dist; those behind the first `before` only.
+--- The choices of a unit as lists: n, address, value, dist; those behind the first `before` only.
 function unit.choices(u, before)
-  local chunk = u.chunk
-  if chunk and not chunk.parent then return chunk end
-  return gather(empty_chunk(nil, 0), chunk, before or 0)
+  if before then return gather(new_lists(u.count), u.chunk, before) end
+  u.lists = u.lists or gather(new_lists(u.count), u.chunk, 0)
+  return u.lists
 end
 
 local function same_value(a, b)
@@ -107,25 +112,28 @@ Player.__index = Player
 
 local function add_choice(self, address, value, dist)
   local chunk = self.chunk
-  local n = chunk.n + 1
-  chunk.n, chunk.address[n], chunk.value[n], chunk.dist[n] = n, address, value, dist
+  local n = chunk.n
+  local place = 3 * n + 1
+  chunk.n, chunk[place], chunk[place + 1], chunk[place + 2] = n + 1, address, value, dist
 end
 
 local function once(self, address)
-  if self.seen[address] then
+  local seen = self.seen
+  if not seen then
+    seen = {}
+    self.seen = seen
+  elseif seen[address] then
     core.error(("the site '%s' was already made in this run: every name is used once (in a loop: {\"%s\", i})"):format(address, address))
   end
-  self.seen[address] = true
+  seen[address] = true
 end
 
--- What handler and layers ask of sites.
-local Names = {}
-Names.__index = Names
-function Names:add(address)
-  once(self.player, address)
+--- What handler and layers ask of sites.
+function Player:add(address)
+  once(self, address)
   return address
 end
-function Names.plate() end
+function Player.plate() end
 
 local function recorded(self, n, address, dist)
   local old = self.old
@@ -146,11 +154,11 @@ local function draw(self, address, dist)
 end
 
 function Player:sample(address, dist)
-  once(self, address)
   local n = self.count + 1
   self.count = n
   if n <= self.known then return recorded(self, n, address, dist) end
   local value
+  once(self, address)
   if self.move then value = self.move:choose(self, n, address, dist) else value = draw(self, address, dist) end
   add_choice(self, address, value, dist)
   return value
@@ -202,8 +210,7 @@ function Player:checkpoint(state)
   end
   local head = self.saved and self.saved.head
   if not head then -- the choices before the first one are made again in every copy
-    head = gather(empty_chunk(nil, 0), self.chunk, 0)
-    head.n = self.count
+    head = gather(new_lists(self.count), self.chunk, 0)
   end
   self.saved = { state = unit.copy_state(state), count = self.count, passed = self.passed, head = head }
   return state
@@ -232,6 +239,7 @@ function Player:inside(address, run)
     tape = core.tape()
     add_choice(self, address, true, INSIDE)
   end
+  self.tapes = self.tapes or {}
   self.tapes[n] = tape
   return run(self.world:inside(self, address, tape, function(log_weight) self:factor(nil, log_weight) end))
 end
@@ -240,8 +248,7 @@ end
 
 local function new_player(given)
   local player = setmetatable(given, Player)
-  player.count, player.passed, player.seen, player.tapes = 0, 0, {}, {}
-  player.sites = setmetatable({ player = player }, Names)
+  player.count, player.passed, player.sites = 0, 0, player
   return player
 end
 
@@ -249,8 +256,8 @@ end
 local function arrived(live, what, value)
   local player = live.player
   local u = { program = live.program, chunk = player.chunk, count = player.count, passed = player.passed, score = player.score,
-    frozen = player.frozen or 0, saved = player.saved }
-  if next(player.tapes) then
+    frozen = player.frozen or 0, saved = player.saved, live = false, turn = 0, finished = false, value = nil }
+  if player.tapes then
     u.inner = {}
     for n, tape in pairs(player.tapes) do u.inner[n] = { tape = tape, length = #tape } end
   end
@@ -276,7 +283,9 @@ local function begin(program, player)
   local live = { program = program, player = player, turn = 0 }
   live.thread = coroutine.create(function()
     local values = table.pack(program(player))
-    return nil, values.n > 1 and values or values[1]
+    local value = values[1]
+    if values.n > 1 then value = values elseif value == nil then value = NOTHING end
+    return nil, value
   end)
   return live
 end
@@ -288,7 +297,9 @@ function unit.new(program) return { program = program, count = 0, passed = 0, sc
 local function again(u, world, lane)
   local saved = u.saved
   local old = unit.choices(u, saved and saved.count)
-  if saved then gather(old, saved.head, 0) end
+  if saved then
+    for _, list in ipairs { "address", "value", "dist" } do table.move(saved.head[list], 1, saved.head.n, 1, old[list]) end
+  end
   local player = new_player { known = u.count, old = old, heard = u.inner, skip = u.passed, score = u.score, stop = -1, world = world,
     lane = lane, resume_at = saved, saved = saved, frozen = u.frozen }
   return begin(u.program, player)
@@ -302,7 +313,7 @@ function unit.advance(u, world, lane, level)
   u.live = nil
   local player = live.player
   player.world, player.lane, player.stop, player.chunk = world, lane, level, empty_chunk(u.chunk, u.count)
-  player.frozen, player.seen, player.move = u.frozen, {}, nil
+  player.frozen, player.seen, player.move = u.frozen, nil, nil
   return run(live)
 end
 
@@ -327,7 +338,8 @@ function unit.explore(program, choose)
   local player = new_player { known = 0, skip = 0, score = 0, stop = math.huge, move = move, chunk = empty_chunk(nil, 0) }
   local ok, what, value = handler.resume(begin(program, player))
   if not ok then error(what, 0) end
-  return what == stopped and "choice" or what == DEAD and "dead" or "end", value, player.score, player.chunk
+  local lists = gather(new_lists(player.chunk.n), player.chunk, 0)
+  return what == stopped and "choice" or what == DEAD and "dead" or "end", value, player.score, lists
 end
 
 unit.draw = draw
