@@ -171,40 +171,60 @@ static const struct {
 #include "graph/special.h"
 };
 
-/* Those that the operations use, and those that these use: a text uses only what stands before it. */
-static void emit_specials(const uint8_t *used, borel_text *out) {
-  enum { COUNT = sizeof specials / sizeof *specials };
-  uint8_t wanted[COUNT] = {0};
-  for (size_t s = COUNT; s-- > 0;) {
-    for (int op = 0; op < BOREL_OP_COUNT && !wanted[s]; op++) {
-      const char *text = borel_op_get((borel_op)op)->expression;
-      wanted[s] = used[op] && text && strstr(text, specials[s].name);
-    }
-    for (size_t later = s + 1; later < COUNT && !wanted[s]; later++)
-      wanted[s] = wanted[later] && strstr(specials[later].text, specials[s].name);
-  }
-  for (size_t s = 0; s < COUNT; s++)
-    if (wanted[s]) borel_text_printf(out, "%s\n", specials[s].text);
+enum { SPECIAL_COUNT = sizeof specials / sizeof *specials };
+
+const char *borel_emit_positive(borel_op op) {
+  static const char prefix[] = "borel_positive_";
+  for (size_t s = 0; s < SPECIAL_COUNT; s++)
+    if (strncmp(specials[s].name, prefix, sizeof prefix - 1) == 0 &&
+        strcmp(specials[s].name + sizeof prefix - 1, borel_op_get(op)->name) == 0)
+      return specials[s].name;
+  return NULL;
 }
 
-/* Prototypes of libborel's functions that the operations use. */
-static void emit_prototypes(const uint8_t *used, borel_text *out) {
-  static const struct {
-    const char *name, *arguments;
-  } functions[] = {
+static const struct {
+  const char *name, *arguments;
+} functions[] = {
 #define FUNCTION(name, ...) {#name, #__VA_ARGS__},
-      BOREL_SPECIAL_FUNCTIONS(FUNCTION)
+    BOREL_SPECIAL_FUNCTIONS(FUNCTION)
 #undef FUNCTION
-  };
-  for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
-    for (int op = 0; op < BOREL_OP_COUNT; op++) {
-      const char *text = borel_op_get((borel_op)op)->expression;
-      const char *at = used[op] && text ? strstr(text, functions[f].name) : NULL;
-      if (!at || at[strlen(functions[f].name)] != '(') continue;
+};
+enum { FUNCTION_COUNT = sizeof functions / sizeof *functions };
+
+/* Does a text call the function? */
+static int calls(const char *text, const char *name) {
+  for (const char *at = text; at && (at = strstr(at, name)); at++)
+    if (at[strlen(name)] == '(') return 1;
+  return 0;
+}
+
+int borel_emit_is_library(borel_op op) {
+  for (size_t f = 0; f < FUNCTION_COUNT; f++)
+    if (calls(borel_op_get(op)->expression, functions[f].name)) return 1;
+  return 0;
+}
+
+/* Functions of special.h that the operations use, and those that these use: a text uses only what stands
+ * before it. Before them the prototypes of libborel's functions that either call. */
+static void emit_specials(const uint8_t *used, borel_text *out) {
+  uint8_t wanted[SPECIAL_COUNT] = {0}, called[FUNCTION_COUNT] = {0};
+  for (size_t s = SPECIAL_COUNT; s-- > 0;) {
+    for (int op = 0; op < BOREL_OP_COUNT; op++)
+      wanted[s] |= used[op] && calls(borel_op_get((borel_op)op)->expression, specials[s].name);
+    for (size_t later = s + 1; later < SPECIAL_COUNT; later++)
+      wanted[s] |= wanted[later] && calls(specials[later].text, specials[s].name);
+  }
+  for (size_t f = 0; f < FUNCTION_COUNT; f++) {
+    for (int op = 0; op < BOREL_OP_COUNT; op++)
+      called[f] |= used[op] && calls(borel_op_get((borel_op)op)->expression, functions[f].name);
+    for (size_t s = 0; s < SPECIAL_COUNT; s++)
+      called[f] |= wanted[s] && calls(specials[s].text, functions[f].name);
+    if (called[f])
       borel_text_printf(out, "double %s(%s) __attribute__((const));\n", functions[f].name,
                         functions[f].arguments);
-      break;
-    }
+  }
+  for (size_t s = 0; s < SPECIAL_COUNT; s++)
+    if (wanted[s]) borel_text_printf(out, "%s\n", specials[s].text);
 }
 
 /* How functions take part in vector loops: those of libm through libmvec; ours as part of the loop, which is
@@ -299,8 +319,10 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
   for (size_t k = 0; k < p->group_count; k++) {
     const borel_group *group = &p->groups[k];
     for (size_t j = 0; j < group->count; j++) {
-      const char *text = borel_op_get(borel_graph_at(p->graph, group->nodes[j])->op)->expression;
-      if (!text || (!strstr(text, "borel_exp") && !strstr(text, "borel_l"))) continue;
+      borel_op op = borel_graph_at(p->graph, group->nodes[j])->op;
+      const char *text = borel_op_get(op)->expression;
+      if (!text || borel_emit_positive(op) || (!strstr(text, "borel_exp") && !strstr(text, "borel_l")))
+        continue;
       ++*all;
       *loops += group->kind == BOREL_GROUP_LOOP;
     }
@@ -331,10 +353,9 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
     borel_text_printf(out, "VECTOR double %s(double);\n", vector_functions[i]);
   borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
-                         "ceil(double), sqrt(double), lgamma_r(double, int *);\n");
+                         "ceil(double), sqrt(double);\n");
   emit_specials(used, out);
   if (used[BOREL_OP_SUM_LOG]) borel_text_printf(out, "%s", products);
-  emit_prototypes(used, out);
   borel_emit_linear_prelude(used, out);
   if (used[BOREL_OP_ODE]) borel_emit_ode_prelude(out);
   for (int op = 0; op < BOREL_OP_COUNT; op++) {

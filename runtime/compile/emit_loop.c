@@ -38,6 +38,13 @@ void borel_emit_broadcast_index(const borel_program *p, const borel_shape *from,
   if (!terms) borel_text_printf(out, "0");
 }
 
+void borel_emit_arguments(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+  for (uint32_t a = 0; a < borel_graph_at(p->graph, i)->arg_count; a++) {
+    if (a) borel_text_printf(out, ", ");
+    borel_emit_operand(p, k, borel_graph_args(p->graph, i)[a], out);
+  }
+}
+
 /* The value of node i in terms of its arguments, inside group k. */
 void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
@@ -74,10 +81,7 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
   } else {
     int single = node->op == BOREL_OP_MULZ && p->groups[k].kind == BOREL_GROUP_SCALARS;
     borel_text_printf(out, "%s_%s(", single ? "one" : "op", borel_op_get(node->op)->name);
-    for (uint32_t a = 0; a < node->arg_count; a++) {
-      if (a) borel_text_printf(out, ", ");
-      borel_emit_operand(p, k, args[a], out);
-    }
+    borel_emit_arguments(p, k, i, out);
     borel_text_printf(out, ")");
   }
 }
@@ -156,13 +160,12 @@ void borel_emit_neutral(const borel_program *p, int32_t k, const char *from, con
   borel_each_sum(p, k, sum, log, out);
 }
 
-/* The statements of one element, for the variable `i`; summands go to t#[l]. With `part`, only of the nodes
- * whose part is `which`. */
-static void emit_element(const borel_program *p, int32_t k, const uint8_t *part, int which, borel_text *out) {
+void borel_emit_element(const borel_program *p, int32_t k, const uint16_t *stages, int stage,
+                        borel_text *out) {
   const borel_group *group = &p->groups[k];
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
-    if (part && (part[i] & 1) != which) continue;
+    if (stages && stages[i] >> 1 != stage) continue;
     const borel_node_info *info = borel_graph_at(p->graph, i);
     if (borel_is_whole_sum(p, i)) {
       borel_text_printf(out, "        t%d[l] = ", p->number[i]);
@@ -303,7 +306,7 @@ static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *o
   borel_each_sum(p, k, "      double t#[8];\n", "", out);
   borel_text_printf(out, "#pragma omp simd\n      for (int l = 0; l < 8; l++) {\n"
                          "        const long long i = i0 + l;\n");
-  emit_element(p, k, NULL, 0, out);
+  borel_emit_element(p, k, NULL, 0, out);
   borel_text_printf(out, "      }\n");
   if (cut) emit_cut(p, k, "8", out);
   borel_each_sum(p, k, "      ADD(a#, t#)\n", "", out);
@@ -326,80 +329,12 @@ static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) 
   borel_text_printf(out, "    }\n");
 }
 
-/* Does it call a function? Those of one instruction do not count. */
-static int is_long(const borel_op_info *info) {
-  static const char *const calls[] = {"borel_", "exp",  "log",  "sin", "cos", "tan",
-                                      "tanh",   "sinh", "cosh", "erf", "pow"};
-  for (size_t i = 0; info->expression && i < sizeof calls / sizeof *calls; i++)
-    if (strstr(info->expression, calls[i])) return 1;
-  return 0;
-}
-
-enum { SECOND = 1, CROSSES = 2 }; /* bits of a part */
-
-/* The nodes of group k that call functions or need the result of one are SECOND; others that these read
- * CROSS. NULL where two loops would not pay: little is done before the first call, or much would cross. */
-static uint8_t *find_parts(const borel_program *p, int32_t k) {
-  enum { LEAST_BEFORE = 5, MOST_CROSSING = 4 };
-  const borel_group *group = &p->groups[k];
-  uint8_t *part = calloc(p->nodes, 1);
-  int before = 0, crossing = 0;
-  for (size_t j = 0; part && j < group->count; j++) {
-    borel_node i = group->nodes[j];
-    const borel_node_info *info = borel_graph_at(p->graph, i);
-    const borel_node *args = borel_graph_args(p->graph, i);
-    part[i] = is_long(borel_op_get(info->op)) ? SECOND : 0;
-    for (uint32_t a = 0; a < info->arg_count; a++)
-      if (p->group_of[args[a]] == k) part[i] |= part[args[a]] & SECOND;
-    for (uint32_t a = 0; part[i] && a < info->arg_count; a++)
-      if (p->group_of[args[a]] == k && !part[args[a]] && borel_graph_at(p->graph, args[a])->shape.rank > 0)
-        part[args[a]] = CROSSES, crossing++;
-    before += !part[i];
-  }
-  if (before >= LEAST_BEFORE && crossing <= MOST_CROSSING) return part;
-  free(part);
-  return NULL;
-}
-
-/* Prints `format` for each node that crosses, its type in place of @ and its number in place of #. */
-static void each_crossing(const borel_program *p, int32_t k, const uint8_t *part, const char *format,
-                          borel_text *out) {
-  const borel_group *group = &p->groups[k];
-  for (size_t j = 0; j < group->count; j++) {
-    borel_node i = group->nodes[j];
-    for (const char *at = part[i] == CROSSES ? format : ""; *at; at++)
-      if (*at == '#')
-        borel_text_printf(out, "%d", p->number[i]);
-      else if (*at == '@')
-        borel_text_printf(out, "%s", borel_emit_type(borel_graph_at(p->graph, i)));
-      else
-        borel_text_append(out, at, 1);
-  }
-}
-
-/* The elements of a piece. What comes before the first call of a function has a loop of its own, since one
- * long chain of dependent operations leaves a processor too few elements to work on at the same time. */
-static void emit_piece(const borel_program *p, int32_t k, const uint8_t *part, borel_text *out) {
-  static const char loop[] = "#pragma omp simd\n      for (long long l = 0; l < end; l++) {\n"
-                             "        const long long i = i0 + l;\n";
-  if (part) {
-    borel_text_printf(out, "%s", loop);
-    emit_element(p, k, part, 0, out);
-    each_crossing(p, k, part, "        u#[l] = r#;\n", out);
-    borel_text_printf(out, "      }\n");
-  }
-  borel_text_printf(out, "%s", loop);
-  if (part) each_crossing(p, k, part, "        const @ r# = u#[l];\n", out);
-  emit_element(p, k, part, 1, out);
-  borel_text_printf(out, "      }\n");
-}
-
 /* Much work, or stretched arrays: pieces of a few rounds, each first computed as a whole (one flat loop,
  * whose constants stay in registers), then added. */
 static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_text *out) {
   borel_each_sum(p, k, "    double t#[128];\n", "    double t#[128];\n", out);
-  uint8_t *part = find_parts(p, k);
-  if (part) each_crossing(p, k, part, "    @ u#[128];\n", out);
+  uint16_t *stages = borel_find_stages(p, k);
+  if (stages) borel_emit_crossing(p, k, stages, out);
   if (stretched) emit_stretched(p, k, 1, out);
   borel_text_printf(out, "    for (long long i0 = 0; i0 < size; i0 += 128) {\n"
                          "      const long long end = size - i0 < 128 ? (size - i0 + 7) & ~7LL : 128;\n");
@@ -407,8 +342,15 @@ static void emit_pieces(const borel_program *p, int32_t k, int stretched, borel_
     borel_text_printf(out, "      const long long stop = size - i0 < 128 ? size - i0 : 128;\n");
     emit_stretched(p, k, 0, out);
   }
-  emit_piece(p, k, part, out);
-  free(part);
+  if (stages) {
+    borel_emit_stages(p, k, stages, out);
+  } else {
+    borel_text_printf(out, "#pragma omp simd\n      for (long long l = 0; l < end; l++) {\n"
+                           "        const long long i = i0 + l;\n");
+    borel_emit_element(p, k, NULL, 0, out);
+    borel_text_printf(out, "      }\n");
+  }
+  free(stages);
   emit_cut(p, k, "end", out);
   borel_emit_accumulate(p, k, "t", "end", out);
   borel_text_printf(out, "    }\n");
@@ -425,7 +367,7 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
     sums += borel_is_whole_sum(p, group->nodes[j]);
     stretched |= borel_is_stretched(p, group->nodes[j]);
     borel_op op = borel_graph_at(p->graph, group->nodes[j])->op;
-    heavy |= op == BOREL_OP_SUM_LOG || is_long(borel_op_get(op));
+    heavy |= op == BOREL_OP_SUM_LOG || borel_is_long(op);
   }
   borel_each_sum(p, k, "  double s#;\n", "  double s#;\n", out);
   borel_text_printf(out, "  {\n");
@@ -436,12 +378,12 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   borel_emit_accumulators(p, k, out);
   if (nest) {
     borel_emit_nest(p, k, out);
-  } else if (stretched || (sums && heavy)) {
+  } else if (stretched || (sums && heavy) || borel_has_calls(p, k)) {
     emit_pieces(p, k, stretched, out);
   } else if (!sums) {
     borel_text_printf(out, "    const long long end = (size + 7) & ~7LL;\n"
                            "#pragma omp simd\n    for (long long i = 0; i < end; i++) {\n");
-    emit_element(p, k, NULL, 0, out);
+    borel_emit_element(p, k, NULL, 0, out);
     borel_text_printf(out, "    }\n");
   } else {
     emit_short_sums(p, k, out);

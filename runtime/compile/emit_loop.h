@@ -7,6 +7,11 @@
 
 /* An argument of a node in group k: a register of this loop, an element of memory, or a scalar. */
 void borel_emit_operand(const borel_program *, int32_t k, borel_node, borel_text *);
+/* Those of a node, separated by commas. */
+void borel_emit_arguments(const borel_program *, int32_t k, borel_node, borel_text *);
+/* The statements of one element, for the variable `i`; summands go to t#[l]. With `stages`, only of the nodes
+ * of one stage. */
+void borel_emit_element(const borel_program *, int32_t k, const uint16_t *stages, int stage, borel_text *);
 /* The place, in a smaller array, of the element of the shape it is stretched to whose number `element`
  * spells. */
 void borel_emit_broadcast_index(const borel_program *, const borel_shape *from, const borel_shape *to,
@@ -27,6 +32,18 @@ void borel_emit_neutral(const borel_program *, int32_t k, const char *from, cons
 /* A broadcast of an array, and the axes of its runs: does a run's elements follow each other? */
 int borel_is_stretched(const borel_program *, borel_node);
 int borel_find_run(const borel_shape *from, const borel_shape *to, borel_shape *run);
+
+/* Does an operation call a function? Those of one instruction do not count. */
+int borel_is_long(borel_op);
+/* Does a group call functions that are no part of vector loops, or lgamma or its kin? */
+int borel_has_calls(const borel_program *, int32_t k);
+/* The stages in which a group makes the elements of a piece, one number for each node, for the caller to
+ * free. NULL where one loop is as good: no calls, and little is done before the first long function, or much
+ * would go through memory. */
+uint16_t *borel_find_stages(const borel_program *, int32_t k);
+/* The arrays between stages, declared; and the stages, for elements i0 to i0 + end. */
+void borel_emit_crossing(const borel_program *, int32_t k, const uint16_t *stages, borel_text *);
+void borel_emit_stages(const borel_program *, int32_t k, const uint16_t *stages, borel_text *);
 
 /* A group over rows and columns in which something is constant along one of them. */
 int borel_is_nest(const borel_program *, int32_t k);

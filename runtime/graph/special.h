@@ -19,8 +19,13 @@
  * f - (f^2/2 - s (f^2/2 + z P(z))), z = s^2 <= 0.04, P of degree 6 by the same exchange (2^-55.9 of the
  * result).
  *
- * lgamma, digamma and trigamma: shift up to x >= 8 by the recurrence, then the asymptotic series
- * (Abramowitz and Stegun 6.1.41, 6.3.18, 6.4.12), reflection below 0; about 1e-14 relative. */
+ * lgamma, digamma, trigamma, lbeta, log_choose: `positive` forms without branches, NaN where they do not hold
+ * (below 0 and far out), and the whole function, which is the positive form or else that of any arguments in
+ * special_functions.h. Emitted loops have the positive form of all elements first, then the whole function of
+ * those that are NaN (compile/emit_stage.c). Below 2.5 (1.4 for lgamma) a polynomial around 2 after one or two
+ * steps of the recurrence, so that lgamma keeps its digits around its zeros 1 and 2; above it what is left of
+ * Stirling's formula, a polynomial in 1 / x^2. All polynomials are minimax (Remez' exchange in 300 bits or
+ * more), 2^-56.5 or better; odd and even powers apart. Errors: docs/performance.md. */
 #ifndef SPECIAL
 #error "define SPECIAL(name, ...)"
 #endif
@@ -166,54 +171,213 @@ SPECIAL(
       return b == -__builtin_inf() ? a : a + borel_log1m_exp(b - a);
     })
 
+/* ln of normal numbers only: of others anything. */
+SPECIAL(
+    borel_ln_normal, static inline double borel_ln_normal(double x) {
+      unsigned long long bits = borel_bits(x),
+                         e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
+      double k = borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
+      double f = borel_from(bits - ((e - 1023ULL) << 52)) - 1.0;
+      return borel_ln_parts(k, f, k * 1.90821492927058770002e-10);
+    })
+
+/* log Gamma(2 + u) / (u (1 + u)) for -0.6 <= u <= 0.5, and the sum of Binet, log Gamma(x) - (x - 1/2) log x +
+ * x - log(2 pi) / 2 = z^(1/2) p(z), for z = 1 / x^2 and x >= 2.5. */
+SPECIAL(
+    borel_two_lgamma, static inline double borel_two_lgamma(double u) {
+      double u2 = u * u, odd = -0x1.c21c8ee172e93p-24, even = 0x1.d99a02fc8152dp-24;
+      odd = FMA(u2, odd, -0x1.0fea9124bed62p-23), even = FMA(u2, even, 0x1.ad4eb1adf8a16p-22);
+      odd = FMA(u2, odd, -0x1.db0348348cc88p-21), even = FMA(u2, even, 0x1.e5108f86e0f2fp-20);
+      odd = FMA(u2, odd, -0x1.019986fece3abp-18), even = FMA(u2, even, 0x1.13e9b9152230ap-17);
+      odd = FMA(u2, odd, -0x1.2856a1e9e71d3p-16), even = FMA(u2, even, 0x1.402ec9277e70bp-15);
+      odd = FMA(u2, odd, -0x1.5c868d07c2927p-14), even = FMA(u2, even, 0x1.7ed735772e531p-13);
+      odd = FMA(u2, odd, -0x1.a96a40b1c3b7fp-12), even = FMA(u2, even, 0x1.dfebcf8876ed2p-11);
+      odd = FMA(u2, odd, -0x1.145121f8f170dp-9), even = FMA(u2, even, 0x1.47974853aef69p-8);
+      odd = FMA(u2, odd, -0x1.95ce223a9d647p-7), even = FMA(u2, even, 0x1.0e0c9df29351ap-5);
+      odd = FMA(u2, odd, -0x1.9ae6509ea109ep-4), even = FMA(u2, even, 0x1.b0ee6072093cep-2);
+      return FMA(u, odd, even);
+    })
+
+SPECIAL(
+    borel_tail_lgamma, static inline double borel_tail_lgamma(double z) {
+      double z2 = z * z, odd = -0x1.d3693c1ea6f17p+0, even = 0x1.803a912846a88p+0;
+      even = FMA(z2, even, 0x1.0a8d6ae3e42b5p+0);
+      odd = FMA(z2, odd, -0x1.846bae732eaaep-2), even = FMA(z2, even, 0x1.a9be77d5ae82fp-4);
+      odd = FMA(z2, odd, -0x1.97c343d805c35p-6), even = FMA(z2, even, 0x1.95ac584a7f330p-8);
+      odd = FMA(z2, odd, -0x1.f4b2288573571p-10), even = FMA(z2, even, 0x1.b93a58c83c232p-11);
+      odd = FMA(z2, odd, -0x1.38132878035d4p-11), even = FMA(z2, even, 0x1.a01a00e456361p-11);
+      odd = FMA(z2, odd, -0x1.6c16c16be9f21p-9), even = FMA(z2, even, 0x1.5555555555550p-4);
+      return FMA(z, odd, even);
+    })
+
+SPECIAL(
+    borel_positive_lgamma,
+    static inline __attribute__((always_inline)) double borel_positive_lgamma(double x) {
+      int large = x >= 2.5;
+      double w = 1.0 / x, u = x - (x >= 1.4 ? 2.0 : x >= 0.4 ? 1.0 : 0.0);
+      double l = borel_ln_normal(x >= 0.4 ? x : FMA(x, x, x));
+      double rest = large ? FMA(w, borel_tail_lgamma(w * w), 0.41893853320467274178)
+                          : (u * (1.0 + u)) * borel_two_lgamma(u);
+      return FMA(large            ? x - 0.5
+                 : x >= 1.4       ? 0.0
+                 : x >= 0x1p-1022 ? -1.0
+                                  : __builtin_nan(""),
+                 l - (large ? 1.0 : 0.0), rest);
+    })
+
 SPECIAL(
     borel_lgamma, static inline double borel_lgamma(double x) {
-      if (x != x) return x;
-      if (x <= 0.0 && x == floor(x)) return __builtin_inf();
-      if (x < 0.5)
-        return 1.1447298858494002 - log(fabs(sin(3.141592653589793 * (x - floor(x + 0.5))))) -
-               borel_lgamma(1.0 - x);
-      if (x == 1.0 || x == 2.0) return 0.0;
-      if (x > 1e300) return x == __builtin_inf() ? x : x * (log(x) - 1.0);
-      int sign;
-      return lgamma_r(x, &sign);
+      double y = borel_positive_lgamma(x);
+      return y == y ? y : borel_lgamma_anywhere(x);
+    })
+
+/* On [1.5, 2.5): digamma(2 + u); from there on digamma(x) = log x - 1 / (2 x) - z p(z), z = 1 / x^2. */
+SPECIAL(
+    borel_two_digamma, static inline double borel_two_digamma(double u) {
+      double u2 = u * u, odd = 0x1.5b447ffc8d012p-18, even = -0x1.66953cc983f7cp-19;
+      even = FMA(u2, even, -0x1.e201e99ea544cp-18);
+      odd = FMA(u2, odd, 0x1.e8abee8c24ca3p-17), even = FMA(u2, even, -0x1.01d0e1be57a17p-15);
+      odd = FMA(u2, odd, 0x1.01bdcf87a1a1cp-14), even = FMA(u2, even, -0x1.014a2f4c8f990p-13);
+      odd = FMA(u2, odd, 0x1.020161e536b8ap-12), even = FMA(u2, even, -0x1.0319516bbfa45p-11);
+      odd = FMA(u2, odd, 0x1.04b907a6438d8p-10), even = FMA(u2, even, -0x1.073e78f17c325p-9);
+      odd = FMA(u2, odd, 0x1.0b36aeb1caf2ap-8), even = FMA(u2, even, -0x1.1196d0abff51ap-7);
+      odd = FMA(u2, odd, 0x1.1c261303f496fp-6), even = FMA(u2, even, -0x1.2e831d94f2142p-5);
+      odd = FMA(u2, odd, 0x1.51322ac7d6c1bp-4), even = FMA(u2, even, -0x1.9dd002780314ap-3);
+      odd = FMA(u2, odd, 0x1.4a34cc4a60faap-1), even = FMA(u2, even, 0x1.b0ee6072093cep-2);
+      return FMA(u, odd, even);
+    })
+
+SPECIAL(
+    borel_tail_digamma, static inline double borel_tail_digamma(double z) {
+      double z2 = z * z, odd = -0x1.a2e16a0ecaeb9p+6, even = 0x1.1083e10509c0fp+7;
+      odd = FMA(z2, odd, -0x1.4a418dad08291p+6), even = FMA(z2, even, 0x1.f600b5bb49838p+4);
+      odd = FMA(z2, odd, -0x1.1345e51dab278p+3), even = FMA(z2, even, 0x1.e6165087dbc9bp+0);
+      odd = FMA(z2, odd, -0x1.864f8e3fe891dp-2), even = FMA(z2, even, 0x1.4ab0a7e596f79p-4);
+      odd = FMA(z2, odd, -0x1.5845625c901adp-6), even = FMA(z2, even, 0x1.f05f3a87dc3f4p-8);
+      odd = FMA(z2, odd, -0x1.1110aa4c6fa87p-8), even = FMA(z2, even, 0x1.041040313442cp-8);
+      odd = FMA(z2, odd, -0x1.11111110ac236p-7), even = FMA(z2, even, 0x1.5555555555521p-4);
+      return FMA(z, odd, even);
+    })
+
+SPECIAL(
+    borel_positive_digamma,
+    static inline __attribute__((always_inline)) double borel_positive_digamma(double x) {
+      int large = x >= 2.5;
+      double u = x - (x >= 1.5 ? 2.0 : x >= 0.5 ? 1.0 : 0.0);
+      double w = (x >= 0.5 ? 1.0 : FMA(2.0, x, 1.0)) / (x >= 0.5 ? x : FMA(x, x, x)), z = w * w;
+      double l = borel_ln_normal(x);
+      double rest = large ? FMA(z, borel_tail_digamma(z), FMA(0.5, w, x - x))
+                          : (x >= 1.5 ? 0.0 : w) - borel_two_digamma(u);
+      return (large ? l : x > 0.0 ? 0.0 : __builtin_nan("")) - rest;
     })
 
 SPECIAL(
     borel_digamma, static inline double borel_digamma(double x) {
-      double result = 0.0;
-      if (x <= 0.0) {
-        if (x == floor(x)) return __builtin_nan("");
-        result = -3.141592653589793 / tan(3.141592653589793 * (x - floor(x + 0.5)));
-        x = 1.0 - x;
-      }
-      while (x < 10.0) {
-        result -= 1.0 / x;
-        x += 1.0;
-      }
-      double r = 1.0 / (x * x);
-      return result + log(x) - 0.5 / x -
-             r * (1.0 / 12 - r * (1.0 / 120 -
-                                  r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132 - r * (691.0 / 32760))))));
+      double y = borel_positive_digamma(x);
+      return y == y ? y : borel_digamma_anywhere(x);
+    })
+
+/* trigamma(2 + u); from 2.5 on trigamma(x) = 1 / x + 1 / (2 x^2) + x^-3 p(1 / x^2). */
+SPECIAL(
+    borel_two_trigamma, static inline double borel_two_trigamma(double u) {
+      double u2 = u * u, odd = -0x1.cf333d19b2831p-17, even = 0x1.e21f1eb695008p-18;
+      even = FMA(u2, even, 0x1.1ab67e5b35a02p-16);
+      odd = FMA(u2, odd, -0x1.0aa177eda99d0p-15), even = FMA(u2, even, 0x1.11ddd280c18bcp-14);
+      odd = FMA(u2, odd, -0x1.02022c1a0df6dp-13), even = FMA(u2, even, 0x1.e0947c5e7954bp-13);
+      odd = FMA(u2, odd, -0x1.c0dd998cb61ecp-12), even = FMA(u2, even, 0x1.a174c9a38fde4p-11);
+      odd = FMA(u2, odd, -0x1.820731aa8f299p-10), even = FMA(u2, even, 0x1.62ce38141b75fp-9);
+      odd = FMA(u2, odd, -0x1.43df10435b819p-8), even = FMA(u2, even, 0x1.254fe8772e875p-7);
+      odd = FMA(u2, odd, -0x1.073e7b1680fb9p-6), even = FMA(u2, even, 0x1.d39fb32ac5278p-6);
+      odd = FMA(u2, odd, -0x1.9a6238f976fe7p-5), even = FMA(u2, even, 0x1.632f97c2db5c4p-4);
+      odd = FMA(u2, odd, -0x1.2e831d94f9ca9p-3), even = FMA(u2, even, 0x1.f9cb402bc46c6p-3);
+      odd = FMA(u2, odd, -0x1.9dd0027803108p-2), even = FMA(u2, even, 0x1.4a34cc4a60fa6p-1);
+      return FMA(u, odd, even);
+    })
+
+SPECIAL(
+    borel_tail_trigamma, static inline double borel_tail_trigamma(double z) {
+      double z2 = z * z, odd = -0x1.b758317752e14p+13, even = 0x1.43387c09ffde5p+13;
+      even = FMA(z2, even, 0x1.152de56694a49p+13);
+      odd = FMA(z2, odd, -0x1.b2a7a020da2dap+11), even = FMA(z2, even, 0x1.e1b772ca2f858p+9);
+      odd = FMA(z2, odd, -0x1.9c20af46c3114p+7), even = FMA(z2, even, 0x1.28f6611089d23p+5);
+      odd = FMA(z2, odd, -0x1.919bf39d2cc77p+2), even = FMA(z2, even, 0x1.23326d6dd2b12p+0);
+      odd = FMA(z2, odd, -0x1.0265fc6ce2fb5p-2), even = FMA(z2, even, 0x1.363ea0bcee0a1p-4);
+      odd = FMA(z2, odd, -0x1.1110b563543cap-5), even = FMA(z2, even, 0x1.86186041e55aap-6);
+      odd = FMA(z2, odd, -0x1.111111108c373p-5), even = FMA(z2, even, 0x1.55555555554e3p-3);
+      return FMA(z, odd, even);
+    })
+
+SPECIAL(
+    borel_positive_trigamma,
+    static inline __attribute__((always_inline)) double borel_positive_trigamma(double x) {
+      int large = x >= 2.5;
+      double u = x - (x >= 1.5 ? 2.0 : x >= 0.5 ? 1.0 : 0.0), next = 1.0 + x;
+      double root = x >= 0.5 ? x : x * next;
+      double w = (x >= 0.5 ? 1.0 : FMA(next, next, x * x)) / (large ? x : root * root);
+      double rest = large ? w * FMA(w, FMA(w, borel_tail_trigamma(w * w), 0.5), 1.0)
+                          : borel_two_trigamma(u) + (x >= 1.5 ? 0.0 : w);
+      return rest + (x > 0.0 ? 0.0 : __builtin_nan(""));
     })
 
 SPECIAL(
     borel_trigamma, static inline double borel_trigamma(double x) {
-      if (x <= 0.0) {
-        if (x == floor(x)) return __builtin_inf();
-        double s = sin(3.141592653589793 * (x - floor(x + 0.5)));
-        return 9.869604401089358 / (s * s) - borel_trigamma(1.0 - x);
-      }
-      double result = 0.0;
-      while (x < 10.0) {
-        result += 1.0 / (x * x);
-        x += 1.0;
-      }
-      double r = 1.0 / (x * x);
-      return result + 1.0 / x + 0.5 * r +
-             r / x *
-                 (1.0 / 6 -
-                  r * (1.0 / 30 - r * (1.0 / 42 - r * (1.0 / 30 - r * (5.0 / 66 - r * (691.0 / 2730))))));
+      double y = borel_positive_trigamma(x);
+      return y == y ? y : borel_trigamma_anywhere(x);
+    })
+
+/* log(f B(a, b)). Arguments below 2.5 move up by 3, x = c - 3: then with n = c + d
+ *   B(a, b) = sqrt(2 pi n / (c d)) (c / n)^a (d / n)^b exp(tail(c) + tail(d) - tail(n)) * factors,
+ * where the factors a (a + 1) (a + 2) / c^3 and n^3 / (s (s + 1) (s + 2)), s the sum before the move, are
+ * near 1. */
+SPECIAL(
+    borel_log_beta_times,
+    static inline __attribute__((always_inline)) double borel_log_beta_times(double a, double b, double f) {
+      double low = a < b ? a : b, high = a < b ? b : a, s = low + high;
+      int one = low < 2.5, two = high < 2.5;
+      double c = one ? low + 3.0 : low, d = two ? high + 3.0 : high;
+      double least = c < d ? c : d, most = c < d ? d : c, n = least + most, t = least / n, n3 = n * n * n;
+      int upper = t > 0.25;
+      double l = borel_ln_normal(t);
+      double l1m = borel_ln_parts(upper ? -1.0 : 0.0, upper ? FMA(-2.0, t, 1.0) : -t,
+                                  upper ? -1.90821492927058770002e-10 : 0.0);
+      double top = one ? FMA(low, low, low) * (low + 2.0) * n3 : 1.0,
+             below = one ? FMA(s, s, s) * (s + 2.0) * (c * c * c) : 1.0;
+      double more = two ? FMA(high, high, high) * (high + 2.0) * n3 : 1.0,
+             under = two ? (s + 3.0) * (s + 4.0) * (s + 5.0) * (d * d * d) : 1.0;
+      double factors = borel_ln_normal(sqrt(most * t) * ((top * more) / (below * under * f)));
+      double p = 1.0 / least, q = 1.0 / most, r = 1.0 / n;
+      double tails =
+          FMA(p, borel_tail_lgamma(p * p),
+              FMA(q, borel_tail_lgamma(q * q), FMA(-r, borel_tail_lgamma(r * r), 0.91893853320467274178)));
+      double y = FMA(c < d ? low : high, l, FMA(c < d ? high : low, l1m, tails)) - factors;
+      return low >= 1e-100 ? (high <= 1e60 ? y : __builtin_nan("")) : __builtin_nan("");
+    })
+
+SPECIAL(
+    borel_positive_lbeta,
+    static inline __attribute__((always_inline)) double borel_positive_lbeta(double a, double b) {
+      return borel_log_beta_times(a, b, 1.0);
+    })
+
+SPECIAL(
+    borel_lbeta, static inline double borel_lbeta(double a, double b) {
+      double y = borel_positive_lbeta(a, b);
+      return y == y ? y : borel_lbeta_anywhere(a, b);
+    })
+
+SPECIAL(
+    borel_positive_log_choose,
+    static inline __attribute__((always_inline)) double borel_positive_log_choose(double n, double k) {
+      double rest = n - k, y = -borel_log_beta_times(rest + 1.0, k + 1.0, n + 1.0);
+      y = k == 0.0 ? 0.0 : y;
+      y = rest == 0.0 ? 0.0 : y;
+      return k >= 0.0 ? (rest >= 0.0 ? y : __builtin_nan("")) : __builtin_nan("");
+    })
+
+SPECIAL(
+    borel_log_choose, static inline double borel_log_choose(double n, double k) {
+      double y = borel_positive_log_choose(n, k);
+      return y == y ? y : borel_log_choose_anywhere(n, k);
     })
 
 #undef SPECIAL

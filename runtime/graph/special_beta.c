@@ -15,7 +15,7 @@ static double log_of(double x, double y) { return x < 0.5 ? log(x) : log1p(-y); 
 
 /* log of x^a y^b / B(a, b), y = 1 - x (Loader 2000 for large a and b). */
 static double log_power(double a, double b, double x, double y) {
-  if (a < 10.0 || b < 10.0) return a * log_of(x, y) + b * log_of(y, x) - borel_lbeta(a, b);
+  if (a < 10.0 || b < 10.0) return a * log_of(x, y) + b * log_of(y, x) - borel_lbeta_anywhere(a, b);
   double n = a + b;
   return -borel_deviance(a, n * x) - borel_deviance(b, n * y) +
          0.5 * (log(a) + log(b / n) - 1.8378770664093454836) + borel_stirling_error(n) -
@@ -63,10 +63,10 @@ static incomplete by_fraction(double a, double b, double x, double y) {
     if (before < 4e-16 && f.change < 4e-16) break;
   }
   if (m == MOST_TERMS) return (incomplete){NAN, NAN, NAN};
-  double psi = borel_digamma_of(a + b);
+  double psi = borel_digamma_anywhere(a + b);
   return (incomplete){log_power(a, b, x, y) - log(a) + f.log_h,
-                      log_of(x, y) - 1.0 / a - borel_digamma_of(a) + psi + f.h_a,
-                      log_of(y, x) - borel_digamma_of(b) + psi + f.h_b};
+                      log_of(x, y) - 1.0 / a - borel_digamma_anywhere(a) + psi + f.h_a,
+                      log_of(y, x) - borel_digamma_anywhere(b) + psi + f.h_b};
 }
 
 static incomplete complement(incomplete i) {
@@ -102,7 +102,7 @@ static void t_tail(double nu, double x, double *log_tail, double *by_nu) {
   *log_tail = i.log - 0.69314718055994530942;
   /* d I_w / dw * dw / dnu = w^(nu/2) v^(1/2) / (nu B(nu/2, 1/2)) */
   double log_w = -log1p(ratio);
-  double by_w = exp(0.5 * nu * log_w + 0.5 * log(v) - borel_lbeta(0.5 * nu, 0.5) - i.log) / nu;
+  double by_w = exp(0.5 * nu * log_w + 0.5 * log(v) - borel_lbeta_anywhere(0.5 * nu, 0.5) - i.log) / nu;
   *by_nu = 0.5 * i.da + by_w;
 }
 

@@ -9,8 +9,9 @@
  *   std_normal_quantile(p)     the x with Phi(x) = p
  *   log_i0e(x)                 log I0(x) - |x|
  *   i1_over_i0(x)              I1(x) / I0(x)
- *   lbeta(a, b)                log B(a, b)
- *   log_choose(n, k)           log of n over k; -inf for k < 0 and k > n
+ *   lbeta_anywhere(a, b)       log B(a, b)
+ *   log_choose_anywhere(n, k)  log of n over k; -inf for k < 0 and k > n
+ *   lgamma_anywhere(x), digamma_anywhere(x), trigamma_anywhere(x)
  *   log_gamma_p(a, x)          log P(a, x), P regularised from 0 to x; log_gamma_q: log(1 - P)
  *   log_inc_beta(a, b, x)      log I_x(a, b), regularised
  *   student_t_logcdf(nu, x)    log of the cdf of Student's t with nu degrees of freedom
@@ -26,8 +27,11 @@
   F(borel_std_normal_quantile, double)                                                                       \
   F(borel_log_i0e, double)                                                                                   \
   F(borel_i1_over_i0, double)                                                                                \
-  F(borel_lbeta, double, double)                                                                             \
-  F(borel_log_choose, double, double)                                                                        \
+  F(borel_lgamma_anywhere, double)                                                                           \
+  F(borel_digamma_anywhere, double)                                                                          \
+  F(borel_trigamma_anywhere, double)                                                                         \
+  F(borel_lbeta_anywhere, double, double)                                                                    \
+  F(borel_log_choose_anywhere, double, double)                                                               \
   F(borel_log_gamma_p, double, double)                                                                       \
   F(borel_log_gamma_q, double, double)                                                                       \
   F(borel_d_log_gamma_p, double, double)                                                                     \
@@ -50,6 +54,5 @@ double borel_log_complement(double x);
 double borel_deviance(double a, double m);
 /* lgamma(a + 1) - (a + 1/2) log a + a - log(2 pi) / 2, for a > 0. */
 double borel_stirling_error(double a);
-double borel_digamma_of(double x);
 
 #endif

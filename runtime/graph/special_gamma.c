@@ -12,9 +12,31 @@
 #include "graph/special.h"
 #pragma GCC diagnostic pop
 
+static const double PI = 3.14159265358979323846, LOG_PI = 1.14472988584940017414;
 static const double HALF_LOG_2PI = 0.91893853320467274178;
 
-double borel_digamma_of(double x) { return borel_digamma(x); }
+/* x minus the nearest integer: exact, and 0 for what is so large that it is an integer. */
+static double from_integer(double x) { return x - floor(x + 0.5); }
+
+double borel_lgamma_anywhere(double x) {
+  if (x != x || x == INFINITY) return x;
+  if (x <= 0.0 && x == floor(x)) return INFINITY;
+  if (x < 0.0) return LOG_PI - log(fabs(sin(PI * from_integer(x)))) - borel_positive_lgamma(1.0 - x);
+  return x < 0x1p-1022 ? -log(x) : borel_positive_lgamma(x);
+}
+
+double borel_digamma_anywhere(double x) {
+  if (x == INFINITY) return x;
+  if (x <= 0.0 && x == floor(x)) return NAN;
+  if (x < 0.0) return borel_positive_digamma(1.0 - x) - PI / tan(PI * from_integer(x));
+  return borel_positive_digamma(x);
+}
+
+double borel_trigamma_anywhere(double x) {
+  if (x <= 0.0 && x == floor(x)) return INFINITY;
+  double root = PI / sin(PI * from_integer(x));
+  return x < 0.0 ? root * root - borel_positive_trigamma(1.0 - x) : borel_positive_trigamma(x);
+}
 
 double borel_log_complement(double x) { return x > -0.69314718055994531 ? log(-expm1(x)) : log1p(-exp(x)); }
 
@@ -31,12 +53,9 @@ double borel_deviance(double a, double m) {
 }
 
 double borel_stirling_error(double a) {
-  if (a < 10.0) return borel_lgamma(a + 1.0) - (a + 0.5) * log(a) + a - HALF_LOG_2PI;
-  double r = 1.0 / (a * a);
-  return (1.0 / 12 -
-          r * (1.0 / 360 - r * (1.0 / 1260 - r * (1.0 / 1680 - r * (1.0 / 1188 - r * (691.0 / 360360 -
-                                                                                      r * (1.0 / 156))))))) /
-         a;
+  if (a < 2.5) return borel_lgamma_anywhere(a + 1.0) - (a + 0.5) * log(a) + a - HALF_LOG_2PI;
+  double r = 1.0 / a;
+  return r * borel_tail_lgamma(r * r);
 }
 
 /* For b >= 10: lgamma(b) - lgamma(a + b), without the cancellation of the two. */
@@ -45,7 +64,7 @@ static double lgamma_drop(double a, double b) {
          borel_stirling_error(a + b);
 }
 
-double borel_lbeta(double a, double b) {
+double borel_lbeta_anywhere(double a, double b) {
   double low = a < b ? a : b, high = a < b ? b : a;
   if (!(low >= 0.0)) return NAN;
   if (low <= 0.0) return high < INFINITY ? INFINITY : NAN;
@@ -54,15 +73,15 @@ double borel_lbeta(double a, double b) {
     return HALF_LOG_2PI - 0.5 * log(high) + (low - 0.5) * log(low / (low + high)) +
            high * log1p(-low / (low + high)) + borel_stirling_error(low) + borel_stirling_error(high) -
            borel_stirling_error(low + high);
-  if (high >= 10.0) return borel_lgamma(low) + lgamma_drop(low, high);
-  return borel_lgamma(low) + borel_lgamma(high) - borel_lgamma(low + high);
+  if (high >= 10.0) return borel_lgamma_anywhere(low) + lgamma_drop(low, high);
+  return borel_lgamma_anywhere(low) + borel_lgamma_anywhere(high) - borel_lgamma_anywhere(low + high);
 }
 
-double borel_log_choose(double n, double k) {
+double borel_log_choose_anywhere(double n, double k) {
   if (n != n || k != k || n < 0.0) return NAN;
   if (k < 0.0 || k > n) return -INFINITY;
   if (k == 0.0 || k == n) return 0.0;
-  return -log1p(n) - borel_lbeta(n - k + 1.0, k + 1.0);
+  return -log1p(n) - borel_lbeta_anywhere(n - k + 1.0, k + 1.0);
 }
 
 /* ---- incomplete gamma function -------------------------------------------------------------------- */
@@ -73,7 +92,7 @@ typedef struct {
 
 /* log of x^a exp(-x) / Gamma(a + 1) */
 static double log_power(double a, double x) {
-  if (a < 10.0) return a * log(x) - x - borel_lgamma(a + 1.0);
+  if (a < 10.0) return a * log(x) - x - borel_lgamma_anywhere(a + 1.0);
   return -borel_deviance(a, x) - 0.5 * log(a) - HALF_LOG_2PI - borel_stirling_error(a);
 }
 
@@ -103,7 +122,7 @@ static incomplete by_series(double a, double x) {
     sum += term;
     d_sum += d_term;
   }
-  return complete_p(log_power(a, x) + log(sum), log(x) - borel_digamma(a + 1.0) + d_sum / sum);
+  return complete_p(log_power(a, x) + log(sum), log(x) - borel_digamma_anywhere(a + 1.0) + d_sum / sum);
 }
 
 /* Q = x^a exp(-x) / Gamma(a) 1/(x + 1 - a - 1 (1 - a)/(x + 3 - a - ...)), DLMF 8.9.2, by Lentz' method. */
@@ -128,7 +147,7 @@ static incomplete by_fraction(double a, double x) {
     d_log_h += change;
     if (fabs(C * D - 1.0) < 2e-16 && fabs(change) <= 1e-16 * fabs(d_log_h)) break;
   }
-  return complete_q(log_power(a, x) + log(a) + log(h), log(x) - borel_digamma(a) + d_log_h);
+  return complete_q(log_power(a, x) + log(a) + log(h), log(x) - borel_digamma_anywhere(a) + d_log_h);
 }
 
 /* a so large that the first two terms of Temme's uniform expansion (1979; DLMF 8.12.3) are exact to 1e-13.
