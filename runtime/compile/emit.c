@@ -236,6 +236,7 @@ static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\
                                  "#else\n#define VECTOR __attribute__((const))\n"
                                  "#define MANY inline __attribute__((always_inline))\n#endif\n"
                                  "#define FEW inline __attribute__((always_inline))\n"
+                                 "#define INLINED static FEW\n"
                                  "#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)\n" /* as in special.h */
                                  "#define FMA(a, b, c) __builtin_fma(a, b, c)\n"
                                  "#else\n#define FMA(a, b, c) ((a) * (b) + (c))\n#endif\n";

@@ -117,10 +117,11 @@ static void emit_vector_stage(const borel_program *p, int32_t k, const uint16_t 
   borel_text_printf(out, "      }\n");
 }
 
-/* "const long long i = i0 + l; const double r3 = u3[l];": what a call reads. */
-static void emit_call_arguments(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+/* "      for (...) {" and the values of the arguments. */
+static void open_call(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
   const borel_node *args = borel_graph_args(p->graph, i);
-  borel_text_printf(out, "        const long long i = i0 + l;\n        (void)i;\n");
+  borel_text_printf(out, "      for (long long l = 0; l < end; l++) {\n"
+                         "        const long long i = i0 + l;\n        (void)i;\n");
   for (uint32_t a = 0; a < borel_graph_at(p->graph, i)->arg_count; a++) {
     int seen = borel_graph_at(p->graph, args[a])->shape.rank == 0 || p->group_of[args[a]] != k;
     for (uint32_t b = 0; b < a && !seen; b++) seen = args[b] == args[a];
@@ -128,23 +129,24 @@ static void emit_call_arguments(const borel_program *p, int32_t k, borel_node i,
   }
 }
 
+/* Where there is a positive form: that of all elements, then the function of any arguments for those that are
+ * NaN. */
 static void emit_call(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
-  const char *positive = borel_emit_positive(borel_graph_at(p->graph, i)->op);
-  borel_text_printf(out, "      {\n      long long odd = 1;\n");
+  borel_op op = borel_graph_at(p->graph, i)->op;
+  const char *positive = borel_emit_positive(op);
   if (positive) {
-    borel_text_printf(out, "      odd = 0;\n#pragma omp simd reduction(| : odd)\n"
-                           "      for (long long l = 0; l < end; l++) {\n");
-    emit_call_arguments(p, k, i, out);
+    print(p, i, "      long long odd# = 0;\n", out);
+    borel_text_printf(out, "#pragma omp simd reduction(| : odd%d)\n", p->number[i]);
+    open_call(p, k, i, out);
     borel_text_printf(out, "        const double y = %s(", positive);
     borel_emit_arguments(p, k, i, out);
-    print(p, i, ");\n        u#[l] = y;\n        odd |= y != y;\n      }\n", out);
+    print(p, i, ");\n        u#[l] = y;\n        odd# |= y != y;\n      }\n      if (odd#)\n", out);
   }
-  borel_text_printf(out, "      for (long long l = 0; odd && l < end; l++) {\n");
-  if (positive) print(p, i, "        if (u#[l] == u#[l]) continue;\n", out);
-  emit_call_arguments(p, k, i, out);
-  print(p, i, "        u#[l] = ", out);
-  borel_emit_value(p, k, i, out);
-  borel_text_printf(out, ";\n      }\n      }\n");
+  open_call(p, k, i, out);
+  print(p, i, positive ? "        if (u#[l] != u#[l]) u#[l] = " : "        u#[l] = ", out);
+  borel_text_printf(out, positive ? "borel_%s_anywhere(" : "op_%s(", borel_op_get(op)->name);
+  borel_emit_arguments(p, k, i, out);
+  borel_text_printf(out, ");\n      }\n");
   if (p->stored[i]) {
     borel_text_printf(out, "      for (long long l = 0; l < end; l++) q%d[i0 + l] = ", p->slot_of[i]);
     print(p, i, "u#[l];\n", out);

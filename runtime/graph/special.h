@@ -22,10 +22,10 @@
  * lgamma, digamma, trigamma, lbeta, log_choose: `positive` forms without branches, NaN where they do not hold
  * (below 0 and far out), and the whole function, which is the positive form or else that of any arguments in
  * special_functions.h. Emitted loops have the positive form of all elements first, then the whole function of
- * those that are NaN (compile/emit_stage.c). Below 2.5 (1.4 for lgamma) a polynomial around 2 after one or two
- * steps of the recurrence, so that lgamma keeps its digits around its zeros 1 and 2; above it what is left of
- * Stirling's formula, a polynomial in 1 / x^2. All polynomials are minimax (Remez' exchange in 300 bits or
- * more), 2^-56.5 or better; odd and even powers apart. Errors: docs/performance.md. */
+ * those that are NaN (compile/emit_stage.c). Below 2.5 (1.4 for lgamma) a polynomial around 2 after one or
+ * two steps of the recurrence, so that lgamma keeps its digits around its zeros 1 and 2; above it what is
+ * left of Stirling's formula, a polynomial in 1 / x^2. All polynomials are minimax (Remez' exchange in 300
+ * bits or more), 2^-56.5 or better; odd and even powers apart. Errors: docs/performance.md. */
 #ifndef SPECIAL
 #error "define SPECIAL(name, ...)"
 #endif
@@ -35,6 +35,9 @@
 #else
 #define FMA(a, b, c) ((a) * (b) + (c))
 #endif
+
+/* Part of the function around it: a vector loop has no calls but of LOOP_FUNCTIONs. */
+#define INLINED static inline __attribute__((always_inline))
 
 SPECIAL(
     borel_bits, static inline unsigned long long borel_bits(double x) {
@@ -68,7 +71,7 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_ln_parts, static inline double borel_ln_parts(double k, double f, double low) {
+    borel_ln_parts, INLINED double borel_ln_parts(double k, double f, double low) {
       double s = f / (2.0 + f), z = s * s, w = z * z, g = 0.5 * f;
       double even = w * FMA(w, FMA(w, 0x1.3852d4c97fc21p-3, 0x1.c71c016c6bd40p-3), 0x1.99999998f0f15p-2);
       double odd = FMA(w, FMA(w, FMA(w, 0x1.3abe8e80a4084p-3, 0x1.7474e2337cf1bp-3), 0x1.249249b20cb2dp-2),
@@ -173,7 +176,7 @@ SPECIAL(
 
 /* ln of normal numbers only: of others anything. */
 SPECIAL(
-    borel_ln_normal, static inline double borel_ln_normal(double x) {
+    borel_ln_normal, INLINED double borel_ln_normal(double x) {
       unsigned long long bits = borel_bits(x),
                          e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
       double k = borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
@@ -184,7 +187,7 @@ SPECIAL(
 /* log Gamma(2 + u) / (u (1 + u)) for -0.6 <= u <= 0.5, and the sum of Binet, log Gamma(x) - (x - 1/2) log x +
  * x - log(2 pi) / 2 = z^(1/2) p(z), for z = 1 / x^2 and x >= 2.5. */
 SPECIAL(
-    borel_two_lgamma, static inline double borel_two_lgamma(double u) {
+    borel_two_lgamma, INLINED double borel_two_lgamma(double u) {
       double u2 = u * u, odd = -0x1.c21c8ee172e93p-24, even = 0x1.d99a02fc8152dp-24;
       odd = FMA(u2, odd, -0x1.0fea9124bed62p-23), even = FMA(u2, even, 0x1.ad4eb1adf8a16p-22);
       odd = FMA(u2, odd, -0x1.db0348348cc88p-21), even = FMA(u2, even, 0x1.e5108f86e0f2fp-20);
@@ -199,7 +202,7 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_tail_lgamma, static inline double borel_tail_lgamma(double z) {
+    borel_tail_lgamma, INLINED double borel_tail_lgamma(double z) {
       double z2 = z * z, odd = -0x1.d3693c1ea6f17p+0, even = 0x1.803a912846a88p+0;
       even = FMA(z2, even, 0x1.0a8d6ae3e42b5p+0);
       odd = FMA(z2, odd, -0x1.846bae732eaaep-2), even = FMA(z2, even, 0x1.a9be77d5ae82fp-4);
@@ -211,18 +214,14 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_positive_lgamma,
-    static inline __attribute__((always_inline)) double borel_positive_lgamma(double x) {
-      int large = x >= 2.5;
-      double w = 1.0 / x, u = x - (x >= 1.4 ? 2.0 : x >= 0.4 ? 1.0 : 0.0);
+    borel_positive_lgamma, INLINED double borel_positive_lgamma(double x) {
+      double one = x >= 0.4 ? 1.0 : 0.0, two = x >= 1.4 ? 1.0 : 0.0, large = x >= 2.5 ? 1.0 : 0.0;
+      double w = 1.0 / x, u = (x - one) - two;
       double l = borel_ln_normal(x >= 0.4 ? x : FMA(x, x, x));
-      double rest = large ? FMA(w, borel_tail_lgamma(w * w), 0.41893853320467274178)
-                          : (u * (1.0 + u)) * borel_two_lgamma(u);
-      return FMA(large            ? x - 0.5
-                 : x >= 1.4       ? 0.0
-                 : x >= 0x1p-1022 ? -1.0
-                                  : __builtin_nan(""),
-                 l - (large ? 1.0 : 0.0), rest);
+      double tail = FMA(w, borel_tail_lgamma(w * w), 0.41893853320467274178);
+      double near = (u * (1.0 + u)) * borel_two_lgamma(u);
+      double factor = (x >= 2.5 ? x - 0.5 : two - 1.0) + (x >= 0x1p-1022 ? 0.0 : __builtin_nan(""));
+      return FMA(factor, l - large, x >= 2.5 ? tail : near);
     })
 
 SPECIAL(
@@ -233,7 +232,7 @@ SPECIAL(
 
 /* On [1.5, 2.5): digamma(2 + u); from there on digamma(x) = log x - 1 / (2 x) - z p(z), z = 1 / x^2. */
 SPECIAL(
-    borel_two_digamma, static inline double borel_two_digamma(double u) {
+    borel_two_digamma, INLINED double borel_two_digamma(double u) {
       double u2 = u * u, odd = 0x1.5b447ffc8d012p-18, even = -0x1.66953cc983f7cp-19;
       even = FMA(u2, even, -0x1.e201e99ea544cp-18);
       odd = FMA(u2, odd, 0x1.e8abee8c24ca3p-17), even = FMA(u2, even, -0x1.01d0e1be57a17p-15);
@@ -248,7 +247,7 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_tail_digamma, static inline double borel_tail_digamma(double z) {
+    borel_tail_digamma, INLINED double borel_tail_digamma(double z) {
       double z2 = z * z, odd = -0x1.a2e16a0ecaeb9p+6, even = 0x1.1083e10509c0fp+7;
       odd = FMA(z2, odd, -0x1.4a418dad08291p+6), even = FMA(z2, even, 0x1.f600b5bb49838p+4);
       odd = FMA(z2, odd, -0x1.1345e51dab278p+3), even = FMA(z2, even, 0x1.e6165087dbc9bp+0);
@@ -260,15 +259,13 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_positive_digamma,
-    static inline __attribute__((always_inline)) double borel_positive_digamma(double x) {
-      int large = x >= 2.5;
-      double u = x - (x >= 1.5 ? 2.0 : x >= 0.5 ? 1.0 : 0.0);
+    borel_positive_digamma, INLINED double borel_positive_digamma(double x) {
+      double one = x >= 0.5 ? 1.0 : 0.0, two = x >= 1.5 ? 1.0 : 0.0;
+      double u = (x - one) - two;
       double w = (x >= 0.5 ? 1.0 : FMA(2.0, x, 1.0)) / (x >= 0.5 ? x : FMA(x, x, x)), z = w * w;
-      double l = borel_ln_normal(x);
-      double rest = large ? FMA(z, borel_tail_digamma(z), FMA(0.5, w, x - x))
-                          : (x >= 1.5 ? 0.0 : w) - borel_two_digamma(u);
-      return (large ? l : x > 0.0 ? 0.0 : __builtin_nan("")) - rest;
+      double tail = borel_ln_normal(x) - FMA(z, borel_tail_digamma(z), FMA(0.5, w, x - x));
+      double near = borel_two_digamma(u) - (x >= 1.5 ? 0.0 : w);
+      return (x >= 2.5 ? tail : near) + (x > 0.0 ? 0.0 : __builtin_nan(""));
     })
 
 SPECIAL(
@@ -279,7 +276,7 @@ SPECIAL(
 
 /* trigamma(2 + u); from 2.5 on trigamma(x) = 1 / x + 1 / (2 x^2) + x^-3 p(1 / x^2). */
 SPECIAL(
-    borel_two_trigamma, static inline double borel_two_trigamma(double u) {
+    borel_two_trigamma, INLINED double borel_two_trigamma(double u) {
       double u2 = u * u, odd = -0x1.cf333d19b2831p-17, even = 0x1.e21f1eb695008p-18;
       even = FMA(u2, even, 0x1.1ab67e5b35a02p-16);
       odd = FMA(u2, odd, -0x1.0aa177eda99d0p-15), even = FMA(u2, even, 0x1.11ddd280c18bcp-14);
@@ -295,7 +292,7 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_tail_trigamma, static inline double borel_tail_trigamma(double z) {
+    borel_tail_trigamma, INLINED double borel_tail_trigamma(double z) {
       double z2 = z * z, odd = -0x1.b758317752e14p+13, even = 0x1.43387c09ffde5p+13;
       even = FMA(z2, even, 0x1.152de56694a49p+13);
       odd = FMA(z2, odd, -0x1.b2a7a020da2dap+11), even = FMA(z2, even, 0x1.e1b772ca2f858p+9);
@@ -308,15 +305,13 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_positive_trigamma,
-    static inline __attribute__((always_inline)) double borel_positive_trigamma(double x) {
-      int large = x >= 2.5;
-      double u = x - (x >= 1.5 ? 2.0 : x >= 0.5 ? 1.0 : 0.0), next = 1.0 + x;
-      double root = x >= 0.5 ? x : x * next;
-      double w = (x >= 0.5 ? 1.0 : FMA(next, next, x * x)) / (large ? x : root * root);
-      double rest = large ? w * FMA(w, FMA(w, borel_tail_trigamma(w * w), 0.5), 1.0)
-                          : borel_two_trigamma(u) + (x >= 1.5 ? 0.0 : w);
-      return rest + (x > 0.0 ? 0.0 : __builtin_nan(""));
+    borel_positive_trigamma, INLINED double borel_positive_trigamma(double x) {
+      double one = x >= 0.5 ? 1.0 : 0.0, two = x >= 1.5 ? 1.0 : 0.0, next = 1.0 + x;
+      double u = (x - one) - two, square = x >= 0.5 ? x * x : (x * next) * (x * next);
+      double w = (x >= 0.5 ? 1.0 : FMA(next, next, x * x)) / (x >= 2.5 ? x : square);
+      double tail = w * FMA(w, FMA(w, borel_tail_trigamma(w * w), 0.5), 1.0);
+      double near = borel_two_trigamma(u) + (x >= 1.5 ? 0.0 : w);
+      return (x >= 2.5 ? tail : near) + (x > 0.0 ? 0.0 : __builtin_nan(""));
     })
 
 SPECIAL(
@@ -330,8 +325,7 @@ SPECIAL(
  * where the factors a (a + 1) (a + 2) / c^3 and n^3 / (s (s + 1) (s + 2)), s the sum before the move, are
  * near 1. */
 SPECIAL(
-    borel_log_beta_times,
-    static inline __attribute__((always_inline)) double borel_log_beta_times(double a, double b, double f) {
+    borel_log_beta_times, INLINED double borel_log_beta_times(double a, double b, double f) {
       double low = a < b ? a : b, high = a < b ? b : a, s = low + high;
       int one = low < 2.5, two = high < 2.5;
       double c = one ? low + 3.0 : low, d = two ? high + 3.0 : high;
@@ -355,9 +349,7 @@ SPECIAL(
 
 SPECIAL(
     borel_positive_lbeta,
-    static inline __attribute__((always_inline)) double borel_positive_lbeta(double a, double b) {
-      return borel_log_beta_times(a, b, 1.0);
-    })
+    INLINED double borel_positive_lbeta(double a, double b) { return borel_log_beta_times(a, b, 1.0); })
 
 SPECIAL(
     borel_lbeta, static inline double borel_lbeta(double a, double b) {
@@ -366,8 +358,7 @@ SPECIAL(
     })
 
 SPECIAL(
-    borel_positive_log_choose,
-    static inline __attribute__((always_inline)) double borel_positive_log_choose(double n, double k) {
+    borel_positive_log_choose, INLINED double borel_positive_log_choose(double n, double k) {
       double rest = n - k, y = -borel_log_beta_times(rest + 1.0, k + 1.0, n + 1.0);
       y = k == 0.0 ? 0.0 : y;
       y = rest == 0.0 ? 0.0 : y;
@@ -382,3 +373,4 @@ SPECIAL(
 
 #undef SPECIAL
 #undef FMA
+#undef INLINED
