@@ -173,13 +173,32 @@ static const struct {
 
 enum { SPECIAL_COUNT = sizeof specials / sizeof *specials };
 
-const char *borel_emit_positive(borel_op op) {
-  static const char prefix[] = "borel_positive_";
-  for (size_t s = 0; s < SPECIAL_COUNT; s++)
-    if (strncmp(specials[s].name, prefix, sizeof prefix - 1) == 0 &&
-        strcmp(specials[s].name + sizeof prefix - 1, borel_op_get(op)->name) == 0)
-      return specials[s].name;
-  return NULL;
+/* What is called for whole arrays, and of how many. */
+static const struct {
+  const char *name;
+  int arguments;
+} of_many[] = {
+#define ONE(name) {#name, 1},
+#define TWO(name) {#name, 2},
+    BOREL_MANY(ONE, TWO)
+#undef ONE
+#undef TWO
+};
+enum { MANY_COUNT = sizeof of_many / sizeof *of_many };
+
+int borel_emit_is_many(borel_op op) {
+  for (size_t m = 0; m < MANY_COUNT; m++)
+    if (strcmp(of_many[m].name, borel_op_get(op)->name) == 0) return 1;
+  return 0;
+}
+
+static void emit_many(borel_text *out) {
+  borel_text_printf(out, "#if defined(__x86_64__) && defined(__FMA__)\n"
+                         "#define OF_MANY(name) borel_many_##name##_fma\n"
+                         "#else\n#define OF_MANY(name) borel_many_##name\n#endif\n");
+  for (size_t m = 0; m < MANY_COUNT; m++)
+    borel_text_printf(out, "void OF_MANY(%s)(long long, const double *, %sdouble *);\n", of_many[m].name,
+                      of_many[m].arguments == 2 ? "const double *, " : "");
 }
 
 static const struct {
@@ -322,7 +341,7 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
     for (size_t j = 0; j < group->count; j++) {
       borel_op op = borel_graph_at(p->graph, group->nodes[j])->op;
       const char *text = borel_op_get(op)->expression;
-      if (!text || borel_emit_positive(op) || (!strstr(text, "borel_exp") && !strstr(text, "borel_l")))
+      if (!text || borel_emit_is_many(op) || (!strstr(text, "borel_exp") && !strstr(text, "borel_l")))
         continue;
       ++*all;
       *loops += group->kind == BOREL_GROUP_LOOP;
@@ -355,6 +374,7 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
     borel_text_printf(out, "VECTOR double %s(double);\n", vector_functions[i]);
   borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
                          "ceil(double), sqrt(double);\n");
+  emit_many(out);
   emit_specials(used, out);
   if (used[BOREL_OP_SUM_LOG]) borel_text_printf(out, "%s", products);
   borel_emit_linear_prelude(used, out);

@@ -23,8 +23,8 @@ void borel_emit_inputs(const borel_program *, borel_text *);
 void borel_emit_body(const borel_program *, borel_text *);
 void borel_emit_region(const borel_program *, int32_t k, borel_text *);
 void borel_emit_loop(const borel_program *, int32_t k, borel_text *);
-/* The branch-free form of an operation in special.h, NaN where it does not hold; NULL: it has none. */
-const char *borel_emit_positive(borel_op);
+/* Does loops' code call a function of arrays for it, OF_MANY(name)? */
+int borel_emit_is_many(borel_op);
 /* Does it call a function of special_functions.h? */
 int borel_emit_is_library(borel_op);
 /* Declares the routines that operations in `used` call. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The elements of a piece of 128, in stages. No compiler makes vector code of a loop that calls a function of
- * libborel, so each such call has a loop of its own, beside the vector loops of everything else. lgamma and
- * its kin have vector forms that hold where arguments usually are: those of all elements first, then the
- * function itself for elements that are NaN. What a stage reads of an earlier one stands in u#[128]. */
+ * libborel, so each such call has a loop of its own, beside the vector loops of everything else; lgamma and
+ * its kin are called once, for all elements. What a stage reads of an earlier one stands in u#[128]. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +10,13 @@
 enum { CROSSES = 1 }; /* in a stage's number, which is above that bit: odd for calls, even for vector loops */
 static int stage_of(const uint16_t *stages, borel_node i) { return stages[i] >> 1; }
 
+static int is_number(const borel_program *p, borel_node i) {
+  return borel_graph_at(p->graph, i)->shape.rank == 0;
+}
+
 static int is_call(const borel_program *p, borel_node i) {
   const borel_node_info *node = borel_graph_at(p->graph, i);
-  return node->shape.rank > 0 && (borel_emit_positive(node->op) || borel_emit_is_library(node->op));
+  return node->shape.rank > 0 && (borel_emit_is_many(node->op) || borel_emit_is_library(node->op));
 }
 
 int borel_has_calls(const borel_program *p, int32_t k) {
@@ -86,8 +89,19 @@ static void print(const borel_program *p, borel_node i, const char *format, bore
 }
 
 void borel_emit_crossing(const borel_program *p, int32_t k, const uint16_t *stages, borel_text *out) {
-  for (size_t j = 0; j < p->groups[k].count; j++)
-    if (stages[p->groups[k].nodes[j]] & CROSSES) print(p, p->groups[k].nodes[j], "    @ u#[128];\n", out);
+  for (size_t j = 0; j < p->groups[k].count; j++) {
+    borel_node i = p->groups[k].nodes[j];
+    const borel_node_info *node = borel_graph_at(p->graph, i);
+    if (stages[i] & CROSSES) print(p, i, "    @ u#[128];\n", out);
+    for (uint32_t a = 0; a < node->arg_count && is_call(p, i) && borel_emit_is_many(node->op); a++) {
+      borel_node arg = borel_graph_args(p->graph, i)[a];
+      if (!is_number(p, arg)) continue;
+      borel_text_printf(out, "    double k%d_%u[128];\n    for (int l = 0; l < 128; l++) k%d_%u[l] = ",
+                        p->number[i], a, p->number[i], a);
+      borel_emit_scalar(p, arg, out);
+      borel_text_printf(out, ";\n");
+    }
+  }
 }
 
 static int reads(const borel_program *p, borel_node i, borel_node arg) {
@@ -117,10 +131,6 @@ static void emit_vector_stage(const borel_program *p, int32_t k, const uint16_t 
   borel_text_printf(out, "      }\n");
 }
 
-static int is_number(const borel_program *p, borel_node i) {
-  return borel_graph_at(p->graph, i)->shape.rank == 0;
-}
-
 /* "      for (...) {" and the values of the arguments. */
 static void open_call(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
   const borel_node *args = borel_graph_args(p->graph, i);
@@ -133,55 +143,34 @@ static void open_call(const borel_program *p, int32_t k, borel_node i, borel_tex
   }
 }
 
-/* Numbers among the arguments, as k#_0 and so on. Compilers would take a function of known numbers apart
- * until its loop is no longer vector code. */
-static void hide_numbers(const borel_program *p, borel_node i, borel_text *out) {
-  for (uint32_t a = 0; a < borel_graph_at(p->graph, i)->arg_count; a++) {
+/* "OF_MANY(lgamma)(end, u7, u8);": numbers stand in arrays k#_0, k#_1, everything else in u# or in memory. */
+static void call_of_many(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
+  const borel_node_info *node = borel_graph_at(p->graph, i);
+  borel_text_printf(out, "      OF_MANY(%s)(end", borel_op_get(node->op)->name);
+  for (uint32_t a = 0; a < node->arg_count; a++) {
     borel_node arg = borel_graph_args(p->graph, i)[a];
-    if (!is_number(p, arg)) continue;
-    borel_text_printf(out, "      const volatile double v%d_%u = ", p->number[i], a);
-    borel_emit_scalar(p, arg, out);
-    borel_text_printf(out, ";\n      const double k%d_%u = v%d_%u;\n", p->number[i], a, p->number[i], a);
-  }
-}
-
-/* All elements. */
-static void emit_positive_form(const borel_program *p, int32_t k, borel_node i, const char *positive,
-                               borel_text *out) {
-  hide_numbers(p, i, out);
-  print(p, i, "      long long odd# = 0;\n", out);
-  borel_text_printf(out, "#pragma omp simd reduction(| : odd%d)\n", p->number[i]);
-  open_call(p, k, i, out);
-  borel_text_printf(out, "        const double y = %s(", positive);
-  for (uint32_t a = 0; a < borel_graph_at(p->graph, i)->arg_count; a++) {
-    borel_node arg = borel_graph_args(p->graph, i)[a];
-    if (a) borel_text_printf(out, ", ");
     if (is_number(p, arg))
-      borel_text_printf(out, "k%d_%u", p->number[i], a);
+      borel_text_printf(out, ", k%d_%u", p->number[i], a);
+    else if (p->group_of[arg] == k)
+      borel_text_printf(out, ", u%d", p->number[arg]);
     else
-      borel_emit_operand(p, k, arg, out);
+      borel_text_printf(out, ", p%d + i0", p->slot_of[arg]);
   }
-  print(p, i, ");\n        u#[l] = y;\n        odd# |= y != y;\n      }\n", out);
+  print(p, i, ", u#);\n", out);
 }
 
-/* Where there is a positive form: that of all elements, then the function of any arguments for those that are
- * NaN. */
 static void emit_call(const borel_program *p, int32_t k, borel_node i, borel_text *out) {
-  borel_op op = borel_graph_at(p->graph, i)->op;
-  const char *positive = borel_emit_positive(op);
-  if (positive) {
-    emit_positive_form(p, k, i, positive, out);
-    print(p, i, "      if (odd#)\n", out);
+  if (borel_emit_is_many(borel_graph_at(p->graph, i)->op)) {
+    call_of_many(p, k, i, out);
+  } else {
+    open_call(p, k, i, out);
+    print(p, i, "        u#[l] = ", out);
+    borel_emit_value(p, k, i, out);
+    borel_text_printf(out, ";\n      }\n");
   }
-  open_call(p, k, i, out);
-  print(p, i, positive ? "        if (u#[l] != u#[l]) u#[l] = " : "        u#[l] = ", out);
-  borel_text_printf(out, positive ? "borel_%s_anywhere(" : "op_%s(", borel_op_get(op)->name);
-  borel_emit_arguments(p, k, i, out);
-  borel_text_printf(out, ");\n      }\n");
-  if (p->stored[i]) {
-    borel_text_printf(out, "      for (long long l = 0; l < end; l++) q%d[i0 + l] = ", p->slot_of[i]);
-    print(p, i, "u#[l];\n", out);
-  }
+  if (!p->stored[i]) return;
+  borel_text_printf(out, "      for (long long l = 0; l < end; l++) q%d[i0 + l] = ", p->slot_of[i]);
+  print(p, i, "u#[l];\n", out);
 }
 
 void borel_emit_stages(const borel_program *p, int32_t k, const uint16_t *stages, borel_text *out) {

@@ -8,5 +8,6 @@
 #error "compile this file with -march=x86-64-v3"
 #endif
 #define ROWS borel_rows_fma
+#define MANY(name) borel_many_##name##_fma
 #include "graph/rows_text.h"
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The loops of elementwise operations, made from ops.def: a table named ROWS. Included by rows.c and,
+ * The loops of elementwise operations, made from ops.def: a table named ROWS; and functions of arrays, named
+ * by MANY, that emitted code calls. Included by rows.c and,
  * compiled for processors with fused multiply-add, by rows_fma.c. */
 #include <math.h>
 
@@ -8,7 +9,7 @@
 
 /* Nobody reads the floating-point flags, so loops with choices in them may become vector code. */
 #ifndef __clang__
-#pragma GCC optimize("no-trapping-math")
+#pragma GCC optimize("no-trapping-math", "vect-cost-model=unlimited")
 #endif
 
 #define SPECIAL(name, ...) __VA_ARGS__
@@ -17,6 +18,29 @@
 #pragma GCC diagnostic ignored "-Wfloat-equal"
 #include "graph/special.h"
 #pragma GCC diagnostic pop
+
+/* The positive form of all, then the function of any arguments for those that are NaN. */
+#define MANY1(name)                                                                                          \
+  void MANY(name)(long long n, const double *restrict a, double *restrict y) {                               \
+    long long odd = 0;                                                                                       \
+    for (long long i = 0; i < n; i++) {                                                                      \
+      y[i] = borel_positive_##name(a[i]);                                                                    \
+      odd |= y[i] != y[i];                                                                                   \
+    }                                                                                                        \
+    for (long long i = 0; odd && i < n; i++)                                                                 \
+      if (y[i] != y[i]) y[i] = borel_##name##_anywhere(a[i]);                                                \
+  }
+#define MANY2(name)                                                                                          \
+  void MANY(name)(long long n, const double *restrict a, const double *restrict b, double *restrict y) {     \
+    long long odd = 0;                                                                                       \
+    for (long long i = 0; i < n; i++) {                                                                      \
+      y[i] = borel_positive_##name(a[i], b[i]);                                                              \
+      odd |= y[i] != y[i];                                                                                   \
+    }                                                                                                        \
+    for (long long i = 0; odd && i < n; i++)                                                                 \
+      if (y[i] != y[i]) y[i] = borel_##name##_anywhere(a[i], b[i]);                                          \
+  }
+BOREL_MANY(MANY1, MANY2)
 
 #define TYPE_D double
 #define TYPE_I int64_t

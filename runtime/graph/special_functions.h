@@ -46,6 +46,21 @@
 BOREL_SPECIAL_FUNCTIONS(DECLARE)
 #undef DECLARE
 
+/* Functions of special.h that loops of emitted code call for whole arrays, F1(name) of one argument, F2(name)
+ * of two: borel_many_lgamma(n, a, y) leaves lgamma(a[i]) in y[i], for i < n, and borel_many_lgamma_fma does
+ * so with fused multiply-add. The arrays do not overlap. */
+#define BOREL_MANY(F1, F2) F1(lgamma) F1(digamma) F1(trigamma) F2(lbeta) F2(log_choose)
+
+#define DECLARE1(name)                                                                                       \
+  void borel_many_##name(long long n, const double *a, double *y);                                           \
+  void borel_many_##name##_fma(long long n, const double *a, double *y);
+#define DECLARE2(name)                                                                                       \
+  void borel_many_##name(long long n, const double *a, const double *b, double *y);                          \
+  void borel_many_##name##_fma(long long n, const double *a, const double *b, double *y);
+BOREL_MANY(DECLARE1, DECLARE2)
+#undef DECLARE1
+#undef DECLARE2
+
 /* Shared by the files that define these. */
 
 /* log(1 - exp(x)) for x <= 0 (Maechler 2012). */
