@@ -19,23 +19,24 @@
 #include "graph/special.h"
 #pragma GCC diagnostic pop
 
-/* The positive form of all, then the function of any arguments for those that are NaN. */
+/* The positive form of all, then the function of any arguments for those that are NaN. `odd` stays 0 while
+ * all are finite: a comparison would be no vector code on the baseline. */
 #define MANY1(name)                                                                                          \
   void MANY(name)(long long n, const double *restrict a, double *restrict y) {                               \
-    long long odd = 0;                                                                                       \
+    unsigned long long odd = 0;                                                                              \
     for (long long i = 0; i < n; i++) {                                                                      \
       y[i] = borel_positive_##name(a[i]);                                                                    \
-      odd |= y[i] != y[i];                                                                                   \
+      odd |= borel_bits(y[i] - y[i]);                                                                        \
     }                                                                                                        \
     for (long long i = 0; odd && i < n; i++)                                                                 \
       if (y[i] != y[i]) y[i] = borel_##name##_anywhere(a[i]);                                                \
   }
 #define MANY2(name)                                                                                          \
   void MANY(name)(long long n, const double *restrict a, const double *restrict b, double *restrict y) {     \
-    long long odd = 0;                                                                                       \
+    unsigned long long odd = 0;                                                                              \
     for (long long i = 0; i < n; i++) {                                                                      \
       y[i] = borel_positive_##name(a[i], b[i]);                                                              \
-      odd |= y[i] != y[i];                                                                                   \
+      odd |= borel_bits(y[i] - y[i]);                                                                        \
     }                                                                                                        \
     for (long long i = 0; odd && i < n; i++)                                                                 \
       if (y[i] != y[i]) y[i] = borel_##name##_anywhere(a[i], b[i]);                                          \
