@@ -51,17 +51,15 @@ static int earliest(const borel_program *p, int32_t k, borel_node i, int calls, 
 }
 
 uint16_t *borel_find_stages(const borel_program *p, int32_t k) {
-  enum { LEAST_BEFORE = 5, MOST_CROSSING = 4, MOST_ARRAYS = 48, MOST_STAGES = 1000 };
+  enum { LEAST_BEFORE = 5, MOST_CROSSING = 4, MOST_ARRAYS = 48 };
   const borel_group *group = &p->groups[k];
   uint16_t *stages = calloc(p->nodes, sizeof *stages);
-  int calls = borel_has_calls(p, k), before = 0, crossing = 0, last = 0;
+  int calls = borel_has_calls(p, k), before = 0, crossing = 0;
   for (size_t j = 0; stages && j < group->count; j++) {
     borel_node i = group->nodes[j];
     const borel_node_info *info = borel_graph_at(p->graph, i);
     int stage = earliest(p, k, i, calls, stages);
-    if (stage > MOST_STAGES) break;
     stages[i] = (uint16_t)(stage << 1);
-    if (stage > last) last = stage;
     if (is_call(p, i)) stages[i] |= CROSSES, crossing++;
     for (uint32_t a = 0; a < info->arg_count; a++) {
       borel_node arg = borel_graph_args(p->graph, i)[a];
@@ -70,9 +68,7 @@ uint16_t *borel_find_stages(const borel_program *p, int32_t k) {
     }
     before += stage == 0;
   }
-  if (calls ? last <= MOST_STAGES && crossing <= MOST_ARRAYS
-            : before >= LEAST_BEFORE && crossing <= MOST_CROSSING)
-    return stages;
+  if (calls ? crossing <= MOST_ARRAYS : before >= LEAST_BEFORE && crossing <= MOST_CROSSING) return stages;
   free(stages);
   return NULL;
 }

@@ -369,8 +369,8 @@ standard(draws(zero_sum, 15), 2, function(x) return zero_sum:unconstrain(x) / 2 
 
 local inf = math.huge
 check(dist.dirichlet { 1, 1 }:logdensity { 0.6, 0.5 } == -inf, "dirichlet: no simplex")
-check(dist.dirichlet { 1, 2 }:logdensity { 1, 0 } == -inf and dist.dirichlet { 2, 1 }:logdensity { 1, 0 } == math.log(2),
-  "dirichlet: corners")
+check(dist.dirichlet { 1, 2 }:logdensity { 1, 0 } == -inf, "dirichlet: the corner where its density is 0")
+close(dist.dirichlet { 2, 1 }:logdensity { 1, 0 }, math.log(2), "dirichlet: the other corner")
 check(dist.dirichlet { 3 }:logdensity { 1 } == 0, "dirichlet of one")
 check(dist.multinomial(3, { 0.5, 0.5 }):logdensity { 1, 1 } == -inf, "multinomial: too few")
 check(dist.multinomial(3, { 0.5, 0.5 }):logdensity { 4, -1 } == -inf, "multinomial: negative")
