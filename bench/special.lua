@@ -6,7 +6,7 @@ local core = require "borel.core"
 local dist = borel.dist
 local sample, observe, factor = borel.sample, borel.observe, borel.factor
 
-local N, REPEATS, ROUNDS = 1000, 200, 25
+local N, REPEATS, ROUNDS = 1000, 10, 300
 local counts, x, positive, trials = {}, {}, {}, {}
 for i = 1, N do
   counts[i], trials[i] = math.floor(6 + 5 * math.sin(1.7 * i)), 14
