@@ -344,7 +344,7 @@ SPECIAL(
           FMA(p, borel_tail_lgamma(p * p),
               FMA(q, borel_tail_lgamma(q * q), FMA(-r, borel_tail_lgamma(r * r), 0.91893853320467274178)));
       double y = FMA(c < d ? low : high, l, FMA(c < d ? high : low, l1m, tails)) - factors;
-      return low >= 1e-100 ? (high <= 1e60 ? y : __builtin_nan("")) : __builtin_nan("");
+      return y + ((low >= 1e-100 ? 0.0 : __builtin_nan("")) + (high <= 1e60 ? 0.0 : __builtin_nan("")));
     })
 
 SPECIAL(
@@ -360,9 +360,9 @@ SPECIAL(
 SPECIAL(
     borel_positive_log_choose, INLINED double borel_positive_log_choose(double n, double k) {
       double rest = n - k, y = -borel_log_beta_times(rest + 1.0, k + 1.0, n + 1.0);
-      y = k == 0.0 ? 0.0 : y;
-      y = rest == 0.0 ? 0.0 : y;
-      return k >= 0.0 ? (rest >= 0.0 ? y : __builtin_nan("")) : __builtin_nan("");
+      double none = k == 0.0 ? 0.0 : 1.0, all = rest == 0.0 ? 0.0 : 1.0;
+      return y * (none * all) +
+             ((k >= 0.0 ? 0.0 : __builtin_nan("")) + (rest >= 0.0 ? 0.0 : __builtin_nan("")));
     })
 
 SPECIAL(
