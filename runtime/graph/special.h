@@ -21,11 +21,11 @@
  *
  * lgamma, digamma, trigamma, lbeta, log_choose: `positive` forms without branches, NaN where they do not hold
  * (below 0 and far out), and the whole function, which is the positive form or else that of any arguments in
- * special_functions.h. Emitted loops have the positive form of all elements first, then the whole function of
- * those that are NaN (compile/emit_stage.c). Below 2.5 (1.4 for lgamma) a polynomial around 2 after one or
- * two steps of the recurrence, so that lgamma keeps its digits around its zeros 1 and 2; above it what is
- * left of Stirling's formula, a polynomial in 1 / x^2. All polynomials are minimax (Remez' exchange in 300
- * bits or more), 2^-56.5 or better; odd and even powers apart. Errors: docs/performance.md. */
+ * special_functions.h. Loops of emitted code call functions of arrays (rows_text.h): the positive form of all
+ * elements first, then the other of those that are NaN. Below 2.5 a polynomial around 2 after one or two
+ * steps of the recurrence, so that lgamma keeps its digits around its zeros 1 and 2; above it what is left of
+ * Stirling's formula, a polynomial in 1 / x^2. All polynomials are minimax (Remez' exchange in 300 bits or
+ * more), 2^-56.5 or better; odd and even powers apart. Errors: docs/performance.md. */
 #ifndef SPECIAL
 #error "define SPECIAL(name, ...)"
 #endif
