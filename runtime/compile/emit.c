@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * C emission. An emitted function is
  *     void NAME(void *const *b, const double *c, const long long *n)
- * b: slots (arrays padded to whole lanes), c: numbers of model and data, n: extents. It includes no
- * header and carries its own prototypes; on x86-64 those of libm carry the `simd` attribute, which lets
- * gcc use libmvec without -ffast-math. Loops run over whole lanes, beyond the true size; sums have
- * BOREL_LANES accumulators, so that no compiler may choose their order.
+ * b: slots (arrays padded to whole lanes) and vectors of the caller, c: numbers of model and data, n:
+ * extents. It includes no header and carries its own prototypes; on x86-64 those of libm carry the `simd`
+ * attribute, which lets gcc use libmvec without -ffast-math. Loops run over whole lanes, beyond the true
+ * size; sums have BOREL_LANES accumulators, so that no compiler may choose their order.
  *
  * Native code and the interpreter give the same bits, with one exception: a loop that calls a function of
  * libm which special.h does not replace (sin, cos, tan, pow, erf, tanh, expm1 and their like) gets libmvec's
@@ -141,6 +141,18 @@ void borel_emit_body(const borel_program *p, borel_text *out) {
     }
 }
 
+static void emit_bound(const borel_program *p, borel_text *out) {
+  const borel_tables *tables = p->tables;
+  for (size_t i = 0; i < tables->slot_count; i++) {
+    const borel_slot *slot = &tables->slots[i];
+    if (slot->caller == BOREL_CALLER_NONE) continue;
+    borel_text_printf(out, "  ((void **)b)[%zu] = (double *)b[%zu] + ", i,
+                      tables->slot_count + slot->caller - BOREL_CALLER_POINT);
+    borel_emit_extent(p, (int64_t)slot->first, out);
+    borel_text_printf(out, ";\n");
+  }
+}
+
 void borel_emit_program(const borel_program *p, const char *name, borel_text *out) {
   borel_emit_ode_functions(p, name, out);
   borel_text_printf(
@@ -148,6 +160,7 @@ void borel_emit_program(const borel_program *p, const char *name, borel_text *ou
       "\nvoid %s(void *const *restrict b, const double *restrict c, const long long *restrict n) {\n"
       "  (void)c, (void)n;\n",
       name);
+  emit_bound(p, out);
   borel_emit_inputs(p, out);
   borel_emit_body(p, out);
   borel_text_printf(out, "}\n");
@@ -268,8 +281,8 @@ static const char lanes[] =
     "#define LANES(a) vec a##0 = {0}, a##1 = {0};\n"
     "#define ADD(a, t) a##0 += *(const vec *)(t), a##1 += *(const vec *)((t) + 4);\n"
     "#define ZERO(t) *(vec *)(t) = *(vec *)((t) + 4) = (vec){0};\n"
-    "#define TOTAL(a) (((a##0[0] + a##1[0]) + (a##0[1] + a##1[1])) + ((a##0[2] + "
-    "a##1[2]) + (a##0[3] + a##1[3])))\n"
+    "#define TOTAL(a) borel_total(a##0 + a##1)\n"
+    "static inline double borel_total(vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }\n"
     "#else\n"
     "typedef double vec __attribute__((vector_size(16), aligned(8), may_alias));\n"
     "#define LANES(a) vec a##0 = {0}, a##1 = {0}, a##2 = {0}, a##3 = {0};\n"
@@ -277,8 +290,8 @@ static const char lanes[] =
     "a##2 += *(const vec *)((t) + 4), a##3 += *(const vec *)((t) + 6);\n"
     "#define ZERO(t) *(vec *)(t) = *(vec *)((t) + 2) = *(vec *)((t) + 4) = *(vec *)((t) + 6) "
     "= (vec){0};\n"
-    "#define TOTAL(a) (((a##0[0] + a##2[0]) + (a##0[1] + a##2[1])) + ((a##1[0] + "
-    "a##3[0]) + (a##1[1] + a##3[1])))\n"
+    "#define TOTAL(a) borel_total(a##0 + a##2, a##1 + a##3)\n"
+    "static inline double borel_total(vec v, vec w) { return (v[0] + v[1]) + (w[0] + w[1]); }\n"
     "#endif\n";
 
 /* A product of many numbers for its logarithm, as SUM_LOG in structured.c defines it: significands in the

@@ -27,11 +27,15 @@ typedef struct {
 
 /* Where a node that needs memory lives. Slots of nested programs share the tables of the outermost. */
 typedef enum { BOREL_SLOT_INPUT, BOREL_SLOT_CONSTANT, BOREL_SLOT_WORK } borel_slot_role;
+/* Native code may use elements of an input or output where its caller has them, at `first` of a vector. */
+typedef enum { BOREL_CALLER_NONE, BOREL_CALLER_POINT, BOREL_CALLER_GRADIENT } borel_caller;
 typedef struct {
   borel_slot_role role;
   size_t size;        /* elements of 8 bytes */
   size_t input;       /* INPUT of the outermost program */
   borel_array *array; /* CONSTANT: owned; its data are held by the graph */
+  borel_caller caller;
+  size_t first;
 } borel_slot;
 
 typedef struct {
@@ -69,9 +73,13 @@ typedef struct borel_program {
 /* Plans `outputs` of `graph`, or rather of a copy in which small arrays are numbers. */
 borel_program *borel_program_new(const borel_graph *graph, const borel_node *outputs, size_t count,
                                  borel_error *);
+/* Native code then finds slot `slot` at element `first` of that vector of its caller, and writes the pointer
+ * there. 0: no memory. */
+int borel_program_bind(borel_program *, int32_t slot, borel_caller, size_t first);
 void borel_program_free(borel_program *);
 
-/* Memory to run a program in: one for each thread. slot[i] points to the elements of slot i. */
+/* Memory to run a program in: one for each thread. slot[i] points to the elements of slot i; after those come
+ * the vectors of the caller, for native code of a program in which something is bound to them. */
 typedef struct {
   void **slot;
   void *memory;

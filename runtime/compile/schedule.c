@@ -232,7 +232,7 @@ static int plan_slots(borel_program *p, const uint8_t *needed, const int32_t *bo
   for (borel_node i = 0; i < p->nodes; i++) {
     const borel_node_info *node = borel_graph_at(p->graph, i);
     if (!needed[i] || node->region) continue;
-    borel_slot slot = {BOREL_SLOT_WORK, (size_t)borel_shape_size(&node->shape), 0, NULL};
+    borel_slot slot = {.role = BOREL_SLOT_WORK, .size = (size_t)borel_shape_size(&node->shape)};
     if (node->op == BOREL_OP_ARRAY) {
       slot.role = BOREL_SLOT_CONSTANT;
       if (!(slot.array = malloc(sizeof *slot.array))) return 0;
@@ -330,7 +330,7 @@ static int plan_region(borel_program *p, borel_group *group, borel_error *error)
   free(bound);
   if (!group->body || (other && !group->otherwise)) return 0;
   if (scan) mark_in_place(group->body, region);
-  borel_slot aside = {BOREL_SLOT_WORK, region->ode ? borel_ode_group_work(p, group) : 0, 0, NULL};
+  borel_slot aside = {.role = BOREL_SLOT_WORK, .size = region->ode ? borel_ode_group_work(p, group) : 0};
   for (size_t i = 0; i < region->carries; i++)
     aside.size += (size_t)borel_shape_size(&borel_graph_at(region->body, region->outputs[i])->shape);
   return aside.size == 0 || (group->carry_slot = push_slot(p->tables, aside)) >= 0;
@@ -465,6 +465,12 @@ void borel_program_free(borel_program *p) {
   free(p);
 }
 
+int borel_program_bind(borel_program *p, int32_t slot, borel_caller caller, size_t first) {
+  p->tables->slots[slot].caller = caller;
+  p->tables->slots[slot].first = first;
+  return note_extents(p->tables, &(borel_shape){1, {(int64_t)first}});
+}
+
 int32_t borel_program_output_slot(const borel_program *p, size_t i) { return p->slot_of[p->outputs[i]]; }
 
 /* ---- workspaces ------------------------------------------------------------------------------ */
@@ -478,7 +484,7 @@ borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, bor
     if (tables->slots[i].role != BOREL_SLOT_CONSTANT && __builtin_add_overflow(total, padded * 8, &total))
       goto memory;
   }
-  w->slot = calloc(tables->slot_count + 1, sizeof *w->slot);
+  w->slot = calloc(tables->slot_count + BOREL_CALLER_GRADIENT, sizeof *w->slot);
   w->memory = aligned_alloc(64, total + 64);
   if (!w->slot || !w->memory) goto memory;
   memset(w->memory, 0, total + 64);

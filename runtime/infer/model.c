@@ -28,7 +28,11 @@ borel_model *borel_model_new(borel_graph *graph) {
 
 void borel_model_free(borel_model *model) {
   if (!model) return;
-  for (int f = 0; f < FUNCTIONS; f++) borel_program_free(model->programs[f]);
+  for (int f = 0; f < FUNCTIONS; f++) {
+    borel_program_free(model->programs[f]);
+    free(model->inputs_of[f].list);
+  }
+  free(model->derivatives.list);
   borel_program_free(model->split);
   borel_program_free(model->each_term);
   for (size_t i = 0; i < model->layout.site_count; i++) free((void *)model->sites[i].name);
@@ -200,6 +204,16 @@ done:
   return status;
 }
 
+static borel_status place_all(borel_model *model, borel_error *error) {
+  borel_status status = BOREL_OK;
+  for (int f = 0; f < FUNCTIONS && !status; f++)
+    status = borel_model_place_inputs(model->programs[f], model->graph, &model->inputs, &model->inputs_of[f],
+                                      error);
+  return status ? status
+                : borel_model_place_derivatives(model->programs[GRADIENT], model->graph, &model->inputs,
+                                                &model->derivatives, error);
+}
+
 static void choose_engine(borel_model *model, borel_engine engine, borel_status *status, borel_error *error) {
   size_t statements = 0;
   for (int f = 0; f < FUNCTIONS; f++) statements += model->programs[f]->tables->statements;
@@ -274,6 +288,7 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   if (borel_graph_size(model->graph) > UINT32_MAX / 4)
     return borel_fail(error, BOREL_ARG, "the model is too large");
   borel_status status = plan_programs(model, error);
+  if (!status) status = place_all(model, error);
   if (status) return status;
   borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);
   for (int f = 0; f < FUNCTIONS; f++) borel_emit_program(model->programs[f], function_names[f], &model->text);

@@ -10,6 +10,7 @@
 #include "graph/sufficient.h"
 #include "infer/inputs.h"
 #include "infer/model.h"
+#include "infer/places.h"
 
 /* The functions of a model's text. */
 enum { DENSITY, GRADIENT, VALUES, FUNCTIONS };
@@ -37,30 +38,22 @@ struct borel_model {
   borel_sufficient sufficient;
   size_t shared_in_trace; /* operations that the graph of the trace merged, when that is not `graph` */
   borel_program *programs[FUNCTIONS], *split, *each_term;
-  borel_native_function native[FUNCTIONS]; /* NULL: interpreted */
+  borel_model_places inputs_of[FUNCTIONS], derivatives; /* derivatives: of GRADIENT */
+  borel_native_function native[FUNCTIONS];              /* NULL: interpreted */
   borel_text text;
   char engine_id[40], engine_text[500], data_id[20];
   int compiled;
 };
 
-/* Where a function looks for the elements of an input or leaves those of a derivative. */
+/* A function of the model with its memory, and what a call needs. */
 typedef struct {
-  void **slot;
-  size_t first; /* of the input */
-  const borel_model_input *input;
-} borel_model_place;
-
-/* Those that the function uses where the caller has them, then those that are copied. */
-typedef struct {
-  borel_model_place *list;
-  size_t in_place, count;
-} borel_model_places;
-
-/* A function of the model with its memory; its places are found once. */
-typedef struct {
+  borel_native_function native;
+  const double *constants;
+  const long long *extents;
   borel_workspace work;
-  borel_model_places inputs, derivatives; /* those that the function has; derivatives: of GRADIENT */
-  void **value;                           /* the slot of its first result */
+  size_t caller; /* where the pointers to the caller's vectors stand among the slots */
+  int32_t value; /* the slot of its first result */
+  borel_model_places inputs, derivatives; /* the model's */
 } borel_model_function;
 
 typedef struct {

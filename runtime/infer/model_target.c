@@ -24,91 +24,43 @@ const double *borel_model_output(const borel_program *p, const borel_workspace *
 
 /* ---- functions of a target ------------------------------------------------------------------- */
 
-static void free_function(borel_model_function *f) {
-  borel_workspace_free(&f->work);
-  free(f->inputs.list);
-  free(f->derivatives.list);
-}
-
-/* One number, or whole rounds of lanes: a function touches nothing beyond them. */
-static int fits_in_place(const borel_model *model, const borel_model_input *input) {
-  if (input->places || input->block != BOREL_SITE_U) return 0;
-  return borel_graph_at(model->graph, input->node)->shape.rank == 0 ||
-         (input->count > 0 && input->count % BOREL_LANES == 0);
-}
-
-/* The inputs that function `which` reads. */
-static void place_inputs(const borel_model *model, int which, borel_model_function *f) {
-  const borel_program *p = model->programs[which];
-  borel_model_places *to = &f->inputs;
-  for (int copied = 0; copied < 2; copied++) {
-    for (size_t i = 0; i < model->inputs.count; i++) {
-      const borel_model_input *input = &model->inputs.list[i];
-      int32_t slot = p->input_slot[borel_graph_at(model->graph, input->node)->attr];
-      if (slot >= 0 && fits_in_place(model, input) == !copied)
-        to->list[to->count++] = (borel_model_place){&f->work.slot[slot], input->first, input};
-    }
-    if (!copied) to->in_place = to->count;
-  }
-}
-
-/* The derivatives that the gradient leaves. One is made in place when its slot is no input, no constant and
- * no other result: users[slot] is then 1. */
-static void place_derivatives(const borel_model *model, borel_model_function *f, uint8_t *users) {
-  const borel_program *p = model->programs[GRADIENT];
-  borel_model_places *to = &f->derivatives;
-  for (size_t i = 0; i < p->output_count; i++) {
-    uint8_t *of_slot = &users[borel_program_output_slot(p, i)];
-    if (*of_slot < 2) ++*of_slot;
-  }
-  for (int copied = 0; copied < 2; copied++) {
-    size_t output = 1;
-    for (size_t i = 0; i < model->inputs.count; i++) {
-      const borel_model_input *input = &model->inputs.list[i];
-      if (input->block != BOREL_SITE_U) continue;
-      int32_t slot = borel_program_output_slot(p, output++);
-      int in_place =
-          users[slot] == 1 && p->tables->slots[slot].role == BOREL_SLOT_WORK && fits_in_place(model, input);
-      if (in_place == !copied)
-        to->list[to->count++] = (borel_model_place){&f->work.slot[slot], input->first, input};
-    }
-    if (!copied) to->in_place = to->count;
-  }
-}
-
 static borel_status open_function(const borel_model *model, int which, borel_model_function *f,
                                   borel_error *error) {
   const borel_program *p = model->programs[which];
-  size_t most = model->inputs.count + 1;
-  borel_status status = borel_workspace_new(p, &f->work, error);
-  if (status) return status;
-  f->inputs.list = malloc(most * sizeof *f->inputs.list);
-  f->derivatives.list = malloc(most * sizeof *f->derivatives.list);
-  uint8_t *users = calloc(p->tables->slot_count + 1, sizeof *users);
-  if (!f->inputs.list || !f->derivatives.list || !users)
-    status = no_memory(error);
-  else {
-    place_inputs(model, which, f);
-    if (which == GRADIENT) place_derivatives(model, f, users);
-    if (p->output_count) f->value = &f->work.slot[borel_program_output_slot(p, 0)];
-  }
-  free(users);
-  return status;
+  f->native = model->native[which];
+  f->constants = p->tables->constants;
+  f->extents = (const long long *)p->tables->extents;
+  f->caller = p->tables->slot_count;
+  f->inputs = model->inputs_of[which];
+  f->derivatives = model->derivatives;
+  if (p->output_count) f->value = borel_program_output_slot(p, 0);
+  return borel_workspace_new(p, &f->work, error);
 }
 
-static void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z) {
+static void point_at(void **slot, const borel_model_places *places, double *vector) {
+  for (size_t i = 0; i < places->in_place; i++)
+    slot[places->list[i].slot] = vector + places->list[i].input->first;
+}
+
+/* `gradient` is read for GRADIENT alone. */
+static inline void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z,
+                            double *gradient) {
   const borel_model_function *f = &t->functions[which];
-  const borel_program *p = t->model->programs[which];
-  const borel_model_place *place = f->inputs.list;
-  for (const borel_model_place *end = place + f->inputs.in_place; place < end; place++)
-    *place->slot = (double *)u + place->first; /* a function does not write to its inputs */
-  for (const borel_model_place *end = f->inputs.list + f->inputs.count; place < end; place++)
-    borel_model_input_read(
-        place->input, place->input->block == BOREL_SITE_U ? (const void *)u : (const void *)z, *place->slot);
-  if (t->model->native[which])
-    t->model->native[which](f->work.slot, p->tables->constants, (const long long *)p->tables->extents);
-  else
-    borel_program_interpret(p, &t->functions[which].work);
+  void **slot = f->work.slot;
+  for (size_t i = f->inputs.in_place; i < f->inputs.count; i++) {
+    const borel_model_input *input = f->inputs.list[i].input;
+    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
+                           slot[f->inputs.list[i].slot]);
+  }
+  slot[f->caller] = (double *)u; /* a function does not write to its inputs */
+  slot[f->caller + 1] = gradient;
+  if (f->native) {
+    f->native(slot, f->constants, f->extents);
+    return;
+  }
+  point_at(slot, &f->inputs, (double *)u);
+  if (which == GRADIENT) point_at(slot, &f->derivatives, gradient);
+  borel_program_interpret(t->model->programs[which], &t->functions[which].work);
 }
 
 /* -inf is a number; NaN and +inf are not. */
@@ -126,8 +78,8 @@ static borel_status target_logdensity(borel_target *target, uint32_t layout, con
                                       const int64_t *z, double *logdensity, borel_error *error) {
   borel_model_target *t = (borel_model_target *)target;
   (void)layout;
-  evaluate(t, DENSITY, u, z);
-  *logdensity = *(const double *)*t->functions[DENSITY].value;
+  evaluate(t, DENSITY, u, z, NULL);
+  *logdensity = *(const double *)t->functions[DENSITY].work.slot[t->functions[DENSITY].value];
   return verdict(*logdensity, error);
 }
 
@@ -136,13 +88,11 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   borel_model_target *t = (borel_model_target *)target;
   const borel_model_function *f = &t->functions[GRADIENT];
   (void)layout;
-  const borel_model_place *place = f->derivatives.list;
-  for (const borel_model_place *end = place + f->derivatives.in_place; place < end; place++)
-    *place->slot = gradient + place->first;
-  evaluate(t, GRADIENT, u, z);
-  *logdensity = *(const double *)*f->value;
-  for (const borel_model_place *end = f->derivatives.list + f->derivatives.count; place < end; place++)
-    borel_model_input_write(place->input, *place->slot, gradient);
+  evaluate(t, GRADIENT, u, z, gradient);
+  *logdensity = *(const double *)f->work.slot[f->value];
+  for (size_t i = f->derivatives.in_place; i < f->derivatives.count; i++)
+    borel_model_input_write(f->derivatives.list[i].input, f->work.slot[f->derivatives.list[i].slot],
+                            gradient);
   return verdict(*logdensity, error);
 }
 
@@ -169,7 +119,7 @@ static void source_close(const borel_source *source, borel_target *target) {
   (void)source;
   borel_model_target *t = (borel_model_target *)target;
   if (!t) return;
-  for (int f = 0; f < FUNCTIONS; f++) free_function(&t->functions[f]);
+  for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->functions[f].work);
   borel_workspace_free(&t->split);
   free(t);
 }
@@ -194,7 +144,7 @@ static borel_status source_constrain(const borel_source *source, borel_target *t
   const borel_model *model = (const borel_model *)source;
   borel_model_target *t = (borel_model_target *)target;
   (void)error;
-  evaluate(t, VALUES, u, z);
+  evaluate(t, VALUES, u, z, NULL);
   const borel_program *p = model->programs[VALUES];
   const borel_workspace *work = &t->functions[VALUES].work;
   const double *scalars = model->joined ? borel_model_output(p, work, p->output_count - 1) : NULL;
