@@ -364,23 +364,46 @@ static void count_uses(const borel_program *p, size_t *all, size_t *loops) {
   }
 }
 
-/* MULZ of numbers: the same bits as its expression in ops.def, for which vectors need no branch but numbers
- * many. One comparison, which seldom surprises, decides that nothing is to be done. */
-static const char single_product[] =
-    "static inline double one_mulz(double a, double b) {\n"
-    "  const double ab = a * b;\n"
-    "  return __builtin_expect(ab < 0.0 || ab > 0.0, 1) ? ab : op_mulz(a, b);\n}\n";
+/* Forms of operations for straight lines of numbers: the same bits as their expressions in ops.def, which
+ * vectors need without branches. Here one comparison, which seldom surprises, decides that most is not to be
+ * done: neither zero nor NaN; neither overflow nor subnormal; normal; within what needs no reduction. */
+static const struct {
+  borel_op op;
+  const char *text;
+} singles[] = {
+    {BOREL_OP_MULZ, "static inline double one_mulz(double a, double b) {\n"
+                    "  const double ab = a * b;\n"
+                    "  return __builtin_expect(ab < 0.0 || ab > 0.0, 1) ? ab : op_mulz(a, b);\n}\n"},
+    {BOREL_OP_EXP, "static SINGLE double one_exp(double x) {\n"
+                   "  if (__builtin_expect(!(fabs(x) < 708.0), 0)) return borel_exp(x);\n"
+                   "  const double shifted = FMA(x, 1.4426950408889634, 0x1.8p52 + 2046.0);\n"
+                   "  const double y = borel_exp_rest(x, shifted - (0x1.8p52 + 2046.0)),\n"
+                   "               two = borel_from((borel_bits(shifted) - 1023ULL) << 52);\n"
+                   "  return FMA(y, two, two);\n}\n"},
+    {BOREL_OP_LOG, "static SINGLE double one_log(double x) {\n"
+                   "  return __builtin_expect(x >= 0x1p-1022 && x <= 1.7976931348623157e308, 1) ? "
+                   "borel_ln_normal(x, 0.0) : borel_ln(x);\n}\n"},
+    {BOREL_OP_LOG1P, "static SINGLE double one_log1p(double x) {\n"
+                     "  return x > -0.24 && x < 0.49 ? borel_ln_parts(0.0, x, 0.0) : borel_ln1p(x);\n}\n"},
+};
+
+int borel_emit_has_single(borel_op op) {
+  for (size_t s = 0; s < sizeof singles / sizeof *singles; s++)
+    if (singles[s].op == op) return 1;
+  return 0;
+}
 
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
   for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
   if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = used[BOREL_OP_LOG_ADD_EXP] = 1;
   if (used[BOREL_OP_SUM_LOG]) used[BOREL_OP_LOG] = 1;
-  enum { FEW_USES = 4 };
+  enum { FEW_USES = 4, FEW_SINGLES = 8 };
   size_t all = 0, loops = 0;
   for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);
-  borel_text_printf(out, "%s#define LOOP_FUNCTION %s\n%s", attributes,
-                    loops > 0 && all <= FEW_USES ? "FEW" : "MANY", lanes);
+  borel_text_printf(out, "%s#define LOOP_FUNCTION %s\n#define SINGLE %s\n%s", attributes,
+                    loops > 0 && all <= FEW_USES ? "FEW" : "MANY",
+                    all - loops <= FEW_SINGLES ? "FEW" : "__attribute__((noinline))", lanes);
   static const char *const vector_functions[] = {"log", "sin",  "cos",  "expm1", "tanh", "erf", "erfc",
                                                  "tan", "asin", "acos", "atan",  "sinh", "cosh"};
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
@@ -402,5 +425,6 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
                         'a' + a);
     borel_text_printf(out, ") { return %s; }\n", info->expression);
   }
-  if (used[BOREL_OP_MULZ]) borel_text_printf(out, "%s", single_product);
+  for (size_t s = 0; s < sizeof singles / sizeof *singles; s++)
+    if (used[singles[s].op]) borel_text_printf(out, "%s", singles[s].text);
 }

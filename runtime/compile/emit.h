@@ -14,6 +14,8 @@ void borel_emit_scalar(const borel_program *, borel_node, borel_text *);
 void borel_emit_pointer(const borel_program *, borel_node, int writable, borel_text *);
 
 const char *borel_emit_type(const borel_node_info *);
+/* Does the prelude have one_NAME beside op_NAME, for numbers alone? */
+int borel_emit_has_single(borel_op);
 /* The value of node i in terms of its arguments, inside group k. */
 void borel_emit_value(const borel_program *, int32_t k, borel_node i, borel_text *);
 /* "b[7][0] = s12;" when somebody reads the scalar from memory. */

@@ -79,7 +79,7 @@ void borel_emit_value(const borel_program *p, int32_t k, borel_node i, borel_tex
       borel_text_printf(out, "]");
     }
   } else {
-    int single = node->op == BOREL_OP_MULZ && p->groups[k].kind == BOREL_GROUP_SCALARS;
+    int single = p->groups[k].kind == BOREL_GROUP_SCALARS && borel_emit_has_single(node->op);
     borel_text_printf(out, "%s_%s(", single ? "one" : "op", borel_op_get(node->op)->name);
     borel_emit_arguments(p, k, i, out);
     borel_text_printf(out, ")");

@@ -53,11 +53,9 @@ SPECIAL(
       return x;
     })
 
+/* y of exp(z) = 2^k (1 + y). */
 SPECIAL(
-    borel_exp, static LOOP_FUNCTION double borel_exp(double x) {
-      double z = x > 710.0 ? 710.0 : x;
-      z = z < -746.0 ? -746.0 : z;
-      double shifted = FMA(z, 1.4426950408889634, 0x1.8p52 + 2046.0), k = shifted - (0x1.8p52 + 2046.0);
+    borel_exp_rest, static inline double borel_exp_rest(double z, double k) {
       double high = FMA(k, -6.93147180369123816490e-01, z), low = k * 1.90821492927058770002e-10;
       double r = high - low, r2 = r * r, r4 = r2 * r2;
       double p0 = FMA(r2, FMA(r, 0x1.1111111125306p-7, 0x1.55555555505fep-5),
@@ -65,7 +63,15 @@ SPECIAL(
       double p4 = FMA(r2, FMA(r, 0x1.71def909dcdcep-19, 0x1.a01998820af01p-16),
                       FMA(r, 0x1.a01a013b34492p-13, 0x1.6c16c184b8684p-10));
       double p8 = FMA(r, 0x1.adcfce0cb8cdep-26, 0x1.28aee71484326p-22);
-      double y = high + FMA(r2, FMA(r4, FMA(r4, p8, p4), p0), -low);
+      return high + FMA(r2, FMA(r4, FMA(r4, p8, p4), p0), -low);
+    })
+
+SPECIAL(
+    borel_exp, static LOOP_FUNCTION double borel_exp(double x) {
+      double z = x > 710.0 ? 710.0 : x;
+      z = z < -746.0 ? -746.0 : z;
+      double shifted = FMA(z, 1.4426950408889634, 0x1.8p52 + 2046.0);
+      double y = borel_exp_rest(z, shifted - (0x1.8p52 + 2046.0));
       unsigned long long half = (borel_bits(shifted) >> 1) << 52, rest = (borel_bits(shifted) << 52) - half;
       return FMA(y, borel_from(half), borel_from(half)) * borel_from(rest);
     })
@@ -80,15 +86,20 @@ SPECIAL(
       return FMA(k, 6.93147180369123816490e-01, f - FMA(g, f, -FMA(s, FMA(g, f, R), low)));
     })
 
+/* ln(z) - twos ln 2 of a normal number. */
+SPECIAL(
+    borel_ln_normal, static inline double borel_ln_normal(double z, double twos) {
+      unsigned long long bits = borel_bits(z),
+                         e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
+      double k = (borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0)) - twos;
+      double f = borel_from(bits - ((e - 1023ULL) << 52)) - 1.0;
+      return borel_ln_parts(k, f, k * 1.90821492927058770002e-10);
+    })
+
 SPECIAL(
     borel_ln, static LOOP_FUNCTION double borel_ln(double x) {
       int tiny = x < 0x1p-1022;
-      double z = tiny ? x * 0x1p54 : x;
-      unsigned long long bits = borel_bits(z),
-                         e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
-      double k = (borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0)) - (tiny ? 54.0 : 0.0);
-      double f = borel_from(bits - ((e - 1023ULL) << 52)) - 1.0;
-      double y = borel_ln_parts(k, f, k * 1.90821492927058770002e-10);
+      double y = borel_ln_normal(tiny ? x * 0x1p54 : x, tiny ? 54.0 : 0.0);
       y = x > 1.7976931348623157e308 ? x : y;
       return x > 0.0 ? y : x == 0.0 ? -__builtin_inf() : __builtin_nan("");
     })

@@ -37,37 +37,59 @@ static borel_status open_function(const borel_model *model, int which, borel_mod
   return borel_workspace_new(p, &f->work, error);
 }
 
+/* Few models have inputs or derivatives that are copied: these two stay out of the way of the others. */
+static __attribute__((noinline)) void copy_inputs(const borel_model_function *f, const double *u,
+                                                  const int64_t *z) {
+  for (size_t i = f->inputs.in_place; i < f->inputs.count; i++) {
+    const borel_model_input *input = f->inputs.list[i].input;
+    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
+                           f->work.slot[f->inputs.list[i].slot]);
+  }
+}
+static __attribute__((noinline)) void copy_derivatives(const borel_model_function *f, double *gradient) {
+  for (size_t i = f->derivatives.in_place; i < f->derivatives.count; i++)
+    borel_model_input_write(f->derivatives.list[i].input, f->work.slot[f->derivatives.list[i].slot],
+                            gradient);
+}
+
 static void point_at(void **slot, const borel_model_places *places, double *vector) {
   for (size_t i = 0; i < places->in_place; i++)
     slot[places->list[i].slot] = vector + places->list[i].input->first;
 }
 
-/* `gradient` is read for GRADIENT alone. */
+static __attribute__((noinline)) void interpret(borel_model_target *t, int which, const double *u,
+                                                double *gradient) {
+  borel_model_function *f = &t->functions[which];
+  point_at(f->work.slot, &f->inputs, (double *)u);
+  if (which == GRADIENT) point_at(f->work.slot, &f->derivatives, gradient);
+  borel_program_interpret(t->model->programs[which], &f->work);
+}
+
+/* `gradient` is written by GRADIENT alone. */
 static inline void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z,
                             double *gradient) {
   const borel_model_function *f = &t->functions[which];
   void **slot = f->work.slot;
-  for (size_t i = f->inputs.in_place; i < f->inputs.count; i++) {
-    const borel_model_input *input = f->inputs.list[i].input;
-    borel_model_input_read(input, input->block == BOREL_SITE_U ? (const void *)u : (const void *)z,
-                           slot[f->inputs.list[i].slot]);
-  }
+  if (f->inputs.in_place < f->inputs.count) copy_inputs(f, u, z);
   slot[f->caller] = (double *)u; /* a function does not write to its inputs */
   slot[f->caller + 1] = gradient;
-  if (f->native) {
+  if (f->native)
     f->native(slot, f->constants, f->extents);
-    return;
-  }
-  point_at(slot, &f->inputs, (double *)u);
-  if (which == GRADIENT) point_at(slot, &f->derivatives, gradient);
-  borel_program_interpret(t->model->programs[which], &t->functions[which].work);
+  else
+    interpret(t, which, u, gradient);
+}
+
+static inline double value_of(const borel_model_function *f) {
+  return *(const double *)f->work.slot[f->value];
 }
 
 /* -inf is a number; NaN and +inf are not. */
-static borel_status verdict(double logdensity, borel_error *error) {
+static __attribute__((noinline)) borel_status judge(double logdensity, borel_error *error) {
   if (logdensity == -INFINITY) return BOREL_REJECT;
-  if (isfinite(logdensity)) return BOREL_OK;
   return borel_fail(error, BOREL_DOMAIN, "the log-density is %s", isnan(logdensity) ? "NaN" : "+inf");
+}
+static inline borel_status verdict(double logdensity, borel_error *error) {
+  return isfinite(logdensity) ? BOREL_OK : judge(logdensity, error);
 }
 
 static const borel_layout *target_layout(borel_target *target, uint32_t id) {
@@ -79,7 +101,7 @@ static borel_status target_logdensity(borel_target *target, uint32_t layout, con
   borel_model_target *t = (borel_model_target *)target;
   (void)layout;
   evaluate(t, DENSITY, u, z, NULL);
-  *logdensity = *(const double *)t->functions[DENSITY].work.slot[t->functions[DENSITY].value];
+  *logdensity = value_of(&t->functions[DENSITY]);
   return verdict(*logdensity, error);
 }
 
@@ -89,10 +111,8 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   const borel_model_function *f = &t->functions[GRADIENT];
   (void)layout;
   evaluate(t, GRADIENT, u, z, gradient);
-  *logdensity = *(const double *)f->work.slot[f->value];
-  for (size_t i = f->derivatives.in_place; i < f->derivatives.count; i++)
-    borel_model_input_write(f->derivatives.list[i].input, f->work.slot[f->derivatives.list[i].slot],
-                            gradient);
+  *logdensity = value_of(f);
+  if (f->derivatives.in_place < f->derivatives.count) copy_derivatives(f, gradient);
   return verdict(*logdensity, error);
 }
 
