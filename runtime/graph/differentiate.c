@@ -245,6 +245,11 @@ borel_status borel_graph_gradient(borel_graph *G, borel_node y, const borel_node
       if (v.status) status = v.status;
     }
     int elementwise = borel_op_get(node.op)->kind == BOREL_CLASS_ELEMENTWISE || node.op == BOREL_OP_BROADCAST;
+    if (node.op == BOREL_OP_MUL && got[0] == got[1] && got[0] != BOREL_NO_NODE) { /* of a square */
+      got[0] = borel_graph_op(G, BOREL_OP_MUL, (borel_node[]){borel_graph_scalar(G, 2), got[0]}, 2, 0, NULL,
+                              error);
+      got[1] = BOREL_NO_NODE;
+    }
     for (uint32_t k = 0; k < node.arg_count && !status; k++) {
       if (got[k] == BOREL_NO_NODE || !active[args[k]]) continue;
       if (got[k] == BOREL_REFUSED) {

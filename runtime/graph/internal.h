@@ -71,6 +71,8 @@ borel_node borel_graph_like(borel_graph *, const borel_node_info *like, const bo
 /* Which nodes `root` needs: [root + 1], to be freed, and the most arguments that one of them has. NULL when
  * memory is short. */
 uint8_t *borel_graph_needed(const borel_graph *, borel_node root, size_t *most_args);
+/* Which nodes of the graph any of roots[count] needs: [nodes + 1], to be freed. NULL when memory is short. */
+uint8_t *borel_graph_needed_by(const borel_graph *, const borel_node *roots, size_t count);
 /* The node with map[argument] for each argument, or itself when these are the same; `args` has room for them.
  */
 borel_node borel_graph_mapped(borel_graph *, borel_node, const borel_node *map, borel_node *args,

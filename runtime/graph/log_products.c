@@ -67,20 +67,10 @@ static int take_log(borel_sum *s, double sign, borel_node scale, borel_node node
   return 1;
 }
 
-/* Marks what `others` need. */
-static uint8_t *mark(const borel_graph *graph, size_t nodes, const borel_node *others, size_t count) {
-  uint8_t *kept = calloc(nodes + 1, 1);
-  for (size_t i = 0; kept && i < count; i++) kept[others[i]] = 1;
-  for (size_t i = nodes; kept && i-- > 0;)
-    for (uint32_t k = 0; kept[i] && k < borel_graph_at(graph, (borel_node)i)->arg_count; k++)
-      kept[borel_graph_args(graph, (borel_node)i)[k]] = 1;
-  return kept;
-}
-
 borel_node borel_graph_log_products(borel_graph *graph, borel_node root, const borel_node *others,
                                     size_t count, size_t *found, borel_error *error) {
   search look = {.nodes = borel_graph_size(graph), .found = found};
-  look.kept = mark(graph, look.nodes, others, count);
+  look.kept = borel_graph_needed_by(graph, others, count);
   borel_node result = BOREL_NO_NODE;
   if (look.kept)
     result = borel_graph_rewrite_sums(graph, root, take_log, &look, 1, error);

@@ -184,6 +184,16 @@ uint8_t *borel_graph_needed(const borel_graph *graph, borel_node root, size_t *m
   return needed;
 }
 
+uint8_t *borel_graph_needed_by(const borel_graph *graph, const borel_node *roots, size_t count) {
+  size_t nodes = borel_graph_size(graph);
+  uint8_t *needed = calloc(nodes + 1, 1);
+  for (size_t i = 0; needed && i < count; i++) needed[roots[i]] = 1;
+  for (size_t i = nodes; needed && i-- > 0;)
+    for (uint32_t k = 0; needed[i] && k < borel_graph_at(graph, (borel_node)i)->arg_count; k++)
+      needed[borel_graph_args(graph, (borel_node)i)[k]] = 1;
+  return needed;
+}
+
 borel_node borel_graph_mapped(borel_graph *graph, borel_node node, const borel_node *map, borel_node *args,
                               borel_error *error) {
   borel_node_info info = *borel_graph_at(graph, node);

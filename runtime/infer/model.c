@@ -11,6 +11,7 @@
 #include "core/processor.h"
 #include "core/version.h"
 #include "graph/columns.h"
+#include "graph/gather.h"
 #include "graph/hmm.h"
 #include "graph/linear.h"
 #include "graph/log_products.h"
@@ -189,6 +190,7 @@ static borel_status plan_programs(borel_model *model, borel_error *error) {
   status = BOREL_INTERNAL;
   if (!model->plain_sums)
     total = borel_graph_log_products(G, total, outputs + 1, wanted, &model->log_products, error);
+  if (total != BOREL_NO_NODE) total = borel_graph_gather(G, total, outputs + 1, wanted, error);
   if (total == BOREL_NO_NODE) goto done;
   outputs[0] = total;
   if (!(model->programs[DENSITY] = borel_program_new(G, &total, 1, error))) goto done;
