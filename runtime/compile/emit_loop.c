@@ -301,6 +301,20 @@ static void emit_cut(const borel_program *p, int32_t k, const char *end, borel_t
   borel_text_printf(out, " }\n");
 }
 
+/* The size of a loop when no extent of it is an argument, else -1. */
+static int64_t known_size(const borel_group *group) {
+  int64_t known = 1;
+  for (int d = 0; d < group->shape.rank; d++)
+    known = known < 0 || group->shape.extent[d] > BOREL_EXTENT_CONSTANT ? -1 : known * group->shape.extent[d];
+  return known;
+}
+
+/* Sums of one round: their accumulators begin with it. */
+static int is_one_round(const borel_group *group) {
+  int64_t size = known_size(group);
+  return size > 0 && size <= BOREL_LANES;
+}
+
 /* One round of all lanes. Summands go through an array, so that the round is vectorised whatever is in it. */
 static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *out) {
   borel_each_sum(p, k, "      double t#[8];\n", "", out);
@@ -309,16 +323,13 @@ static void emit_round(const borel_program *p, int32_t k, int cut, borel_text *o
   borel_emit_element(p, k, NULL, 0, out);
   borel_text_printf(out, "      }\n");
   if (cut) emit_cut(p, k, "8", out);
-  borel_each_sum(p, k, "      ADD(a#, t#)\n", "", out);
+  borel_each_sum(p, k, is_one_round(&p->groups[k]) ? "      SET(a#, t#)\n" : "      ADD(a#, t#)\n", "", out);
 }
 
 /* Sums of little work for each element: in registers. First the rounds within the size, then the one that
  * goes beyond it. */
 static void emit_short_sums(const borel_program *p, int32_t k, borel_text *out) {
-  const borel_group *group = &p->groups[k];
-  int64_t known = 1; /* the size, when no extent of it is an argument */
-  for (int d = 0; d < group->shape.rank; d++)
-    known = known < 0 || group->shape.extent[d] > BOREL_EXTENT_CONSTANT ? -1 : known * group->shape.extent[d];
+  const int64_t known = known_size(&p->groups[k]);
   int whole = known >= 0 && known % 8 == 0, once = whole || (known >= 0 && known < 8);
   borel_text_printf(out, "    long long i0 = 0;\n    for (; i0 < size%s; i0 += 8) {\n", once ? "" : " - 7");
   emit_round(p, k, once && !whole, out);
@@ -362,7 +373,7 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   enum { MANY_NODES = 40 };
   const borel_group *group = &p->groups[k];
   const int nest = borel_is_nest(p, k);
-  int sums = 0, stretched = 0, heavy = group->count > MANY_NODES;
+  int sums = 0, stretched = 0, sets = 0, heavy = group->count > MANY_NODES;
   for (size_t j = 0; j < group->count; j++) {
     sums += borel_is_whole_sum(p, group->nodes[j]);
     stretched |= borel_is_stretched(p, group->nodes[j]);
@@ -387,8 +398,10 @@ void borel_emit_loop(const borel_program *p, int32_t k, borel_text *out) {
     borel_text_printf(out, "    }\n");
   } else {
     emit_short_sums(p, k, out);
+    sets = is_one_round(group); /* 0.0: the sign of a sum of zeros, as if they had begun with it */
   }
-  borel_each_sum(p, k, "    s# = TOTAL(a#);\n", "    s# = borel_log_of(&a#);\n", out);
+  borel_each_sum(p, k, sets ? "    s# = 0.0 + TOTAL(a#);\n" : "    s# = TOTAL(a#);\n",
+                 "    s# = borel_log_of(&a#);\n", out);
   borel_text_printf(out, "  }\n");
   for (size_t j = 0; j < group->count; j++)
     if (borel_is_whole_sum(p, group->nodes[j])) borel_emit_store(p, group->nodes[j], out);

@@ -49,6 +49,12 @@ static int is_power_of_two(const borel_graph *graph, borel_node node) {
          exponent > -32 && exponent < 32;
 }
 
+/* A constant whose products with others like it neither overflow nor vanish. */
+static int is_middling(const borel_graph *graph, borel_node node) {
+  double value;
+  return borel_graph_constant(graph, node, &value) && fabs(value) > 1e-30 && fabs(value) < 1e30;
+}
+
 /* Numbers that are scattered to known places, at most `room` of them; 0: it is something else. */
 static size_t read_scatter(const borel_graph *graph, borel_node node, borel_node *numbers, int64_t *places,
                            size_t room) {
@@ -108,12 +114,14 @@ static borel_node simplify_sum_of_two(borel_graph *graph, const borel_node_info 
   return merge_scatters(graph, a, b);
 }
 
-/* c x with a power of two c: returns x, and c in *factor. */
-static borel_node scaled(const borel_graph *graph, borel_node node, borel_node *factor) {
+/* c x with a number c that is known, of any kind or a power of two: returns x, and c in *factor. */
+static borel_node scaled(const borel_graph *graph, borel_node node, int any, borel_node *factor) {
   if (op_of(graph, node) != BOREL_OP_MUL) return BOREL_NO_NODE;
   for (int k = 0; k < 2; k++) {
     *factor = argument(graph, node, k);
-    if (is_number(graph, *factor) && is_power_of_two(graph, *factor)) return argument(graph, node, 1 - k);
+    if (is_number(graph, *factor) &&
+        (is_power_of_two(graph, *factor) || (any && is_middling(graph, *factor))))
+      return argument(graph, node, 1 - k);
   }
   return BOREL_NO_NODE;
 }
@@ -131,13 +139,24 @@ static borel_node simplify_product(borel_graph *graph, const borel_node_info *no
   if (op_of(graph, b) == BOREL_OP_NEG)
     return one(graph, BOREL_OP_NEG, two(graph, op, a, argument(graph, b, 0)));
   for (int swap = 0; swap < 2; swap++) {
-    borel_node outer = swap ? b : a, rest = swap ? a : b, factor, x = scaled(graph, rest, &factor);
+    borel_node outer = swap ? b : a, rest = swap ? a : b, factor;
+    int merges = is_number(graph, outer) && is_middling(graph, outer); /* 2 (-0.5 x) = -x; else rounds */
+    borel_node x = scaled(graph, rest, merges, &factor);
     if (x == BOREL_NO_NODE) continue;
-    if (is_number(graph, outer) && is_power_of_two(graph, outer)) /* 2 (-0.5 x) = -x */
-      return two(graph, BOREL_OP_MUL, two(graph, BOREL_OP_MUL, outer, factor), x);
+    if (merges) return two(graph, BOREL_OP_MUL, two(graph, BOREL_OP_MUL, outer, factor), x);
     return two(graph, BOREL_OP_MUL, factor, two(graph, op, x, outer));
   }
   return BOREL_NO_NODE;
+}
+
+/* Is it made of whole numbers? Somebody may round its quotients, so these stay exact. */
+static int is_whole(const borel_graph *graph, borel_node node, int depth) {
+  enum { MOST_DEPTH = 6 };
+  borel_op op = op_of(graph, node);
+  if (op == BOREL_OP_TO_F64 || op == BOREL_OP_FLOOR || op == BOREL_OP_CEIL) return 1;
+  for (uint32_t k = 0; depth < MOST_DEPTH && k < borel_graph_at(graph, node)->arg_count; k++)
+    if (is_whole(graph, argument(graph, node, (int)k), depth + 1)) return 1;
+  return 0;
 }
 
 static borel_node simplify_quotient(borel_graph *graph, const borel_node_info *node, borel_node a,
@@ -145,7 +164,9 @@ static borel_node simplify_quotient(borel_graph *graph, const borel_node_info *n
   if (is_value(graph, b, 1)) return as_shape(graph, a, &node->shape);
   if (op_of(graph, a) == BOREL_OP_NEG)
     return one(graph, BOREL_OP_NEG, two(graph, BOREL_OP_DIV, argument(graph, a, 0), b));
-  if (is_number(graph, b) && !is_number(graph, a)) /* rounds: one division instead of one for each element */
+  /* rounds: one division instead of one for each element, or none where the divisor is data */
+  int known = op_of(graph, b) == BOREL_OP_SCALAR || op_of(graph, b) == BOREL_OP_ARRAY;
+  if ((is_number(graph, b) && !is_number(graph, a)) || (known && !is_whole(graph, a, 0)))
     return two(graph, BOREL_OP_MUL, a, two(graph, BOREL_OP_DIV, borel_graph_scalar(graph, 1), b));
   return BOREL_NO_NODE;
 }
