@@ -107,6 +107,14 @@ static int model_terms(lua_State *L) {
   return 1;
 }
 
+static void push_numbers(lua_State *L, const double *x, size_t count) {
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_pushnumber(L, x[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
 /* model:evaluate(u, z [, times]): log-density and gradient (a table) through the engine of the model; that
  * many times, for measurements, and the seconds of these calls. */
 static int model_evaluate(lua_State *L) {
@@ -131,9 +139,45 @@ static int model_evaluate(lua_State *L) {
   clock_gettime(CLOCK_MONOTONIC, &end);
   source->close(source, target);
   lua_pushnumber(L, value);
-  lua_createtable(L, (int)D, 0);
-  for (size_t i = 0; i < D; i++) {
-    lua_pushnumber(L, gradient[i]);
+  push_numbers(L, gradient, D);
+  lua_pushnumber(L, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+  return 3;
+}
+
+/* model:evaluate_points(points [, times]): log-densities and gradients (lists of a list) of several points of
+ * a model without discrete coordinates at once; that many times, for measurements, and the seconds. */
+static int model_evaluate_points(lua_State *L) {
+  borel_model *model = check_model(L);
+  const borel_source *source = borel_model_source(model);
+  size_t D = source->layout->D;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_Integer times = luaL_optinteger(L, 3, 1);
+  size_t n = lua_rawlen(L, 2);
+  luaL_argcheck(L, source->layout->K == 0, 1, "the model has discrete coordinates");
+  luaL_argcheck(L, n <= SIZE_MAX / 32 / (D + 1), 2, "too many points");
+  double *u = lua_newuserdatauv(L, (n * (2 * D + 1) + 1) * sizeof *u, 0), *gradient = u + n * D,
+         *value = gradient + n * D;
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, 2, (lua_Integer)i + 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_numbers(L, lua_gettop(L), u + i * D, D);
+    lua_pop(L, 1);
+  }
+  borel_error error = {0};
+  borel_target *target = NULL;
+  if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
+  struct timespec start, end;
+  borel_status status = target->ops->batch(target, 0, n, u, NULL, value, gradient, &error);
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  for (lua_Integer k = 0; k < times && !status; k++)
+    status = target->ops->batch(target, 0, n, u, NULL, value, gradient, &error);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  source->close(source, target);
+  if (status) return borel_lua_error(L, &error);
+  push_numbers(L, value, n);
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 0; i < n; i++) {
+    push_numbers(L, gradient + i * D, D);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   lua_pushnumber(L, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
@@ -305,11 +349,19 @@ const borel_source *borel_lua_source(lua_State *L, int index) {
 }
 
 void borel_lua_open_model(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"site", model_site},         {"value", model_value},       {"term", model_term},
-      {"build", model_build},       {"terms", model_terms},       {"labels", model_labels},
-      {"evaluate", model_evaluate}, {"describe", model_describe}, {"term_report", model_term_report},
-      {"time", model_time},         {"sites", model_sites},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"site", model_site},
+                                     {"value", model_value},
+                                     {"term", model_term},
+                                     {"build", model_build},
+                                     {"terms", model_terms},
+                                     {"labels", model_labels},
+                                     {"evaluate", model_evaluate},
+                                     {"evaluate_points", model_evaluate_points},
+                                     {"describe", model_describe},
+                                     {"term_report", model_term_report},
+                                     {"time", model_time},
+                                     {"sites", model_sites},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, MODEL);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

@@ -11,6 +11,7 @@
  * result, which is within 4 ulp of libm's. */
 #include "compile/emit.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -168,12 +169,12 @@ void borel_emit_program(const borel_program *p, const char *name, borel_text *ou
 
 /* ---- prelude --------------------------------------------------------------------------------- */
 
-static void note_ops(const borel_program *p, uint8_t *used) {
+void borel_emit_note_ops(const borel_program *p, uint8_t *used) {
   for (size_t k = 0; k < p->group_count; k++) {
     for (size_t j = 0; j < p->groups[k].count; j++)
       used[borel_graph_at(p->graph, p->groups[k].nodes[j])->op] = 1;
-    if (p->groups[k].body) note_ops(p->groups[k].body, used);
-    if (p->groups[k].otherwise) note_ops(p->groups[k].otherwise, used);
+    if (p->groups[k].body) borel_emit_note_ops(p->groups[k].body, used);
+    if (p->groups[k].otherwise) borel_emit_note_ops(p->groups[k].otherwise, used);
   }
 }
 
@@ -205,6 +206,32 @@ int borel_emit_is_many(borel_op op) {
   return 0;
 }
 
+/* Functions of libm that may be called for a vector at once. */
+static const char *const vector_functions[] = {"log", "sin",  "cos",  "expm1", "tanh", "erf",  "erfc",
+                                               "tan", "asin", "acos", "atan",  "sinh", "cosh", "pow"};
+
+/* Does a text call the function? */
+static int calls(const char *text, const char *name) {
+  const size_t length = strlen(name);
+  for (const char *at = text; at && (at = strstr(at, name)); at += length)
+    if (at[length] == '(' && (at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_'))) return 1;
+  return 0;
+}
+
+static int text_needs_libm(const char *text) {
+  for (size_t f = 0; f < sizeof vector_functions / sizeof *vector_functions; f++)
+    if (calls(text, vector_functions[f])) return 1;
+  for (size_t s = 0; s < SPECIAL_COUNT; s++)
+    if (text != specials[s].text && calls(text, specials[s].name) && text_needs_libm(specials[s].text))
+      return 1;
+  return 0;
+}
+
+int borel_emit_needs_libm(borel_op op) {
+  const char *text = borel_op_get(op)->expression;
+  return text && text_needs_libm(text);
+}
+
 static void emit_many(borel_text *out) {
   borel_text_printf(out, "#if defined(__x86_64__) && defined(__FMA__)\n"
                          "#define OF_MANY(name) borel_many_##name##_fma\n"
@@ -222,13 +249,6 @@ static const struct {
 #undef FUNCTION
 };
 enum { FUNCTION_COUNT = sizeof functions / sizeof *functions };
-
-/* Does a text call the function? */
-static int calls(const char *text, const char *name) {
-  for (const char *at = text; at && (at = strstr(at, name)); at++)
-    if (at[strlen(name)] == '(') return 1;
-  return 0;
-}
 
 int borel_emit_is_library(borel_op op) {
   for (size_t f = 0; f < FUNCTION_COUNT; f++)
@@ -275,7 +295,7 @@ static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\
 
 /* The BOREL_LANES accumulators of a reduction, in registers: as vectors of the machine's width, which changes
  * nothing in the result. TOTAL adds in the order of evaluation in structured.c. */
-static const char lanes[] =
+static const char reductions[] =
     "#if defined(__AVX__)\n"
     "typedef double vec __attribute__((vector_size(32), aligned(8), may_alias));\n"
     "#define LANES(a) vec a##0 = {0}, a##1 = {0};\n"
@@ -396,23 +416,22 @@ int borel_emit_has_single(borel_op op) {
   return 0;
 }
 
-void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
+void borel_emit_prelude_of(const borel_program *const *programs, size_t count, int lanes, borel_text *out) {
   uint8_t used[BOREL_OP_COUNT] = {0};
-  for (size_t i = 0; i < count; i++) note_ops(programs[i], used);
+  for (size_t i = 0; i < count; i++) borel_emit_note_ops(programs[i], used);
   if (used[BOREL_OP_LOG_SUM_EXP]) used[BOREL_OP_EXP] = used[BOREL_OP_LOG] = used[BOREL_OP_LOG_ADD_EXP] = 1;
   if (used[BOREL_OP_SUM_LOG]) used[BOREL_OP_LOG] = 1;
   enum { FEW_USES = 4, FEW_SINGLES = 8 };
   size_t all = 0, loops = 0;
   for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);
+  if (lanes) loops = all;
   borel_text_printf(out, "%s#define LOOP_FUNCTION %s\n#define SINGLE %s\n%s", attributes,
                     loops > 0 && all <= FEW_USES ? "FEW" : "MANY",
-                    all - loops <= FEW_SINGLES ? "FEW" : "__attribute__((noinline))", lanes);
-  static const char *const vector_functions[] = {"log", "sin",  "cos",  "expm1", "tanh", "erf", "erfc",
-                                                 "tan", "asin", "acos", "atan",  "sinh", "cosh"};
+                    all - loops <= FEW_SINGLES ? "FEW" : "__attribute__((noinline))", reductions);
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
-    borel_text_printf(out, "VECTOR double %s(double);\n", vector_functions[i]);
-  borel_text_printf(out, "VECTOR double pow(double, double);\ndouble fabs(double), floor(double), "
-                         "ceil(double), sqrt(double);\n");
+    borel_text_printf(out, "VECTOR double %s(double%s);\n", vector_functions[i],
+                      strcmp(vector_functions[i], "pow") ? "" : ", double");
+  borel_text_printf(out, "double fabs(double), floor(double), ceil(double), sqrt(double);\n");
   emit_many(out);
   emit_specials(used, out);
   if (used[BOREL_OP_SUM_LOG]) borel_text_printf(out, "%s", products);
@@ -430,4 +449,8 @@ void borel_emit_prelude(const borel_program *const *programs, size_t count, bore
   }
   for (size_t s = 0; s < sizeof singles / sizeof *singles; s++)
     if (used[singles[s].op]) borel_text_printf(out, "%s", singles[s].text);
+}
+
+void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *out) {
+  borel_emit_prelude_of(programs, count, 0, out);
 }

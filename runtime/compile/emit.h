@@ -14,6 +14,12 @@ void borel_emit_scalar(const borel_program *, borel_node, borel_text *);
 void borel_emit_pointer(const borel_program *, borel_node, int writable, borel_text *);
 
 const char *borel_emit_type(const borel_node_info *);
+/* Marks the operations of a program. */
+void borel_emit_note_ops(const borel_program *, uint8_t *used);
+/* Does its result depend on how libm is called, for one number or for a vector of them? */
+int borel_emit_needs_libm(borel_op);
+/* borel_emit_prelude; with `lanes` all operations are those of vectors. */
+void borel_emit_prelude_of(const borel_program *const *programs, size_t count, int lanes, borel_text *);
 /* Does the prelude have one_NAME beside op_NAME, for numbers alone? */
 int borel_emit_has_single(borel_op);
 /* The value of node i in terms of its arguments, inside group k. */

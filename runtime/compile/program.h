@@ -79,7 +79,7 @@ int borel_program_bind(borel_program *, int32_t slot, borel_caller, size_t first
 void borel_program_free(borel_program *);
 
 /* Memory to run a program in: one for each thread. slot[i] points to the elements of slot i; after those come
- * the vectors of the caller, for native code of a program in which something is bound to them. */
+ * three for pointers to the vectors of the caller of native code. */
 typedef struct {
   void **slot;
   void *memory;
@@ -109,6 +109,22 @@ void borel_ode_interpret(const borel_program *, const borel_group *, borel_works
  * borel_emit_prelude once before, with all programs that go into the same text. */
 void borel_emit_prelude(const borel_program *const *programs, size_t count, borel_text *);
 void borel_emit_program(const borel_program *, const char *name, borel_text *);
+
+/* Several points at once, a lane of vectors for each (emit_lanes.c). Where the numbers of a point [size] are:
+ * input[k] is that of the first element of input k of the graph, derivative[i] where those of output 1 + i
+ * go. */
+enum { BOREL_POINTS = 4 };
+typedef struct {
+  size_t size;
+  const size_t *input, *derivative;
+} borel_lanes_places;
+/* Can it be emitted? Its outputs are a number and derivatives by inputs. */
+int borel_program_fits_lanes(const borel_program *);
+/* As the two above. The function reads BOREL_POINTS points [4, size] where b[slot_count] points, writes
+ * derivatives [4, size] where b[slot_count + 1], and the first output [4] where b[slot_count + 2]; of the
+ * slots it reads those of constants alone. Each point gets the bits that the other function would give. */
+void borel_emit_lanes_prelude(const borel_program *const *programs, size_t count, borel_text *);
+void borel_emit_lanes(const borel_program *, const borel_lanes_places *, const char *name, borel_text *);
 
 /* Index of the slot that holds output i. */
 int32_t borel_program_output_slot(const borel_program *, size_t i);

@@ -484,7 +484,7 @@ borel_status borel_workspace_new(const borel_program *p, borel_workspace *w, bor
     if (tables->slots[i].role != BOREL_SLOT_CONSTANT && __builtin_add_overflow(total, padded * 8, &total))
       goto memory;
   }
-  w->slot = calloc(tables->slot_count + BOREL_CALLER_GRADIENT, sizeof *w->slot);
+  w->slot = calloc(tables->slot_count + 3, sizeof *w->slot);
   w->memory = aligned_alloc(64, total + 64);
   if (!w->slot || !w->memory) goto memory;
   memset(w->memory, 0, total + 64);

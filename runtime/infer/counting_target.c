@@ -27,10 +27,18 @@ static borel_status split(borel_target *target, uint32_t id, const double *u, co
   return t->inner->ops->split(t->inner, id, u, z, prior, likelihood, error);
 }
 
+static borel_status batch(borel_target *target, uint32_t id, size_t n, const double *u, const int64_t *z,
+                          double *values, double *out, borel_error *error) {
+  borel_counting_target *t = (borel_counting_target *)target;
+  *(out ? &t->gradients : &t->densities) += n;
+  return t->inner->ops->batch(t->inner, id, n, u, z, values, out, error);
+}
+
 void borel_counting_target_wrap(borel_counting_target *t, borel_target *inner) {
   *t = (borel_counting_target){.inner = inner};
   t->ops = (borel_target_ops){.size = sizeof t->ops, .layout = layout, .logdensity = logdensity};
   if (inner->ops->gradient) t->ops.gradient = gradient;
   if (inner->ops->split) t->ops.split = split;
+  if (BOREL_HAS(borel_target_ops, inner->ops, batch)) t->ops.batch = batch;
   t->target.ops = &t->ops;
 }

@@ -46,6 +46,7 @@ void borel_model_free(borel_model *model) {
   free(model->value_nodes);
   free(model->terms);
   borel_text_free(&model->text);
+  borel_model_lanes_free(model->lanes);
   borel_graph_free(model->rewritten);
   free(model);
 }
@@ -244,6 +245,7 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
     }
   }
   uint64_t id = borel_hash_text(model->text.bytes, borel_hash_text(borel_build_id(), native ? 1 : 2));
+  if (model->lanes) id = borel_hash_text(borel_model_lanes_text(model->lanes), id);
   id = borel_hash_text(native ? borel_compiler_text(optimise) : borel_processor_flag(), id);
   if (strstr(model->text.bytes, "borel_linear_")) id = borel_hash_text(borel_linear_library(), id);
   snprintf(model->engine_id, sizeof model->engine_id, "%s-%016llx", native ? "native" : "interpreter",
@@ -295,6 +297,9 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);
   for (int f = 0; f < FUNCTIONS; f++) borel_emit_program(model->programs[f], function_names[f], &model->text);
   if (model->text.failed) return no_memory(error);
+  status = borel_model_lanes_new(model->programs[DENSITY], model->programs[GRADIENT], model->graph,
+                                 &model->inputs, &model->layout, &model->lanes, error);
+  if (status) return status;
   name_data(model);
   choose_engine(model, engine, &status, error);
   model->layout.sites = model->sites;

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "graph/sufficient.h"
 #include "infer/inputs.h"
+#include "infer/lanes.h"
 #include "infer/model.h"
 #include "infer/places.h"
 
@@ -40,6 +41,7 @@ struct borel_model {
   borel_program *programs[FUNCTIONS], *split, *each_term;
   borel_model_places inputs_of[FUNCTIONS], derivatives; /* derivatives: of GRADIENT */
   borel_native_function native[FUNCTIONS];              /* NULL: interpreted */
+  borel_model_lanes *lanes;                             /* NULL: points are evaluated one by one */
   borel_text text;
   char engine_id[40], engine_text[500], data_id[20];
   int compiled;

@@ -116,6 +116,69 @@ static borel_status target_gradient(borel_target *target, uint32_t layout, const
   return verdict(*logdensity, error);
 }
 
+/* ---- several points -------------------------------------------------------------------------- */
+
+/* BOREL_POINTS points by `function`: u, and gradient unless it is NULL, [4, D]. */
+static void evaluate_lanes(borel_model_target *t, borel_native_function function, const double *u,
+                           double *logdensity, double *gradient) {
+  const borel_model_function *f = &t->functions[gradient ? GRADIENT : DENSITY];
+  void **caller = f->work.slot + f->caller;
+  caller[0] = (double *)u;
+  caller[1] = gradient;
+  caller[2] = logdensity;
+  function(f->work.slot, f->constants, f->extents);
+}
+
+/* The last points, fewer than a function takes: it gets the last one again and again. */
+static borel_status evaluate_tail(borel_model_target *t, borel_native_function function, size_t n,
+                                  const double *u, double *logdensity, double *gradient, borel_error *error) {
+  const size_t D = t->model->layout.D;
+  double *points = malloc(2 * BOREL_POINTS * D * sizeof *points + 1), values[BOREL_POINTS];
+  if (!points) return no_memory(error);
+  for (size_t i = 0; i < BOREL_POINTS; i++)
+    memcpy(points + i * D, u + (i < n ? i : n - 1) * D, D * sizeof *points);
+  evaluate_lanes(t, function, points, values, gradient ? points + BOREL_POINTS * D : NULL);
+  memcpy(logdensity, values, n * sizeof *values);
+  if (gradient) memcpy(gradient, points + BOREL_POINTS * D, n * D * sizeof *points);
+  free(points);
+  return BOREL_OK;
+}
+
+/* One by one: what a point lacks does not concern the others. */
+static borel_status evaluate_each(borel_target *target, uint32_t layout, size_t n, const double *u,
+                                  const int64_t *z, double *logdensity, double *gradient,
+                                  borel_error *error) {
+  const borel_layout *sizes = target_layout(target, layout);
+  for (size_t i = 0; i < n; i++) {
+    const double *point = u + i * sizes->D;
+    const int64_t *discrete = z ? z + i * sizes->K : NULL;
+    borel_status status =
+        gradient
+            ? target_gradient(target, layout, point, discrete, &logdensity[i], gradient + i * sizes->D, error)
+            : target_logdensity(target, layout, point, discrete, &logdensity[i], error);
+    if (status > BOREL_DOMAIN) return status;
+    if (status == BOREL_DOMAIN) *error = (borel_error){0};
+  }
+  return BOREL_OK;
+}
+
+static borel_status target_batch(borel_target *target, uint32_t layout, size_t n, const double *u,
+                                 const int64_t *z, double *logdensity, double *gradient, borel_error *error) {
+  enum { LEAST = 2 };
+  borel_model_target *t = (borel_model_target *)target;
+  borel_native_function function = NULL;
+  if (n >= LEAST && t->model->lanes && t->functions[GRADIENT].native)
+    function = borel_model_lanes_function(t->model->lanes, gradient != NULL);
+  if (!function) return evaluate_each(target, layout, n, u, z, logdensity, gradient, error);
+  const size_t D = t->model->layout.D;
+  size_t i = 0;
+  for (; i + BOREL_POINTS <= n; i += BOREL_POINTS)
+    evaluate_lanes(t, function, u + i * D, logdensity + i, gradient ? gradient + i * D : NULL);
+  return i == n ? BOREL_OK
+                : evaluate_tail(t, function, n - i, u + i * D, logdensity + i,
+                                gradient ? gradient + i * D : NULL, error);
+}
+
 static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
                                  double *prior, double *likelihood, borel_error *error) {
   borel_model_target *t = (borel_model_target *)target;
@@ -133,6 +196,7 @@ static const borel_target_ops target_ops = {
     .logdensity = target_logdensity,
     .gradient = target_gradient,
     .split = target_split,
+    .batch = target_batch,
 };
 
 static void source_close(const borel_source *source, borel_target *target) {

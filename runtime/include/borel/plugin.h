@@ -177,7 +177,10 @@ typedef struct {
   /* Optional: logdensity = prior + likelihood (the Jacobian belongs to the prior). */
   borel_status (*split)(borel_target *, uint32_t layout, const double *u, const int64_t *z, double *prior,
                         double *likelihood, borel_error *);
-  /* Optional: n points at once, u [n, D], z [n, K], logdensity [n], gradient [n, D] or NULL. */
+  /* Optional: n points at once, u [n, D], z [n, K], logdensity [n], gradient [n, D] or NULL. Each gets what
+   * it would get alone, and none stops the others: OK says that all were evaluated, whatever came out. The
+   * logdensity of one that alone would be REJECT is -inf, that of a DOMAIN NaN or +inf; the gradients of
+   * these mean nothing. Other codes are failures of the whole call. */
   borel_status (*batch)(borel_target *, uint32_t layout, size_t n, const double *u, const int64_t *z,
                         double *logdensity, double *gradient, borel_error *);
   /* Optional: an estimate from the likelihood terms rows[n] only, rescaled to be unbiased. */
