@@ -25,6 +25,15 @@ static int is_sum(const borel_program *p, borel_node i) {
   return at(p, i)->op == BOREL_OP_SUM && at(p, i)->attr < 0 && at(p, argument(p, i, 0))->shape.rank > 0;
 }
 
+/* A matrix of data times a vector, each result one sum in the order of memory (few_times_vector in
+ * emit_ops.c). */
+static int is_short_product(const borel_program *p, borel_node i) {
+  const borel_node_info *matrix = at(p, argument(p, i, 0));
+  return matrix->op == BOREL_OP_ARRAY && at(p, i)->shape.rank == 1 &&
+         !borel_matmul_in_lanes(at(p, i)->attr, &matrix->shape, &at(p, i)->shape) &&
+         borel_shape_size(&at(p, argument(p, i, 1))->shape) <= MOST_ELEMENTS;
+}
+
 static int fits(const borel_program *p, borel_node i) {
   const borel_node_info *node = at(p, i);
   if (borel_shape_size(&node->shape) > MOST_ELEMENTS) return 0;
@@ -33,6 +42,9 @@ static int fits(const borel_program *p, borel_node i) {
   case BOREL_OP_BROADCAST: return at(p, argument(p, i, 0))->shape.rank == 0;
   case BOREL_OP_GATHER: return is_known(at(p, argument(p, i, 1)));
   case BOREL_OP_SUM: return is_sum(p, i);
+  case BOREL_OP_STACK: return 1;
+  case BOREL_OP_SCATTER: return is_known(at(p, argument(p, i, 1)));
+  case BOREL_OP_MATMUL: return is_short_product(p, i);
   default: return borel_op_get(node->op)->kind == BOREL_CLASS_ELEMENTWISE && !borel_emit_needs_libm(node->op);
   }
 }
@@ -42,7 +54,7 @@ int borel_program_fits_lanes(const borel_program *p) {
   for (size_t k = 0; k < p->group_count; k++) {
     const borel_group *group = &p->groups[k];
     const int64_t size = borel_shape_size(&group->shape);
-    if (group->kind != BOREL_GROUP_SCALARS && group->kind != BOREL_GROUP_LOOP) return 0;
+    if (group->kind == BOREL_GROUP_REGION) return 0;
     if (size > MOST_ELEMENTS) return 0;
     work += group->count * (size_t)size;
     for (size_t j = 0; j < group->count; j++)
@@ -137,6 +149,7 @@ static void emit_numbers(const borel_program *p, int32_t k, borel_text *out) {
 
 static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   const borel_group *group = &p->groups[k];
+  const int one_round = borel_shape_size(&group->shape) <= BOREL_LANES; /* as in emit_loop.c */
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
     if (is_sum(p, i))
@@ -145,12 +158,11 @@ static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
       borel_text_printf(out, "  %s m%d[%lld];\n", type_of(at(p, i)), p->number[i],
                         (long long)borel_shape_size(&group->shape));
   }
-  borel_text_printf(out, "#pragma GCC unroll %d\n  for (int i = 0; i < %lld; i++) {\n", MOST_ELEMENTS,
-                    (long long)borel_shape_size(&group->shape));
+  borel_text_printf(out, "  for (int i = 0; i < %lld; i++) {\n", (long long)borel_shape_size(&group->shape));
   for (size_t j = 0; j < group->count; j++) {
     borel_node i = group->nodes[j];
     if (is_sum(p, i)) {
-      borel_text_printf(out, "    a%d[i & 7] += ", p->number[i]);
+      borel_text_printf(out, one_round ? "    a%d[i] = " : "    a%d[i & 7] += ", p->number[i]);
       emit_operand(p, k, argument(p, i, 0), out);
     } else {
       borel_text_printf(out, "    const %s r%d = ", type_of(at(p, i)), p->number[i]);
@@ -162,8 +174,71 @@ static void emit_loop(const borel_program *p, int32_t k, borel_text *out) {
   borel_text_printf(out, "  }\n");
   for (size_t j = 0; j < group->count; j++)
     if (is_sum(p, group->nodes[j]))
-      borel_text_printf(out, "  const lanes s%d = borel_total4(a%d);\n", p->number[group->nodes[j]],
-                        p->number[group->nodes[j]]);
+      borel_text_printf(out, "  const lanes s%d = %sborel_total4(a%d);\n", p->number[group->nodes[j]],
+                        one_round ? "0.0 + " : "", p->number[group->nodes[j]]);
+}
+
+/* A number, or element `element` of an array, that is complete. */
+static void emit_part(const borel_program *p, borel_node i, const char *element, borel_text *out) {
+  if (at(p, i)->shape.rank == 0)
+    emit_operand(p, -2, i, out);
+  else
+    emit_element(p, i, element, out);
+}
+
+static void emit_stack(const borel_program *p, borel_node i, borel_text *out) {
+  int64_t first = 0;
+  for (uint32_t k = 0; k < at(p, i)->arg_count; k++) {
+    const int64_t size = borel_shape_size(&at(p, argument(p, i, k))->shape);
+    borel_text_printf(out, "  for (int i = 0; i < %lld; i++) m%d[%lld + i] = ", (long long)size, p->number[i],
+                      (long long)first);
+    emit_part(p, argument(p, i, k), "i", out);
+    borel_text_printf(out, ";\n");
+    first += size;
+  }
+}
+
+static void emit_scatter(const borel_program *p, borel_node i, borel_text *out) {
+  const borel_node index = argument(p, i, 1);
+  const int64_t size = borel_shape_size(&at(p, i)->shape);
+  borel_text_printf(out, "  for (int i = 0; i < %lld; i++) m%d[i] = (lanes){0};\n", (long long)size,
+                    p->number[i]);
+  borel_text_printf(out, "  for (int i = 0; i < %lld; i++) {\n    const long long w = ",
+                    (long long)borel_shape_size(&at(p, argument(p, i, 0))->shape));
+  if (at(p, index)->op == BOREL_OP_SCALAR) {
+    borel_text_printf(out, "%lld", (long long)at(p, index)->attr);
+  } else {
+    borel_emit_pointer(p, index, 0, out);
+    borel_text_printf(out, "[i]");
+  }
+  borel_text_printf(out, ";\n    if (w >= 0 && w < %lld) m%d[w] += ", (long long)size, p->number[i]);
+  emit_part(p, argument(p, i, 0), "i", out);
+  borel_text_printf(out, ";\n  }\n");
+}
+
+static void emit_product(const borel_program *p, borel_node i, borel_text *out) {
+  const borel_node matrix = argument(p, i, 0), vector = argument(p, i, 1);
+  const int64_t inner = borel_shape_size(&at(p, vector)->shape), rows = borel_shape_size(&at(p, i)->shape);
+  const int turned = (int)(at(p, i)->attr & 1);
+  borel_text_printf(out, "  for (int i = 0; i < %lld; i++) {\n    const double *x = ", (long long)rows);
+  borel_emit_pointer(p, matrix, 0, out);
+  borel_text_printf(out, turned ? " + i;\n" : " + i * %lld;\n", (long long)inner);
+  borel_text_printf(out, "    lanes y = {0};\n    for (int k = 0; k < %lld; k++) y += LANES4(x[k * %lld]) * ",
+                    (long long)inner, (long long)(turned ? rows : 1));
+  emit_element(p, vector, "k", out);
+  borel_text_printf(out, ";\n    m%d[i] = y;\n  }\n", p->number[i]);
+}
+
+static void emit_structured(const borel_program *p, borel_node i, borel_text *out) {
+  borel_text_printf(out, "  %s m%d[%lld];\n", type_of(at(p, i)), p->number[i],
+                    (long long)borel_shape_size(&at(p, i)->shape));
+  switch (at(p, i)->op) {
+  case BOREL_OP_STACK: emit_stack(p, i, out); break;
+  case BOREL_OP_SCATTER: emit_scatter(p, i, out); break;
+  default: emit_product(p, i, out);
+  }
+  if (at(p, i)->shape.rank == 0)
+    borel_text_printf(out, "  const lanes s%d = m%d[0];\n", p->number[i], p->number[i]);
 }
 
 /* ---- the function ---------------------------------------------------------------------------- */
@@ -184,10 +259,7 @@ static void emit_derivatives(const borel_program *p, const borel_lanes_places *p
     const int64_t size = borel_shape_size(&at(p, i)->shape);
     borel_text_printf(out, "  for (int i = 0; i < %lld; i++) g[%zu + i] = ", (long long)size,
                       places->derivative[o - 1]);
-    if (at(p, i)->shape.rank == 0)
-      emit_operand(p, -2, i, out);
-    else
-      emit_element(p, i, "i", out);
+    emit_part(p, i, "i", out);
     borel_text_printf(out, ";\n");
   }
 }
@@ -203,11 +275,11 @@ void borel_emit_lanes(const borel_program *p, const borel_lanes_places *places, 
       "  borel_to_lanes(b[%zu], D, x);\n",
       name, places->size, derivatives ? ", g[D]" : "", caller);
   emit_inputs(p, places, out);
-  for (size_t k = 0; k < p->group_count; k++)
-    if (p->groups[k].kind == BOREL_GROUP_SCALARS)
-      emit_numbers(p, (int32_t)k, out);
-    else
-      emit_loop(p, (int32_t)k, out);
+  for (size_t k = 0; k < p->group_count; k++) switch (p->groups[k].kind) {
+    case BOREL_GROUP_SCALARS: emit_numbers(p, (int32_t)k, out); break;
+    case BOREL_GROUP_STRUCTURED: emit_structured(p, p->groups[k].nodes[0], out); break;
+    default: emit_loop(p, (int32_t)k, out);
+    }
   borel_text_printf(out, "  *(lanes *)b[%zu] = ", caller + 2);
   emit_operand(p, -2, p->outputs[0], out);
   borel_text_printf(out, ";\n");
