@@ -147,8 +147,8 @@ static void postpone(const borel_program *p, uint32_t *level) {
   for (size_t n = p->nodes; n-- > 0;) {
     borel_node i = (borel_node)n;
     if (p->group_of[i] < 0) continue;
-    if ((kind_of(p, i) == BOREL_GROUP_LOOP || kind_of(p, i) == BOREL_GROUP_SCALARS) && !is_fused_sum(p, i) && latest[i] != UINT32_MAX &&
-        latest[i] > level[i])
+    if ((kind_of(p, i) == BOREL_GROUP_LOOP || kind_of(p, i) == BOREL_GROUP_SCALARS) && !is_fused_sum(p, i) &&
+        latest[i] != UINT32_MAX && latest[i] > level[i])
       level[i] = latest[i];
     for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
       borel_node arg = borel_graph_args(p->graph, i)[k];
