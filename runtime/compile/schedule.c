@@ -138,8 +138,9 @@ static void mark_needed(const borel_program *p, int outermost, uint8_t *needed) 
   }
 }
 
-/* Elements of loops move to the level of the first loop that wants them: often the same loop then makes and
- * uses them, and they need no memory. Sums stay early, since lines of scalars wait for them. */
+/* Elements of loops and numbers move to the level of the first group that wants them. Often the same loop
+ * then makes elements and uses them, and they need no memory; and a logarithm that only the value needs does
+ * not stand before the loops. Sums stay early, since lines of scalars wait for them. */
 static void postpone(const borel_program *p, uint32_t *level) {
   uint32_t *latest = malloc((p->nodes + 1) * sizeof *latest);
   if (!latest) return; /* also right, only slower */
@@ -147,9 +148,9 @@ static void postpone(const borel_program *p, uint32_t *level) {
   for (size_t n = p->nodes; n-- > 0;) {
     borel_node i = (borel_node)n;
     if (p->group_of[i] < 0) continue;
-    if ((kind_of(p, i) == BOREL_GROUP_LOOP || kind_of(p, i) == BOREL_GROUP_SCALARS) && !is_fused_sum(p, i) &&
-        latest[i] != UINT32_MAX && latest[i] > level[i])
-      level[i] = latest[i];
+    const borel_group_kind kind = kind_of(p, i);
+    const int moves = (kind == BOREL_GROUP_LOOP && !is_fused_sum(p, i)) || kind == BOREL_GROUP_SCALARS;
+    if (moves && latest[i] != UINT32_MAX && latest[i] > level[i]) level[i] = latest[i];
     for (uint32_t k = 0; k < borel_graph_at(p->graph, i)->arg_count; k++) {
       borel_node arg = borel_graph_args(p->graph, i)[k];
       uint32_t bound = fuses(p, i, k) ? level[i] : level[i] - 1;
