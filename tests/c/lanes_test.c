@@ -179,6 +179,21 @@ Test(lanes, points_without_density_do_not_stop_the_others) {
   close_subject(&s);
 }
 
+Test(lanes, a_sum_of_negative_zeros_is_zero) {
+  for (int64_t N = 5; N <= 8; N += 3)
+    for (int by = BOREL_ENGINE_NATIVE; by <= BOREL_ENGINE_INTERPRETER; by++) {
+      subject s = subject_begin();
+      open_with(&s, total(s.graph, site(&s, "x", vector_input(s.graph, N))), (borel_engine)by);
+      double u[4 * 8], value;
+      borel_error error = {0};
+      for (int i = 0; i < 4 * 8; i++) u[i] = -0.0;
+      cr_assert(s.target->ops->logdensity(s.target, 0, u, NULL, &value, &error) == BOREL_OK);
+      cr_expect(same_bits(value, 0.0), "%lld elements: %g", (long long)N, value);
+      expect_same(&s, 4, u, NULL);
+      close_subject(&s);
+    }
+}
+
 static void expect_no_code(subject *s, double scale) {
   size_t before = borel_compile_count();
   expect_all_sizes(s, scale);
