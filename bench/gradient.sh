@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Value and gradient of five posteriors of examples/posteriordb by emitted code, beside C written by hand with the flags
 # of emitted code (bench/gradient/*.c). Both must agree at a few points; then they are timed in turns, in one process.
+# And of small posteriors the time for a point of eight at once, beside one alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)

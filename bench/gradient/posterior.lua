@@ -47,4 +47,10 @@ posterior.five = {
   { "garch-garch11", "garch", { "y", "sigma1" } },
 }
 
+--- Scripts whose models are evaluated at several points at once by code of their own.
+posterior.small = {
+  "eight_schools-eight_schools_noncentered", "eight_schools-eight_schools_centered", "kilpisjarvi_mod-kilpisjarvi",
+  "sblrc-blr", "kidiq-kidscore_interaction", "earnings-logearn_interaction", "arK-arK", "nes1980-nes",
+}
+
 return posterior

@@ -60,3 +60,25 @@ for _, case in ipairs(posterior.five) do
   print(("FIGURE gradient_ratio_%s %.3f"):format(name, ratio))
 end
 print(("FIGURE gradient_ratio_max %.3f"):format(worst))
+
+-- Several points at once beside one after the other, of posteriors small enough for lanes of points.
+local BATCH = 8
+print(("\n%-44s %5s %14s %14s %7s"):format("posterior", "D", "single ns", "batch ns", "gain"))
+for _, script in ipairs(posterior.small) do
+  local model, data = posterior.load(("%s/examples/posteriordb/%s.lua"):format(root, script))
+  local target = model:trace(data, "native").target
+  local size, points = target:describe().D, {}
+  for k = 1, BATCH do points[k] = point(size, k) end
+  local values, gradients = target:evaluate_points(points)
+  for k, u in ipairs(points) do
+    local value, gradient = target:evaluate(u, {})
+    local same = value == values[k]
+    for i = 1, size do same = same and gradient[i] == gradients[k][i] end
+    if not same then error(("%s: a point of several gets other bits than alone"):format(script), 0) end
+  end
+  local single, batch = race { function(times) return select(3, target:evaluate(points[1], {}, times)) end,
+    function(times) return select(3, target:evaluate_points(points, times)) end }
+  batch = batch / BATCH
+  print(("%-44s %5d %14.1f %14.1f %7.2f"):format(script, size, 1e9 * single, 1e9 * batch, single / batch))
+  print(("FIGURE batch_gain_%s %.3f"):format(script:gsub("%W", "_"), single / batch))
+end

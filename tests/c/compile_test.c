@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,4 +347,37 @@ Test(native, sums_and_differences_in_turn_are_not_fused, .init = (void (*)(void)
   }
   engines_free(&e);
   borel_graph_free(g);
+}
+
+/* Straight lines of numbers have forms of their own of these operations. */
+Test(compile, functions_of_numbers_have_the_bits_of_both_engines) {
+  static const double edges[] = {0,        -0.0,      5e-324, 0x1p-1022, 0x1p-1023, 1,         -1,
+                                 0.5,      -0.25,     -0.24,  0.49,      0.75,      708,       -708,
+                                 709.7,    709.8,     -744.4, -745.2,    1e-300,    1e300,     DBL_MAX,
+                                 INFINITY, -INFINITY, NAN,    1e-17,     -1e-17,    -0.999999, 1.5};
+  enum { EDGES = sizeof edges / sizeof *edges, RANDOM = 4000 };
+  borel_graph *G = borel_graph_new();
+  borel_node x = scalar_input(G), y = scalar_input(G);
+  borel_node outputs[] = {apply1(G, BOREL_OP_EXP, x), apply1(G, BOREL_OP_LOG, x),
+                          apply1(G, BOREL_OP_LOG1P, x), apply2(G, BOREL_OP_MULZ, x, y)};
+  engines e = {0};
+  size_t program = engines_add(&e, G, outputs, 4);
+  engines_compile(&e);
+  uint64_t state = 3;
+  for (int i = 0; i < EDGES + RANDOM; i++) {
+    double at = i < EDGES ? edges[i]
+                : i % 2   ? uniform(&state, -760, 760)
+                          : exp(uniform(&state, -30, 2)) - 0.9;
+    double other = edges[i % EDGES], interpreted[4];
+    engines_run(&e, program, INTERPRETED, (void *[]){&at, &other});
+    for (size_t k = 0; k < 4; k++) interpreted[k] = *(const double *)engines_output(&e, program, k);
+    engines_run(&e, program, NATIVE, (void *[]){&at, &other});
+    for (size_t k = 0; k < 4; k++) {
+      double native = *(const double *)engines_output(&e, program, k);
+      cr_expect(same_bits(native, interpreted[k]), "output %zu at %a: %a native, %a interpreted", k, at,
+                native, interpreted[k]);
+    }
+  }
+  engines_free(&e);
+  borel_graph_free(G);
 }
