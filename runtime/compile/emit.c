@@ -281,7 +281,8 @@ static void emit_specials(const uint8_t *used, borel_text *out) {
 
 /* How functions take part in vector loops: those of libm through libmvec; ours as part of the loop, which is
  * faster, or through a clone that the compiler makes of them, which costs less of its time than the same text
- * in many places (MANY). The results are the same. */
+ * in many places (MANY). Clones are for several processors and take time too, so there are none where no loop
+ * wants them (ALONE). The results are the same. */
 static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\n"
                                  "#define VECTOR __attribute__((simd(\"notinbranch\"), const))\n"
                                  "#define MANY __attribute__((simd(\"notinbranch\"), const, noinline))\n"
@@ -289,6 +290,7 @@ static const char attributes[] = "#if defined(__x86_64__) && defined(__linux__)\
                                  "#define MANY inline __attribute__((always_inline))\n#endif\n"
                                  "#define FEW inline __attribute__((always_inline))\n"
                                  "#define INLINED static FEW\n"
+                                 "#define ALONE __attribute__((const, noinline))\n"
                                  "#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)\n" /* as in special.h */
                                  "#define FMA(a, b, c) __builtin_fma(a, b, c)\n"
                                  "#else\n#define FMA(a, b, c) ((a) * (b) + (c))\n#endif\n";
@@ -425,8 +427,11 @@ void borel_emit_prelude_of(const borel_program *const *programs, size_t count, i
   size_t all = 0, loops = 0;
   for (size_t i = 0; i < count; i++) count_uses(programs[i], &all, &loops);
   if (lanes) loops = all;
+  const int structured = used[BOREL_OP_LOG_SUM_EXP] || used[BOREL_OP_SUM_LOG];
   borel_text_printf(out, "%s#define LOOP_FUNCTION %s\n#define SINGLE %s\n%s", attributes,
-                    loops > 0 && all <= FEW_USES ? "FEW" : "MANY",
+                    loops > 0 && all <= FEW_USES ? "FEW"
+                    : loops > 0 || structured    ? "MANY"
+                                                 : "ALONE",
                     all - loops <= FEW_SINGLES ? "FEW" : "__attribute__((noinline))", reductions);
   for (size_t i = 0; i < sizeof vector_functions / sizeof *vector_functions; i++)
     borel_text_printf(out, "VECTOR double %s(double%s);\n", vector_functions[i],
