@@ -2,15 +2,16 @@
 #include "infer/lanes.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/error.h"
 
 struct borel_model_lanes {
   borel_text text;
-  pthread_mutex_t lock; /* of the rest */
-  int asked;
-  borel_native_function functions[2]; /* NULL: not asked for, or the compiler failed */
+  pthread_mutex_t lock; /* of the compilation */
+  atomic_int made;
+  borel_native_function functions[2]; /* once `made`; NULL: the compiler failed */
 };
 
 /* Each input is a run of coordinates of the point. */
@@ -69,15 +70,17 @@ void borel_model_lanes_free(borel_model_lanes *lanes) {
 
 const char *borel_model_lanes_text(const borel_model_lanes *lanes) { return lanes->text.bytes; }
 
-borel_native_function borel_model_lanes_function(borel_model_lanes *lanes, int with_gradient) {
+static void compile(borel_model_lanes *lanes) {
+  borel_error ignored = {0}; /* single evaluations serve as well */
   pthread_mutex_lock(&lanes->lock);
-  if (!lanes->asked) {
-    borel_error ignored = {0}; /* single evaluations serve as well */
-    lanes->asked = 1;
-    if (borel_compile(lanes->text.bytes, 2, names, 2, lanes->functions, NULL, &ignored))
-      lanes->functions[0] = lanes->functions[1] = NULL;
-  }
-  borel_native_function function = lanes->functions[with_gradient];
+  if (!atomic_load(&lanes->made) &&
+      borel_compile(lanes->text.bytes, 2, names, 2, lanes->functions, NULL, &ignored))
+    lanes->functions[0] = lanes->functions[1] = NULL;
+  atomic_store(&lanes->made, 1);
   pthread_mutex_unlock(&lanes->lock);
-  return function;
+}
+
+borel_native_function borel_model_lanes_function(borel_model_lanes *lanes, int with_gradient) {
+  if (!atomic_load_explicit(&lanes->made, memory_order_acquire)) compile(lanes);
+  return lanes->functions[with_gradient];
 }

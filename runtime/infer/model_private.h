@@ -63,6 +63,7 @@ typedef struct {
   const borel_model *model;
   borel_model_function functions[FUNCTIONS];
   borel_workspace split;
+  double *tail; /* for lanes: points [4, D] and their derivatives */
 } borel_model_target;
 
 static inline borel_status no_memory(borel_error *error) {

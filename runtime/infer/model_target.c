@@ -130,18 +130,15 @@ static void evaluate_lanes(borel_model_target *t, borel_native_function function
 }
 
 /* The last points, fewer than a function takes: it gets the last one again and again. */
-static borel_status evaluate_tail(borel_model_target *t, borel_native_function function, size_t n,
-                                  const double *u, double *logdensity, double *gradient, borel_error *error) {
+static void evaluate_tail(borel_model_target *t, borel_native_function function, size_t n, const double *u,
+                          double *logdensity, double *gradient) {
   const size_t D = t->model->layout.D;
-  double *points = malloc(2 * BOREL_POINTS * D * sizeof *points + 1), values[BOREL_POINTS];
-  if (!points) return no_memory(error);
+  double values[BOREL_POINTS], *derivatives = t->tail + BOREL_POINTS * D;
   for (size_t i = 0; i < BOREL_POINTS; i++)
-    memcpy(points + i * D, u + (i < n ? i : n - 1) * D, D * sizeof *points);
-  evaluate_lanes(t, function, points, values, gradient ? points + BOREL_POINTS * D : NULL);
+    memcpy(t->tail + i * D, u + (i < n ? i : n - 1) * D, D * sizeof *u);
+  evaluate_lanes(t, function, t->tail, values, gradient ? derivatives : NULL);
   memcpy(logdensity, values, n * sizeof *values);
-  if (gradient) memcpy(gradient, points + BOREL_POINTS * D, n * D * sizeof *points);
-  free(points);
-  return BOREL_OK;
+  if (gradient) memcpy(gradient, derivatives, n * D * sizeof *derivatives);
 }
 
 /* One by one: what a point lacks does not concern the others. */
@@ -174,9 +171,8 @@ static borel_status target_batch(borel_target *target, uint32_t layout, size_t n
   size_t i = 0;
   for (; i + BOREL_POINTS <= n; i += BOREL_POINTS)
     evaluate_lanes(t, function, u + i * D, logdensity + i, gradient ? gradient + i * D : NULL);
-  return i == n ? BOREL_OK
-                : evaluate_tail(t, function, n - i, u + i * D, logdensity + i,
-                                gradient ? gradient + i * D : NULL, error);
+  if (i < n) evaluate_tail(t, function, n - i, u + i * D, logdensity + i, gradient ? gradient + i * D : NULL);
+  return BOREL_OK;
 }
 
 static borel_status target_split(borel_target *target, uint32_t layout, const double *u, const int64_t *z,
@@ -205,6 +201,7 @@ static void source_close(const borel_source *source, borel_target *target) {
   if (!t) return;
   for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->functions[f].work);
   borel_workspace_free(&t->split);
+  free(t->tail);
   free(t);
 }
 
@@ -215,6 +212,8 @@ static borel_status source_open(const borel_source *source, borel_target **targe
   t->target.ops = &target_ops;
   t->model = model;
   borel_status status = borel_workspace_new(model->split, &t->split, error);
+  if (model->lanes && !(t->tail = calloc(2 * BOREL_POINTS * model->layout.D + 1, sizeof *t->tail)))
+    status = no_memory(error);
   for (int f = 0; f < FUNCTIONS && !status; f++) status = open_function(model, f, &t->functions[f], error);
   if (status)
     source_close(source, &t->target);
