@@ -86,9 +86,9 @@ SPECIAL(
       return FMA(k, 6.93147180369123816490e-01, f - FMA(g, f, -FMA(s, FMA(g, f, R), low)));
     })
 
-/* ln(z) - twos ln 2 of a normal number. */
+/* ln(z) - twos ln 2 of a normal number; of others anything. */
 SPECIAL(
-    borel_ln_normal, static inline double borel_ln_normal(double z, double twos) {
+    borel_ln_normal, INLINED double borel_ln_normal(double z, double twos) {
       unsigned long long bits = borel_bits(z),
                          e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
       double k = (borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0)) - twos;
@@ -185,16 +185,6 @@ SPECIAL(
       return b == -__builtin_inf() ? a : a + borel_log1m_exp(b - a);
     })
 
-/* ln of normal numbers only: of others anything. */
-SPECIAL(
-    borel_ln_normal, INLINED double borel_ln_normal(double x) {
-      unsigned long long bits = borel_bits(x),
-                         e = (bits + (0x3ff0000000000000ULL - 0x3fe8000000000000ULL)) >> 52;
-      double k = borel_from(e | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
-      double f = borel_from(bits - ((e - 1023ULL) << 52)) - 1.0;
-      return borel_ln_parts(k, f, k * 1.90821492927058770002e-10);
-    })
-
 /* log Gamma(2 + u) / (u (1 + u)) for -0.6 <= u <= 0.5, and the sum of Binet, log Gamma(x) - (x - 1/2) log x +
  * x - log(2 pi) / 2 = z^(1/2) p(z), for z = 1 / x^2 and x >= 2.5. */
 SPECIAL(
@@ -228,7 +218,7 @@ SPECIAL(
     borel_positive_lgamma, INLINED double borel_positive_lgamma(double x) {
       double one = x >= 0.4 ? 1.0 : 0.0, two = x >= 1.4 ? 1.0 : 0.0, large = x >= 2.5 ? 1.0 : 0.0;
       double w = 1.0 / x, u = (x - one) - two;
-      double l = borel_ln_normal(x >= 0.4 ? x : FMA(x, x, x));
+      double l = borel_ln_normal(x >= 0.4 ? x : FMA(x, x, x), 0.0);
       double tail = FMA(w, borel_tail_lgamma(w * w), 0.41893853320467274178);
       double near = (u * (1.0 + u)) * borel_two_lgamma(u);
       double factor = (x >= 2.5 ? x - 0.5 : two - 1.0) + (x >= 0x1p-1022 ? 0.0 : __builtin_nan(""));
@@ -274,7 +264,7 @@ SPECIAL(
       double one = x >= 0.5 ? 1.0 : 0.0, two = x >= 1.5 ? 1.0 : 0.0;
       double u = (x - one) - two;
       double w = (x >= 0.5 ? 1.0 : FMA(2.0, x, 1.0)) / (x >= 0.5 ? x : FMA(x, x, x)), z = w * w;
-      double tail = borel_ln_normal(x) - FMA(z, borel_tail_digamma(z), FMA(0.5, w, x - x));
+      double tail = borel_ln_normal(x, 0.0) - FMA(z, borel_tail_digamma(z), FMA(0.5, w, x - x));
       double near = borel_two_digamma(u) - (x >= 1.5 ? 0.0 : w);
       return (x >= 2.5 ? tail : near) + (x > 0.0 ? 0.0 : __builtin_nan(""));
     })
@@ -342,14 +332,14 @@ SPECIAL(
       double c = one ? low + 3.0 : low, d = two ? high + 3.0 : high;
       double least = c < d ? c : d, most = c < d ? d : c, n = least + most, t = least / n, n3 = n * n * n;
       int upper = t > 0.25;
-      double l = borel_ln_normal(t);
+      double l = borel_ln_normal(t, 0.0);
       double l1m = borel_ln_parts(upper ? -1.0 : 0.0, upper ? FMA(-2.0, t, 1.0) : -t,
                                   upper ? -1.90821492927058770002e-10 : 0.0);
       double top = one ? FMA(low, low, low) * (low + 2.0) * n3 : 1.0,
              below = one ? FMA(s, s, s) * (s + 2.0) * (c * c * c) : 1.0;
       double more = two ? FMA(high, high, high) * (high + 2.0) * n3 : 1.0,
              under = two ? (s + 3.0) * (s + 4.0) * (s + 5.0) * (d * d * d) : 1.0;
-      double factors = borel_ln_normal(sqrt(most * t) * ((top * more) / (below * under * f)));
+      double factors = borel_ln_normal(sqrt(most * t) * ((top * more) / (below * under * f)), 0.0);
       double p = 1.0 / least, q = 1.0 / most, r = 1.0 / n;
       double tails =
           FMA(p, borel_tail_lgamma(p * p),
