@@ -100,7 +100,9 @@ near("smc2", found, mu_of, sum / precision)
 
 -- ---- the same bits for the same seed; another seed, other draws --------------------------------------------------------------
 
-local function draws_of(seed) return borel.infer(walk, with { kernel = borel.smc { particles = 20 }, data = y, seed = seed }):draws "value" end
+local function draws_of(seed)
+  return borel.infer(walk, with { kernel = borel.smc { particles = 20 }, data = y, seed = seed }):draws "value"
+end
 local first, second, third = draws_of(3), draws_of(3), draws_of(4)
 local same = true
 for r = 1, 4 do
