@@ -115,6 +115,6 @@ rep.smc2 = rep.resample_move
 -- ---- exact meanings -----------------------------------------------------------------------------------------------------
 
 local exact = require "borel.rep.exact"
-rep.enumerate, rep.merged = exact.enumerate(start), exact.merged
+rep.enumerate, rep.law, rep.matrix, rep.merged = exact.enumerate(start), exact.law(start), exact.matrix(start), exact.merged
 
 return rep

@@ -2,19 +2,9 @@
 -- E1: every composition enumerated, its measure against those worked out by hand.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
+local checks = dofile(folder .. "rep_checks.lua")
 local finite = dofile(folder .. "rep_programs.lua")
-
-local schemes = { "multinomial", "systematic", "stratified", "residual" }
-
-local function check(what, p, measure, total)
-  local tolerance = 1e-12 * math.max(1, p.total)
-  for key, mass in pairs(p.measure) do
-    local got = measure[key] or 0
-    assert(math.abs(got - mass) <= tolerance, ("%s: %s has mass %.17g, not %.17g"):format(what, key, got, mass))
-  end
-  for key, mass in pairs(measure) do assert(p.measure[key], ("%s: %s has mass %g, not 0"):format(what, key, mass)) end
-  assert(math.abs(total - p.total) <= tolerance, ("%s: the total is %.17g, not %.17g"):format(what, total, p.total))
-end
+local schemes, check = { "multinomial", "systematic", "stratified", "residual" }, checks.measure
 
 local step = rep.mh_step()
 for name, p in pairs(finite.programs) do

@@ -9,17 +9,19 @@
 local core = require "borel.core"
 local move = require "borel.rep.move"
 local unit = require "borel.rep.unit"
+local MUTANT = require "borel.mutant" "blocks"
 
 local blocks = {}
 
 -- The units and weights in place of those of `population`.
 local function changed(population, units, log_weights, level)
-  return { units = units, log_weights = log_weights, level = level or population.level }
+  return { units = units, log_weights = log_weights, level = level or population.level, power = population.power }
 end
 
--- `unitwise`: what becomes of a unit does not depend on the others.
-local function block(name, preserves, apply, unitwise)
-  return { is_block = true, name = name, preserves = preserves, apply = apply, unitwise = unitwise }
+-- `unitwise`: what becomes of a unit does not depend on the others. `kernel`: units move, given how far they have run,
+-- and weights stay; where population.power is set, the target is the law of their choices times exp(power * score).
+local function block(name, preserves, apply, unitwise, kernel)
+  return { is_block = true, name = name, preserves = preserves, apply = apply, unitwise = unitwise, kernel = kernel }
 end
 
 local function whole(what, n, least)
@@ -70,11 +72,44 @@ function blocks.spawn(n)
     local units, log_weights, log_n = {}, {}, math.log(n)
     for i, u in ipairs(population.units) do
       for _ = 1, n do
-        units[#units + 1], log_weights[#units + 1] = u, population.log_weights[i] - log_n
+        units[#units + 1], log_weights[#units + 1] = u, population.log_weights[i] - (MUTANT == 16 and 0 or log_n)
       end
     end
     return changed(population, units, log_weights)
   end)
+end
+
+-- For mutants: every unit with the same weight, of exp(total) in all.
+local function levelled(population, total)
+  local log_weights, n = {}, #population.units
+  for i = 1, n do log_weights[i] = total - math.log(n) end
+  return changed(population, population.units, log_weights)
+end
+
+local wrong_weight = {
+  function() return 1 end,
+  function(w) return w * w end,
+  function(_, is_last) return is_last and 0 or 1 end,
+}
+
+local function ancestors(scheme, choice, weights, n)
+  local wrong, list = wrong_weight[MUTANT], {}
+  if wrong then
+    for i, w in ipairs(weights) do list[i] = wrong(w, i == n and n > 1) end
+    return scheme(choice, list, n)
+  end
+  if MUTANT == 12 then
+    local first = choice:categorical(weights)
+    for i = 1, n do list[i] = first end
+    return list
+  end
+  return scheme(choice, weights, n)
+end
+
+local function offspring_weight(each, n, own)
+  if MUTANT == 4 then return -math.log(n) end
+  if MUTANT == 5 then return each + math.log(n) end
+  return MUTANT == 6 and own or each
 end
 
 --- resample{ scheme = "systematic", ess = 1 }: as many offspring, drawn in proportion to the weights, each with the mean
@@ -84,13 +119,15 @@ function blocks.resample(given)
   local scheme, threshold = given.resampler, given.ess or 1
   return block("resample", "measure", function(population, world)
     local total, n = blocks.log_evidence(population), #population.units
-    if total == -math.huge then return population end
+    if total == -math.huge then return MUTANT == 8 and levelled(population, 0) or population end
     local weights = blocks.normalised(population, total)
-    if threshold < 1 and effective_size(weights) >= threshold * n then return population end
+    if threshold < 1 and effective_size(weights) >= threshold * n then
+      return MUTANT == 11 and levelled(population, total) or population
+    end
     world:turn()
     local units, log_weights, each = {}, {}, total - math.log(n)
-    for i, ancestor in ipairs(scheme(world:decision("ancestors"), weights, n)) do
-      units[i], log_weights[i] = population.units[ancestor], each
+    for i, ancestor in ipairs(ancestors(scheme, world:decision("ancestors"), weights, n)) do
+      units[i], log_weights[i] = population.units[ancestor], offspring_weight(each, n, population.log_weights[ancestor])
     end
     return changed(population, units, log_weights)
   end)
@@ -104,7 +141,7 @@ function blocks.push_evidence()
     world:weigh(total)
     if total == -math.huge then return population end
     local log_weights = {}
-    for i, w in ipairs(population.log_weights) do log_weights[i] = w - total end
+    for i, w in ipairs(population.log_weights) do log_weights[i] = MUTANT == 13 and w or w - total end
     return changed(population, population.units, log_weights)
   end)
 end
@@ -115,9 +152,10 @@ function blocks.proper()
     local total, chosen = blocks.log_evidence(population), 1
     if total > -math.huge and #population.units > 1 then
       world:turn()
-      chosen = world:decision("proper"):categorical(blocks.normalised(population, total))
+      local choice = world:decision("proper")
+      chosen = MUTANT == 14 and choice:uniform_int(#population.units) + 1 or choice:categorical(blocks.normalised(population, total))
     end
-    return changed(population, { population.units[chosen] }, { total })
+    return changed(population, { population.units[chosen] }, { MUTANT == 15 and population.log_weights[chosen] or total })
   end)
 end
 
@@ -130,7 +168,7 @@ local function each_unit(population, fn, level)
   local units, log_weights = {}, {}
   for i, u in ipairs(population.units) do
     local new, log_factor = fn(u, i - 1)
-    units[i], log_weights[i] = new, population.log_weights[i] + (log_factor or 0)
+    units[i], log_weights[i] = new, (MUTANT == 7 and log_factor and 0 or population.log_weights[i]) + (log_factor or 0)
   end
   return changed(population, units, log_weights, level)
 end
@@ -141,7 +179,8 @@ local function run_on(factors)
     local level = population.level + factors
     return each_unit(population, function(u, lane)
       local new = unit.advance(u, world, lane, level)
-      if new == u then return u end
+      if new == u then return u, MUTANT == 9 and u.finished and factors == 1 and -math.huge or nil end
+      if MUTANT == 10 and factors == math.huge then return new, 0 end
       return new, new.dead and -math.huge or new.score - u.score
     end, level)
   end
@@ -156,19 +195,26 @@ function blocks.finish() return block("finish", "measure", run_on(math.huge), tr
 
 -- ---- traces -----------------------------------------------------------------------------------------------------------
 
+--- A block that moves each unit by step(unit, world, lane, level, power) -> unit, what happened ("accepted", "refused",
+-- ...), a kernel on the runs of the program up to factor `level` that leaves the law of their choices times
+-- exp(power * score) as it is. world.counts, when there is one, counts what happened. Preserves the measure; weights stay.
+function blocks.kernel(name, step)
+  return block(name, "measure", function(population, world)
+    world:turn()
+    local power, count = population.power or 1, world.counts
+    return each_unit(population, function(u, lane)
+      local new, what = step(u, world, lane, population.level, power)
+      if count then count[what] = (count[what] or 0) + 1 end
+      return new
+    end)
+  end, true, true)
+end
+
 --- mh_step{ sites =, proposals = }: a Metropolis-Hastings-Green move of each unit's choices, given how far it has run
 -- (move.step). Preserves the measure: the move leaves the law of the program up to there as it is; weights stay.
 function blocks.mh_step(given)
   given = given or {}
-  return block("mh_step", "measure", function(population, world)
-    world:turn()
-    return each_unit(population, function(u, lane)
-      local new, what = move.step(u, world, lane, population.level, given)
-      local count = world.counts
-      if count then count[what] = (count[what] or 0) + 1 end
-      return new
-    end)
-  end, true)
+  return blocks.kernel("mh_step", function(u, world, lane, level, power) return move.step(u, world, lane, level, given, power) end)
 end
 
 --- freeze: the choices made so far become constants, which later moves leave alone. Preserves the measure.
@@ -210,7 +256,8 @@ local function composed(name, preserves, list)
     for _, b in ipairs(list) do population = b.apply(population, world) end
     return population
   end)
-  self.parts = list
+  self.parts, self.kernel = list, true
+  for _, b in ipairs(list) do self.kernel = self.kernel and b.kernel end
   return self
 end
 

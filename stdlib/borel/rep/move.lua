@@ -6,6 +6,7 @@
 -- n the number of choices when one of them is picked; fresh choices and those that vanish cancel.
 local core = require "borel.core"
 local unit = require "borel.rep.unit"
+local MUTANT = require "borel.mutant" "move"
 
 local move = {}
 
@@ -21,10 +22,12 @@ local function same_support(a, b)
   return true
 end
 
-local function density(dist, value)
+--- The log-density of one value, all of its elements.
+function move.density(dist, value)
   local lp = dist:logdensity(value)
   return type(lp) == "number" and lp or core.sum(lp)
 end
+local density = move.density
 
 -- Where an address is among the old choices, or nil. Most sites stay at their place.
 local function place_of(self, n, address)
@@ -42,16 +45,23 @@ end
 local Move = {}
 Move.__index = Move
 
+local function draw(player, address, dist)
+  local support = MUTANT == 12 and dist:support()
+  if support and support.count then return support.lowest + player.world:site(address, player.lane):uniform_int(support.count) end
+  return unit.draw(player, address, dist)
+end
+
 -- A new value by the site's proposal: value, log q(back) - log q(forth).
 local function propose(self, player, address, dist, j)
   local proposal = self.proposals and self.proposals[address]
-  if not proposal then return unit.draw(player, address, dist) end
+  if not proposal then return draw(player, address, dist) end
   local old = self.old
   local value, log_ratio = proposal(player.world:site(address, player.lane), old.value[j], dist)
   if type(log_ratio) ~= "number" or log_ratio ~= log_ratio then
     core.error(("mh_step: the proposal of '%s' must return a value and log q(back) - log q(forth), a number"):format(address))
   end
-  self.ratio = self.ratio + log_ratio + density(dist, value) - density(old.dist[j], old.value[j])
+  self.ratio = self.ratio + (MUTANT == 20 and 0 or log_ratio)
+    + (MUTANT == 21 and 0 or density(dist, value) - density(old.dist[j], old.value[j]))
   return value
 end
 
@@ -63,14 +73,17 @@ function Move:choose(player, n, address, dist)
     if j and j > self.frozen and old.dist[j] ~= unit.INSIDE then
       local before = old.dist[j]
       if unit.same_dist(before, dist) then return old.value[j] end
+      if MUTANT == 13 and not same_support(before, dist) then return old.value[j] end
       if same_support(before, dist) then
         local value = old.value[j]
-        self.ratio = self.ratio + density(dist, value) - density(before, value)
+        self.ratio = self.ratio + (MUTANT == 3 and 0 or density(dist, value) - density(before, value))
         return value
       end
     end
   end
-  return unit.draw(player, address, dist)
+  local value = unit.draw(player, address, dist)
+  if MUTANT == 14 then self.ratio = self.ratio + density(dist, value) end
+  return value
 end
 
 -- The choices that may move: their places when there are inner programs among them, else nil; and how many.
@@ -83,11 +96,50 @@ local function movable(u, old)
   return list, #list
 end
 
---- One step from unit `u` among the runs of its program up to factor `level`; u itself when the move was refused.
--- given.sites: a set of addresses that are drawn anew together; absent: one choice, each as likely.
--- given.proposals: by address, function(choice, value, dist) -> new value, log q(back) - log q(forth). Second result:
--- what happened, "accepted", "refused" or "nothing to move".
-function move.step(u, world, lane, level, given)
+local wrong_acceptance = {
+  [7] = function() return true end,
+  [8] = function(_, log_ratio) return log_ratio >= 0 end,
+  [15] = function() return false end,
+  [16] = function(choice, log_ratio) return choice:accept(log_ratio - math.log(1 + math.exp(log_ratio))) end, -- Barker
+  [17] = function(choice, log_ratio) return choice:accept(math.min(0, log_ratio) - math.log(2)) end,
+}
+
+local function with_score(u, score)
+  local other = {}
+  for key, value in pairs(u) do other[key] = value end
+  other.score, other.key = score, nil
+  return other
+end
+
+--- The end of a Metropolis-Hastings-Green step from u to y: y with probability min(1, exp(log_ratio)), else u; and
+-- what happened.
+function move.decide(u, y, world, lane, log_ratio)
+  if log_ratio ~= log_ratio then return u, "not a number" end
+  local choice = world:decision("accept", lane)
+  local accepts = wrong_acceptance[MUTANT] or choice.accept
+  if accepts(choice, log_ratio) then return MUTANT == 22 and with_score(y, u.score) or y, "accepted" end
+  if MUTANT == 10 then return with_score(y, u.score), "refused" end
+  if MUTANT == 11 then return with_score(u, y.score), "refused" end
+  return u, "refused"
+end
+
+-- The same choices in a new run, in which inner programs draw anew.
+local function same_again(u, world, lane, level, old)
+  local keep = setmetatable({ old = old, frozen = u.frozen, ratio = 0, picked = function() return false end }, Move)
+  return unit.propose(u, world, lane, level, keep)
+end
+
+local function log_weight_ratio(x, y, power)
+  if MUTANT == 4 then return 0 end
+  return (MUTANT == 5 and x.score - y.score or y.score - x.score) * power
+end
+
+local function log_length_ratio(n, m)
+  if MUTANT == 1 then return 0 end
+  return MUTANT == 2 and math.log(m) - math.log(n) or math.log(n) - math.log(m)
+end
+
+local function attempt(u, world, lane, level, given, power)
   local old = unit.choices(u)
   local places, n = movable(u, old)
   if u.dead or n == 0 then return u, "nothing to move" end
@@ -95,20 +147,31 @@ function move.step(u, world, lane, level, given)
   if given.sites then
     self.picked = function(j, address) return j > u.frozen and given.sites[address] end
   else
-    local pick = world:decision("pick", lane):uniform_int(n) + 1
+    local pick = MUTANT == 18 and 1 or world:decision("pick", lane):uniform_int(n) + 1
     pick = places and places[pick] or u.frozen + pick
     self.picked = function(j) return j == pick end
   end
   local y = unit.propose(u, world, lane, level, self)
   if y.dead then return u, "refused" end
-  local log_ratio = y.score - u.score + self.ratio
+  local x = MUTANT == 19 and same_again(u, world, lane, level, old) or u
+  local log_ratio = log_weight_ratio(x, y, power) + self.ratio
   if not given.sites then
     local _, m = movable(y, unit.choices(y))
-    log_ratio = log_ratio + math.log(n) - math.log(m)
+    log_ratio = log_ratio + log_length_ratio(n, m)
   end
-  if log_ratio ~= log_ratio then return u, "not a number" end
-  if world:decision("accept", lane):accept(log_ratio) then return y, "accepted" end
-  return u, "refused"
+  return move.decide(u, y, world, lane, MUTANT == 6 and log_ratio / 2 or log_ratio)
+end
+
+--- One step from unit `u` among the runs of its program up to factor `level`; u itself when the move was refused.
+-- The target is the law of the choices times exp(power * score).
+-- given.sites: a set of addresses that are drawn anew together; absent: one choice, each as likely.
+-- given.proposals: by address, function(choice, value, dist) -> new value, log q(back) - log q(forth). Second result:
+-- what happened, "accepted", "refused" or "nothing to move".
+function move.step(u, world, lane, level, given, power)
+  local new, what = attempt(u, world, lane, level, given, power)
+  if MUTANT == 9 and what == "refused" then return attempt(u, world, lane, level, given, power) end
+  if MUTANT == 23 and what == "refused" then return with_score(same_again(u, world, lane, level, unit.choices(u)), u.score), what end
+  return new, what
 end
 
 return move

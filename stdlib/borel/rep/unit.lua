@@ -16,6 +16,7 @@ local core = require "borel.core"
 local handler = require "borel.handler"
 local shapes = require "borel.shape"
 local sites = require "borel.sites"
+local MUTANT = require "borel.mutant" "unit"
 
 local unit = {}
 
@@ -170,7 +171,7 @@ local function pass(self, log_weight)
   if type(log_weight) ~= "number" then log_weight = core.sum(log_weight) end
   local passed = self.passed + 1
   self.passed = passed
-  if passed > self.skip then
+  if passed > self.skip or MUTANT == 1 then
     self.score = self.score + log_weight
     if log_weight == -math.huge then coroutine.yield(DEAD) end
   end
@@ -321,7 +322,7 @@ end
 -- each choice behind the frozen ones. It stops behind factor `level`, or at its end.
 function unit.propose(u, world, lane, level, move)
   local player = new_player { known = u.frozen, old = move.old, heard = u.inner, skip = 0, score = 0, world = world, lane = lane,
-    move = move, stop = level, frozen = u.frozen, chunk = empty_chunk(nil, 0) }
+    move = move, stop = MUTANT == 2 and math.huge or level, frozen = u.frozen, chunk = empty_chunk(nil, 0) }
   for n = 1, u.frozen do add_choice(player, move.old.address[n], move.old.value[n], move.old.dist[n]) end
   return run(begin(u.program, player))
 end

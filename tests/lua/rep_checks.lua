@@ -1,0 +1,100 @@
+-- SPDX-License-Identifier: MIT
+-- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
+-- (kernels that reach everything) or E4 (constants that means do not show). checks[column]() raises an error where one
+-- fails. Run as a program, it prints the columns that fail.
+local rep = require "borel.rep"
+local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
+local finite = dofile(folder .. "rep_programs.lua")
+
+local checks = { columns = { "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "E3", "E4" } }
+
+--- Resampling by n independent draws.
+function checks.multinomial(source, weights, n)
+  local a = {}
+  for i = 1, n do a[i] = source:categorical(weights) end
+  return a
+end
+
+--- The measure of a program against the one worked out by hand.
+function checks.measure(what, p, measure, total)
+  local tolerance = 1e-12 * math.max(1, p.total)
+  for key, mass in pairs(p.measure) do
+    local got = measure[key] or 0
+    assert(math.abs(got - mass) <= tolerance, ("%s: %s has mass %.17g, not %.17g"):format(what, key, got, mass))
+  end
+  for key, mass in pairs(measure) do assert(p.measure[key], ("%s: %s has mass %g, not 0"):format(what, key, mass)) end
+  assert(math.abs(total - p.total) <= tolerance, ("%s: the total is %.17g, not %.17g"):format(what, total, p.total))
+end
+
+--- E2: the transition matrix keeps the measure, and is reversible if that is claimed.
+function checks.kernel(what, matrix, reversible)
+  for i, p in ipairs(matrix.outside) do assert(p == 0, ("%s: leaves from %s to elsewhere"):format(what, matrix.outcomes[i])) end
+  local r = matrix:report()
+  for name, most in pairs { rows = r.rows, stationary = r.stationary, reversible = reversible and r.reversible or 0 } do
+    assert(most <= 1e-12, ("%s: %s differs by %.3g"):format(what, name, most))
+  end
+end
+
+--- E3: everything is reached, at any time.
+function checks.ergodic(what, matrix)
+  local r = matrix:report()
+  assert(r.connected and r.period == 1, ("%s: does not reach everything (period %d)"):format(what, r.period))
+end
+
+function checks.close(what, got, want) assert(math.abs(got - want) <= 1e-10, ("%s: %.12g, not %.12g"):format(what, got, want)) end
+
+local step = rep.mh_step()
+for name, p in pairs(finite.programs) do
+  checks[name] = function()
+    local function try(what, block) checks.measure(what .. " on " .. name, p, rep.enumerate(block, p.model)) end
+    for k = 1, 2 do try("trace_mh " .. k, rep.trace_mh(k)) end
+    checks.kernel("mh_step on " .. name, rep.matrix(step, p.model), true)
+    for _, ess in ipairs { 0.9, 1 } do
+      local resample = rep.resample(checks.multinomial, { ess = ess })
+      for k = 0, math.min(2, p.factors) do try("smc " .. k, rep.smc(2, k, resample)) end
+      try("smc_push", rep.pipeline { rep.smc_push(2, 1, resample), rep.collapse() })
+    end
+    try("resample_move", rep.resample_move(2, 1, rep.resample(checks.multinomial), step, "dynamic"))
+    if p.more then p.more(try) end
+  end
+end
+
+function checks.P8()
+  local P8, resample = finite.P8, rep.resample(checks.multinomial)
+  local model = rep.nested(P8.parameters, P8.model, rep.merged(rep.pipeline { rep.smc(2, 1, resample), rep.collapse() }))
+  checks.kernel("pmmh", rep.matrix(rep.mh_step { proposals = { theta = P8.propose } }, model), true)
+end
+
+function checks.E3()
+  for name, p in pairs(finite.programs) do checks.ergodic("mh_step on " .. name, rep.matrix(step, p.model)) end
+end
+
+local function relative_variance(block, p)
+  local first, second = 0, 0
+  local function evidence(population, below) return math.exp(rep.log_evidence(population) + below) end
+  for z, probability in pairs(rep.law(block, evidence, p.model)) do
+    first, second = first + probability * z, second + probability * z * z
+  end
+  return second / first ^ 2 - 1
+end
+
+function checks.E4()
+  local P = finite.programs
+  checks.close("variance of the evidence, importance", relative_variance(rep.importance(2), P.P5), 0.7723287202)
+  checks.close("variance of the evidence, multinomial", relative_variance(rep.smc(2, 2, rep.resample(checks.multinomial)), P.P5),
+    19538529 / 26700254)
+  local k = rep.matrix(step, P.P1.model) -- pick, draw, accept
+  checks.close("P1, up", k:between("0 0", "0 1"), 1 / 2 * 1 / 4)
+  checks.close("P1, down", k:between("0 1", "0 0"), 1 / 2 * 3 / 4 * 1 / 4)
+  checks.close("P3, to the longer branch", rep.matrix(step, P.P3.model):between("L 0", "R 0 0"),
+    1 / 2 * 0.7 * 0.4 * 0.8 * (1 / 4 * 2 / 3))
+  checks.close("P7, support", rep.matrix(step, P.P7.model):between("0 3", "1 0"), 1 / 2 * 1 / 2 * 1 / 2 * 1 / 4)
+end
+
+if arg and arg[0] and arg[0]:find "rep_checks.lua$" then
+  for _, column in ipairs(checks.columns) do
+    local ok, message = pcall(checks[column])
+    if not ok then print(column, (tostring(message):gsub("[\n\t]", " "))) end
+  end
+end
+return checks
