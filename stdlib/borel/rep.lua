@@ -3,7 +3,9 @@
 -- algorithms that they make up. docs/composition.md explains.
 local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
+local given = require "borel.rep.given"
 local handler = require "borel.handler"
+local involutive = require "borel.rep.involutive"
 local model = require "borel.model"
 local tree = require "borel.rep.tree"
 local unit = require "borel.rep.unit"
@@ -26,6 +28,18 @@ function rep.resample(scheme, given)
   end
   return blocks.resample { resampler = scheme, ess = given and given.ess }
 end
+
+--- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own
+-- inverse, also between runs with other sites (Green 1995; Cusumano-Towner, Lew and Mansinghka 2020).
+--   auxiliary(trace): a program that draws v by sample("name", dist); trace[address] are the values of the choices
+--   involution(trace, v) -> changes, v': new values by address, of sites that change or begin, and the auxiliary
+--     values with which `auxiliary` of the new trace leads back; sites that the new run does not make end; nil: stay
+--   log_jacobian(trace, v) -> log |det| over all continuous values, trace and auxiliary. Absent: found by forward
+--     derivatives, for which the involution does mathematics with borel.exp etc. and does not branch on continuous values
+--   check: apply the involution twice each time and compare (true); also a stated log_jacobian with derivatives ("full");
+--     false
+-- Preserves the measure.
+function rep.involutive(what) return blocks.kernel("involutive", involutive.step(what)) end
 
 -- ---- representations --------------------------------------------------------------------------------------------------
 
@@ -113,6 +127,9 @@ rep.pmmh = rep.trace_mh
 rep.smc2 = rep.resample_move
 
 -- ---- exact meanings -----------------------------------------------------------------------------------------------------
+
+--- density(model, values, ...): log-density of the run with these values; see given.density.
+rep.density = given.density(start)
 
 local exact = require "borel.rep.exact"
 rep.enumerate, rep.law, rep.matrix, rep.merged = exact.enumerate(start), exact.law(start), exact.matrix(start), exact.merged

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
--- (kernels that reach everything) or E4 (constants that means do not show). checks[column]() raises an error where one
+-- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks[column]() raises an error where
 -- fails. Run as a program, it prints the columns that fail.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local finite = dofile(folder .. "rep_programs.lua")
+local moves = dofile(folder .. "rep_moves.lua")
+local pairs_agree = dofile(folder .. "rep_pairs.lua")
 
-local checks = { columns = { "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "E3", "E4" } }
+local checks = { columns = { "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "E3", "E4", "E6" } }
 
 --- Resampling by n independent draws.
 function checks.multinomial(source, weights, n)
@@ -55,7 +57,7 @@ for name, p in pairs(finite.programs) do
       try("smc_push", rep.pipeline { rep.smc_push(2, 1, resample), rep.collapse() })
     end
     try("resample_move", rep.resample_move(2, 1, rep.resample(checks.multinomial), step, "dynamic"))
-    if p.more then p.more(try) end
+    if moves.finite[name] then checks.kernel("involutive on " .. name, rep.matrix(moves.finite[name], p.model), true) end
   end
 end
 
@@ -89,6 +91,10 @@ function checks.E4()
   checks.close("P3, to the longer branch", rep.matrix(step, P.P3.model):between("L 0", "R 0 0"),
     1 / 2 * 0.7 * 0.4 * 0.8 * (1 / 4 * 2 / 3))
   checks.close("P7, support", rep.matrix(step, P.P7.model):between("0 3", "1 0"), 1 / 2 * 1 / 2 * 1 / 2 * 1 / 4)
+end
+
+function checks.E6()
+  for name, case in pairs(moves.continuous) do pairs_agree(name, case, 10) end
 end
 
 if arg and arg[0] and arg[0]:find "rep_checks.lua$" then

@@ -46,6 +46,11 @@ local mutants = {
   { "blocks", 14, "one of all, uniformly" },
   { "blocks", 15, "one of all, with its own weight" },
   { "blocks", 16, "copies with the whole weight" },
+  { "involutive", 1, "forgets the densities of the sites" },
+  { "involutive", 2, "forgets the densities of the auxiliaries" },
+  { "involutive", 3, "auxiliaries upside down" },
+  { "involutive", 4, "forgets the Jacobian", "E6" },
+  { "involutive", 5, "the Jacobian upside down", "E6" },
   { "unit", 1, "old factors counted again on replay" },
   { "unit", 2, "moves look at factors ahead" },
 }

@@ -57,6 +57,8 @@ local function same_value(a, b)
     and shapes.all_true(core.eq(a, b))
 end
 
+unit.same_value = same_value
+
 --- Is it the same law with the same parameters?
 function unit.same_dist(a, b)
   if rawequal(a, b) then return true end
@@ -345,6 +347,9 @@ end
 
 unit.draw = draw
 unit.INSIDE = INSIDE
+
+--- Ends the run in which a choice is being made: it has no mass.
+function unit.give_up() coroutine.yield(DEAD) end
 
 --- The same unit, all of whose choices are constants from now on.
 function unit.freeze(u)

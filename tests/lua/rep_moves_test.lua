@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: MIT
+-- Kernels on traces: exact transition matrices on the finite programs, Green's ratio at points of continuous ones against
+-- densities and differences worked out apart.
+local borel = require "borel"
+local unit = require "borel.rep.unit"
+local rep = borel.rep
+local dist, sample, observe = borel.dist, borel.sample, borel.observe
+local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
+local checks = dofile(folder .. "rep_checks.lua")
+local moves = dofile(folder .. "rep_moves.lua")
+local pairs_agree = dofile(folder .. "rep_pairs.lua")
+local P = dofile(folder .. "rep_programs.lua").programs
+
+local function fails(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  assert(not ok and tostring(message):find(pattern), ("expected '%s', got: %s"):format(pattern, tostring(message)))
+end
+
+-- ---- densities of given values -----------------------------------------------------------------------------------------
+
+local function values_of(u)
+  local values, choices = {}, unit.choices(u)
+  for n, address in ipairs(choices.address) do values[address] = choices.value[n] end
+  return values
+end
+
+for name, p in pairs(P) do -- the masses of all runs, from their densities
+  local matrix = rep.matrix(rep.mh_step(), p.model)
+  for i, u in ipairs(matrix.units) do
+    local lp, about = rep.density(p.model, values_of(u))
+    checks.close("density on " .. name, math.exp(lp), matrix.mass[i])
+    assert(math.abs(about.prior + about.score - lp) < 1e-12 and #about.sites == u.count)
+  end
+end
+assert(rep.density(P.P4.model, { x = 1 }) == -math.huge and rep.density(P.P1.model, { x = 2, y = 0 }) == -math.huge)
+fails("no value for the site 'y'", rep.density, P.P1.model, { x = 1 })
+fails("'z', a site that the program does not make", rep.density, P.P1.model, { x = 1, y = 0, z = 1 })
+fails("site 'x'.*shape", rep.density, P.P1.model, { x = { 1, 2 }, y = 0 })
+
+-- ---- involutive moves on finite programs --------------------------------------------------------------------------------
+
+for name, block in pairs(moves.finite) do
+  local matrix = rep.matrix(block, P[name].model)
+  checks.kernel("involutive on " .. name, matrix, true)
+  for k = 1, 2 do
+    checks.measure("involutive on " .. name, P[name], rep.enumerate(rep.trace_mh(k, block), P[name].model))
+  end
+  checks.ergodic("involutive and mh_step on " .. name, rep.matrix(rep.pipeline { block, rep.mh_step() }, P[name].model))
+end
+checks.close("P3, to the other branch", rep.matrix(moves.finite.P3, P.P3.model):between("L 0", "R 1 1"),
+  0.3 * 0.8 * math.min(1, 0.7 * 0.6 * 0.9 * 2 * 0.5 / (0.3 * 0.2 * 0.3 * 0.8)))
+
+-- ---- Green's ratio at points of continuous programs -----------------------------------------------------------------------
+
+for name, case in pairs(moves.continuous) do pairs_agree(name, case, 100) end
+
+-- ---- what is refused ----------------------------------------------------------------------------------------------------
+
+local normal = borel.model(function() sample("x", dist.normal(0, 1)) end)
+local function one(what) return function() return rep.run(rep.trace_mh(1, rep.involutive(what)), normal, 1) end end
+local function aux(_) sample("v", dist.normal(0, 1)) end
+fails("applied twice.*'x'", one { auxiliary = aux, involution = function(t, v) return { x = t.x + 1 }, { v = v.v } end })
+fails("applied twice.*auxiliary value 'v'", one { auxiliary = aux, involution = function(_, v) return {}, { v = v.v + 1 } end })
+fails("no value for the site 'v'", one { auxiliary = aux, involution = function(t) return { x = t.x }, {} end })
+fails("'y', a site", one { auxiliary = aux, involution = function(t, v) return { x = t.x, y = 1 }, { v = v.v } end })
+fails("two tables", one { involution = function() return 1 end })
+fails("'involution' is missing", one {})
+fails("unknown option 'jacobian'", one { involution = function() end, jacobian = 1 })
+fails("may only sample", one { auxiliary = function() observe(dist.normal(0, 1), 1) end, involution = function() return {}, {} end })
+fails("stated log%-Jacobian is 1", one { auxiliary = aux, check = "full", log_jacobian = function() return 1 end,
+  involution = function(t, v) return { x = v.v }, { v = t.x } end })
+fails("maps 2 continuous numbers to 1", one { check = false, auxiliary = function(t) if t.x < 10 then aux() end end,
+  involution = function(t) return { x = t.x + 100 }, {} end })
