@@ -8,6 +8,7 @@ local handler = require "borel.handler"
 local involutive = require "borel.rep.involutive"
 local model = require "borel.model"
 local tree = require "borel.rep.tree"
+local options = require "borel.options"
 local unit = require "borel.rep.unit"
 local world = require "borel.rep.world"
 
@@ -68,6 +69,41 @@ function rep.run(block, m, seed, ...)
   local w = world.drawing(core.stream_key(seed, "rep"))
   local population = block.apply(start("rep.run", m, ...), w)
   return population, w.log_weight
+end
+
+local STARTS = 1000
+
+-- A run of the program to its end whose weight is above zero.
+local function begin_chain(m, w, ...)
+  for _ = 1, STARTS do
+    local population = rep.finish().apply(start("rep.chain", m, ...), w)
+    if not population.units[1].dead then
+      return { units = population.units, log_weights = { 0 }, level = population.level }
+    end
+  end
+  core.error(("rep.chain: %d runs of the model had no mass: some factor was zero each time"):format(STARTS))
+end
+
+local chain_options = { draws = { type = "number", integer = true, min = 0, default = 1000 }, seed = { type = "number", default = 1 },
+  thin = { type = "number", integer = true, min = 1, default = 1 }, each = { type = "function" } }
+
+--- rep.chain(kernel, model, { draws = 1000, thin = 1, seed = 1, each = }, ...): a chain of `draws` times `thin` steps of a
+-- block that moves units (mh_step, involutive, pipelines of them), from a run of model(...) with weight above zero. Returns
+-- what the model returned at every draw, a list, or what each(value, unit) makes of it; and how often moves were
+-- "accepted", "refused", ...
+function rep.chain(kernel, m, given, ...)
+  blocks.need("rep.chain", kernel)
+  if not kernel.kernel then core.error(("rep.chain: %s is no kernel: it changes weights, or how far units have run"):format(kernel.name)) end
+  given = options.check("rep.chain", given, chain_options)
+  local w, values = world.drawing(core.stream_key(given.seed, "rep")), {}
+  local population = begin_chain(m, w, ...)
+  w.counts = {}
+  for i = 1, given.draws do
+    for _ = 1, given.thin do population = kernel.apply(population, w) end
+    local u = population.units[1]
+    values[i] = given.each and given.each(u.value, u) or u.value
+  end
+  return values, w.counts
 end
 
 --- rep.inside(name, block, model, ...): the same inside a model: the weight of the layer below multiplies the model's.

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
--- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks[column]() raises an error where
--- fails. Run as a program, it prints the columns that fail.
+-- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks[column]() raises an
+-- error where one fails. Run as a program, it prints the columns that fail.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local finite = dofile(folder .. "rep_programs.lua")
