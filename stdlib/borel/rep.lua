@@ -3,18 +3,19 @@
 -- algorithms that they make up. docs/composition.md explains.
 local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
-local given = require "borel.rep.given"
+local density = require("borel.rep.given").density
 local handler = require "borel.handler"
 local involutive = require "borel.rep.involutive"
 local model = require "borel.model"
-local tree = require "borel.rep.tree"
 local options = require "borel.options"
+local temper = require "borel.rep.temper"
+local tree = require "borel.rep.tree"
 local unit = require "borel.rep.unit"
 local world = require "borel.rep.world"
 
 local rep = {}
 for _, name in ipairs { "spawn", "push_evidence", "proper", "collapse", "advance", "finish", "mh_step", "freeze", "marginal",
-  "unweighted", "pipeline", "times", "hoist", "hoist_first", "throughout", "log_evidence" } do
+  "unweighted", "pipeline", "times", "throughout", "mixture", "hoist", "hoist_first", "log_evidence" } do
   rep[name] = blocks[name]
 end
 
@@ -29,6 +30,9 @@ function rep.resample(scheme, given)
   end
   return blocks.resample { resampler = scheme, ess = given and given.ess }
 end
+
+--- Tempering: see borel/rep/temper.lua.
+rep.replicas, rep.tempered, rep.tempered_transition = temper.replicas, temper.tempered, temper.transition
 
 --- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own
 -- inverse, also between runs with other sites (Green 1995; Cusumano-Towner, Lew and Mansinghka 2020).
@@ -74,10 +78,10 @@ end
 local STARTS = 1000
 
 -- A run of the program to its end whose weight is above zero.
-local function begin_chain(m, w, ...)
+local function begin_chain(first, m, w, ...)
   for _ = 1, STARTS do
-    local population = rep.finish().apply(start("rep.chain", m, ...), w)
-    if not population.units[1].dead then
+    local population = first.apply(start("rep.chain", m, ...), w)
+    if rep.log_evidence(population) > -math.huge then
       return { units = population.units, log_weights = { 0 }, level = population.level }
     end
   end
@@ -85,18 +89,21 @@ local function begin_chain(m, w, ...)
 end
 
 local chain_options = { draws = { type = "number", integer = true, min = 0, default = 1000 }, seed = { type = "number", default = 1 },
-  thin = { type = "number", integer = true, min = 1, default = 1 }, each = { type = "function" } }
+  thin = { type = "number", integer = true, min = 1, default = 1 }, each = { type = "function" }, start = { type = "table" } }
 
---- rep.chain(kernel, model, { draws = 1000, thin = 1, seed = 1, each = }, ...): a chain of `draws` times `thin` steps of a
--- block that moves units (mh_step, involutive, pipelines of them), from a run of model(...) with weight above zero. Returns
--- what the model returned at every draw, a list, or what each(value, unit) makes of it; and how often moves were
--- "accepted", "refused", ...
+--- rep.chain(kernel, model, { draws = 1000, thin = 1, seed = 1, start = rep.finish(), each = }, ...): a chain of `draws`
+-- times `thin` steps of a block that moves units (mh_step, involutive, pipelines of them), from what `start` makes of
+-- model(...), run until it has mass. Returns what the model returned at every draw, a list, or what each(value, unit)
+-- makes of it; and how often moves were "accepted", "refused", ...
 function rep.chain(kernel, m, given, ...)
   blocks.need("rep.chain", kernel)
-  if not kernel.kernel then core.error(("rep.chain: %s is no kernel: it changes weights, or how far units have run"):format(kernel.name)) end
+  if not kernel.kernel then
+    core.error(("rep.chain: %s is no kernel: it changes weights, or how far units have run"):format(kernel.name))
+  end
   given = options.check("rep.chain", given, chain_options)
   local w, values = world.drawing(core.stream_key(given.seed, "rep")), {}
-  local population = begin_chain(m, w, ...)
+  local first = blocks.need("rep.chain: start", given.start or rep.finish())
+  local population = begin_chain(first, m, w, ...)
   w.counts = {}
   for i = 1, given.draws do
     for _ = 1, given.thin do population = kernel.apply(population, w) end
@@ -165,7 +172,7 @@ rep.smc2 = rep.resample_move
 -- ---- exact meanings -----------------------------------------------------------------------------------------------------
 
 --- density(model, values, ...): log-density of the run with these values; see given.density.
-rep.density = given.density(start)
+rep.density = density(start)
 
 local exact = require "borel.rep.exact"
 rep.enumerate, rep.law, rep.matrix, rep.merged = exact.enumerate(start), exact.law(start), exact.matrix(start), exact.merged

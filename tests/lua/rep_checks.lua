@@ -46,6 +46,27 @@ end
 function checks.close(what, got, want) assert(math.abs(got - want) <= 1e-10, ("%s: %.12g, not %.12g"):format(what, got, want)) end
 
 local step = rep.mh_step()
+
+--- Units of a program beside which stand replicas.
+function checks.with_replicas(ladder) return rep.pipeline { rep.finish(), rep.replicas(ladder) } end
+
+-- Replicas: the measure up to scale, and a kernel on all of them together.
+function checks.tempered(name, p, ladder)
+  local start = checks.with_replicas(ladder)
+  local measure, total = rep.enumerate(start, p.model)
+  for key, mass in pairs(measure) do measure[key] = mass * p.total / total end
+  checks.measure("replicas on " .. name, p, measure, p.total)
+  local matrix = rep.matrix(rep.tempered { moves = step }, p.model, { start = start })
+  checks.kernel("tempered on " .. name, matrix, false)
+  return matrix
+end
+
+function checks.transition(name, p, ladder)
+  local matrix = rep.matrix(rep.tempered_transition { ladder = ladder, moves = step }, p.model)
+  checks.kernel("tempered_transition on " .. name, matrix, true)
+  return matrix
+end
+
 for name, p in pairs(finite.programs) do
   checks[name] = function()
     local function try(what, block) checks.measure(what .. " on " .. name, p, rep.enumerate(block, p.model)) end
@@ -57,6 +78,8 @@ for name, p in pairs(finite.programs) do
       try("smc_push", rep.pipeline { rep.smc_push(2, 1, resample), rep.collapse() })
     end
     try("resample_move", rep.resample_move(2, 1, rep.resample(checks.multinomial), step, "dynamic"))
+    if name == "P1" or name == "P4" then checks.tempered(name, p, { 0.5 }) end
+    if name == "P1" or name == "P2" then checks.transition(name, p, { 0.3 }) end
     if moves.finite[name] then checks.kernel("involutive on " .. name, rep.matrix(moves.finite[name], p.model), true) end
   end
 end

@@ -54,6 +54,34 @@ checks.close("P3, to the other branch", rep.matrix(moves.finite.P3, P.P3.model):
 
 for name, case in pairs(moves.continuous) do pairs_agree(name, case, 100) end
 
+-- ---- compositions -------------------------------------------------------------------------------------------------------
+
+for _, name in ipairs { "P1", "P2", "P4", "P7" } do
+  checks.ergodic("tempered on " .. name, checks.tempered(name, P[name], { 0.4 }))
+  checks.ergodic("transition on " .. name, checks.transition(name, P[name], { 0.2 }))
+end
+checks.tempered("P4", P.P4, { 0 })
+checks.transition("P4", P.P4, { 0.5, 0 })
+
+local function turn(choice, x) -- P(1 | 0) = 0.9, P(1 | 1) = 0.3
+  local new = choice:bernoulli(x == 1 and 0.3 or 0.9)
+  return new, new == x and 0 or math.log(x == 1 and 0.9 / 0.7 or 0.7 / 0.9)
+end
+local picked = rep.mixture { { rep.mh_step(), 2 }, { rep.mh_step { sites = { x = true, y = true } }, 1 },
+  { rep.mh_step { proposals = { x = turn } }, 0.5 } }
+checks.kernel("mixture", rep.matrix(picked, P.P1.model), true)
+local parts = 0
+for i, part in ipairs { rep.mh_step(), rep.mh_step { sites = { x = true, y = true } }, rep.mh_step { proposals = { x = turn } } } do
+  parts = parts + rep.matrix(part, P.P1.model):between("0 1", "1 1") * ({ 4, 2, 1 })[i] / 7
+end
+checks.close("mixture, an entry", rep.matrix(picked, P.P1.model):between("0 1", "1 1"), parts)
+for name, p in pairs(P) do
+  local all = {}
+  for _, address in ipairs { "x", "y", "r", "s", "b", "c", "d", "e", "u", "z[1]", "z[2]", "b[1]", "b[2]" } do all[address] = true end
+  checks.kernel("several sites on " .. name, rep.matrix(rep.mh_step { sites = all }, p.model), true)
+end
+assert(picked.reversible and picked.kernel and not rep.pipeline({ rep.mh_step(), rep.mh_step() }).reversible)
+
 -- ---- what is refused ----------------------------------------------------------------------------------------------------
 
 local normal = borel.model(function() sample("x", dist.normal(0, 1)) end)
@@ -71,3 +99,12 @@ fails("stated log%-Jacobian is 1", one { auxiliary = aux, check = "full", log_ja
   involution = function(t, v) return { x = v.v }, { v = t.x } end })
 fails("maps 2 continuous numbers to 1", one { check = false, auxiliary = function(t) if t.x < 10 then aux() end end,
   involution = function(t) return { x = t.x + 100 }, {} end })
+fails("no replicas", rep.run, rep.pipeline { rep.finish(), rep.tempered { moves = rep.mh_step() } }, normal, 1)
+fails("power 2 of the ladder is 0.6", rep.replicas, { 0.5, 0.6 })
+fails("the ladder is a list", rep.tempered_transition, { moves = rep.mh_step() })
+fails("is no kernel", rep.tempered, { moves = rep.finish() })
+fails("is not reversible", rep.tempered_transition, { ladder = { 0.5 }, moves = rep.pipeline { rep.mh_step(), rep.mh_step() } })
+fails("part 1 must be { block, weight }", rep.mixture, { rep.mh_step() })
+fails("is no kernel", rep.chain, rep.finish(), normal)
+fails("had no mass", rep.chain, rep.mh_step(), borel.model(function() borel.factor(-math.huge) end))
+fails("changes weights", rep.matrix, rep.spawn(2), P.P1.model)

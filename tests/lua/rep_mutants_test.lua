@@ -51,6 +51,12 @@ local mutants = {
   { "involutive", 3, "auxiliaries upside down" },
   { "involutive", 4, "forgets the Jacobian", "E6" },
   { "involutive", 5, "the Jacobian upside down", "E6" },
+  { "temper", 1, "always exchanges" },
+  { "temper", 2, "exchanges upside down" },
+  { "temper", 3, "all powers 1" },
+  { "temper", 4, "a transition forgets the way down" },
+  { "temper", 5, "transitions always accepted" },
+  { "temper", 6, "replicas without weights" },
   { "unit", 1, "old factors counted again on replay" },
   { "unit", 2, "moves look at factors ahead" },
 }

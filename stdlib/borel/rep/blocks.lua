@@ -20,8 +20,10 @@ end
 
 -- `unitwise`: what becomes of a unit does not depend on the others. `kernel`: units move, given how far they have run,
 -- and weights stay; where population.power is set, the target is the law of their choices times exp(power * score).
-local function block(name, preserves, apply, unitwise, kernel)
-  return { is_block = true, name = name, preserves = preserves, apply = apply, unitwise = unitwise, kernel = kernel }
+-- `reversible`: a kernel in detailed balance.
+local function block(name, preserves, apply, unitwise, kernel, reversible)
+  return { is_block = true, name = name, preserves = preserves, apply = apply, unitwise = unitwise, kernel = kernel,
+    reversible = reversible }
 end
 
 local function whole(what, n, least)
@@ -196,8 +198,8 @@ function blocks.finish() return block("finish", "measure", run_on(math.huge), tr
 -- ---- traces -----------------------------------------------------------------------------------------------------------
 
 --- A block that moves each unit by step(unit, world, lane, level, power) -> unit, what happened ("accepted", "refused",
--- ...), a kernel on the runs of the program up to factor `level` that leaves the law of their choices times
--- exp(power * score) as it is. world.counts, when there is one, counts what happened. Preserves the measure; weights stay.
+-- ...), a kernel on the runs of the program up to factor `level` in detailed balance with the law of their choices times
+-- exp(power * score). world.counts, when there is one, counts what happened. Preserves the measure; weights stay.
 function blocks.kernel(name, step)
   return block(name, "measure", function(population, world)
     world:turn()
@@ -207,7 +209,7 @@ function blocks.kernel(name, step)
       if count then count[what] = (count[what] or 0) + 1 end
       return new
     end)
-  end, true, true)
+  end, true, true, true)
 end
 
 --- mh_step{ sites =, proposals = }: a Metropolis-Hastings-Green move of each unit's choices, given how far it has run
@@ -251,25 +253,36 @@ local RANK = { measure = 1, scale = 2, asymptotic = 3 }
 
 blocks.new = block
 
-local function composed(name, preserves, list)
-  local self = block(name, preserves, function(population, world)
+-- Of the parts of a composition: the weakest that they preserve, and whether all of them have a property.
+local function weakest(list)
+  local least = "measure"
+  for _, b in ipairs(list) do
+    if RANK[b.preserves] > RANK[least] then least = b.preserves end
+  end
+  return least
+end
+
+local function all(list, property)
+  for _, b in ipairs(list) do
+    if not b[property] then return nil end
+  end
+  return true
+end
+
+local function sequence(name, list)
+  local self = block(name, weakest(list), function(population, world)
     for _, b in ipairs(list) do population = b.apply(population, world) end
     return population
-  end)
-  self.parts, self.kernel = list, true
-  for _, b in ipairs(list) do self.kernel = self.kernel and b.kernel end
+  end, nil, all(list, "kernel"))
+  self.parts = list
   return self
 end
 
 --- pipeline{ b1, b2, ... }: one block after the other. Preserves what all of them do.
 function blocks.pipeline(list)
-  local names, weakest = {}, "measure"
-  for i, b in ipairs(list) do
-    blocks.need(("pipeline: part %d"):format(i), b)
-    names[i] = b.name
-    if RANK[b.preserves] > RANK[weakest] then weakest = b.preserves end
-  end
-  return composed("pipeline{ " .. table.concat(names, ", ") .. " }", weakest, list)
+  local names = {}
+  for i, b in ipairs(list) do names[i] = blocks.need(("pipeline: part %d"):format(i), b).name end
+  return sequence("pipeline{ " .. table.concat(names, ", ") .. " }", list)
 end
 
 --- times(n, b): b, n times. Preserves what b does.
@@ -278,7 +291,29 @@ function blocks.times(n, b)
   blocks.need("times", b)
   local list = {}
   for i = 1, n do list[i] = b end
-  return composed(("times(%d, %s)"):format(n, b.name), b.preserves, list)
+  local self = sequence(("times(%d, %s)"):format(n, b.name), list)
+  self.reversible = b.reversible
+  return self
+end
+
+--- mixture{ { b1, weight1 }, { b2, weight2 }, ... }: one of the blocks, drawn in proportion to the weights, which do not look
+-- at the units. Preserves what all of them do; of reversible kernels, reversible.
+function blocks.mixture(given)
+  local list, weights, names, total = {}, {}, {}, 0
+  for i, part in ipairs(given) do
+    if type(part) ~= "table" or part.is_block then core.error(("mixture: part %d must be { block, weight }"):format(i)) end
+    list[i], weights[i] = blocks.need(("mixture: part %d"):format(i), part[1]), part[2] or 1
+    if type(weights[i]) ~= "number" or not (weights[i] >= 0 and weights[i] < math.huge) then
+      core.error(("mixture: weight %d is %s, must be a number of at least 0"):format(i, tostring(part[2])))
+    end
+    names[i], total = list[i].name, total + weights[i]
+  end
+  if total <= 0 then core.error("mixture: no part has a weight above 0") end
+  for i, w in ipairs(weights) do weights[i] = w / total end
+  return block("mixture{ " .. table.concat(names, ", ") .. " }", weakest(list), function(population, world)
+    world:turn()
+    return list[world:decision("mixture"):categorical(weights)].apply(population, world)
+  end, all(list, "unitwise"), all(list, "kernel"), all(list, "reversible"))
 end
 
 --- throughout(b): b behind every factor, until all units have ended. Preserves what b does: each round does, and no

@@ -12,6 +12,7 @@
 --   inner                   programs run inside, by the number of the choice: { tape =, length = choices of it that count }
 --   finished, value         what the program returned
 --   dead                    a factor was zero: the unit has no mass and does not run on
+--   replicas                units of the same program beside it, see unit.with_replicas
 local core = require "borel.core"
 local handler = require "borel.handler"
 local shapes = require "borel.shape"
@@ -102,6 +103,7 @@ function unit.key(u)
     parts[#parts + 1] = address .. "=" .. (choices.dist[n] == INSIDE and u.inner[n].tape:answers(u.inner[n].length) or text_of(value))
   end
   if u.forgotten then parts[#parts + 1] = text_of(u.value) end
+  for _, replica in ipairs(u.replicas or {}) do parts[#parts + 1] = ("beside %a\0"):format(replica.power) .. unit.key(replica.unit) end
   u.key = table.concat(parts, "\0")
   return u.key
 end
@@ -356,6 +358,15 @@ function unit.freeze(u)
   local other = {}
   for key, value in pairs(u) do other[key] = value end
   other.frozen, other.key = u.count, nil
+  return other
+end
+
+--- The same unit, beside it those of other powers: { { unit =, power = }, ... } (borel/rep/temper.lua). Whatever moves the unit
+-- alone leaves them behind.
+function unit.with_replicas(u, replicas)
+  local other = {}
+  for key, value in pairs(u) do other[key] = value end
+  other.replicas, other.key = replicas, nil
   return other
 end
 
