@@ -4,6 +4,7 @@
 local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
 local density = require("borel.rep.given").density
+local gibbs = require "borel.rep.gibbs"
 local handler = require "borel.handler"
 local involutive = require "borel.rep.involutive"
 local model = require "borel.model"
@@ -33,6 +34,11 @@ end
 
 --- Tempering: see borel/rep/temper.lua.
 rep.replicas, rep.tempered, rep.tempered_transition = temper.replicas, temper.tempered, temper.transition
+
+--- gibbs{ site = }: see gibbs.step. conditional{ site =, draw =, logdensity =, exact = }: see gibbs.stated. Both preserve the
+-- measure.
+function rep.gibbs(given) return blocks.kernel("gibbs", gibbs.step(given)) end
+function rep.conditional(given) return blocks.kernel("conditional", gibbs.stated(given)) end
 
 --- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own
 -- inverse, also between runs with other sites (Green 1995; Cusumano-Towner, Lew and Mansinghka 2020).

@@ -1,14 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
--- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks[column]() raises an
--- error where one fails. Run as a program, it prints the columns that fail.
+-- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks.all lists them: {
+-- column, of = the blocks that it looks at, fn }, fn raises an error where it fails. Run as a program, with one of "mh",
+-- "smc", "involutive", "temper", "gibbs" or nothing as argument, it prints the columns that fail.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local finite = dofile(folder .. "rep_programs.lua")
 local moves = dofile(folder .. "rep_moves.lua")
 local pairs_agree = dofile(folder .. "rep_pairs.lua")
 
-local checks = { columns = { "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "E3", "E4", "E6" } }
+local checks = { columns = { "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "E3", "E4", "E6" }, all = {} }
+
+local function add(column, of, fn) checks.all[#checks.all + 1] = { column, of = of, fn = fn } end
 
 --- Resampling by n independent draws.
 function checks.multinomial(source, weights, n)
@@ -47,6 +50,17 @@ function checks.close(what, got, want) assert(math.abs(got - want) <= 1e-10, ("%
 
 local step = rep.mh_step()
 
+-- Sites for Gibbs moves, some of which decide what other sites there are.
+local sites = { P1 = { "x", "y" }, P2 = { "r", "s" }, P3 = { "b", "c", "d", "e" }, P4 = { "x", "y" }, P5 = { "z[1]", "z[2]", "z[3]" },
+  P6 = { "b[0]", "b[1]", "b[2]", "b[3]" }, P7 = { "x", "u" } }
+
+-- Gibbs moves of each site.
+local function gibbs_moves(name)
+  local list = {}
+  for i, site in ipairs(sites[name]) do list[i] = rep.gibbs { site = site } end
+  return list
+end
+
 --- Units of a program beside which stand replicas.
 function checks.with_replicas(ladder) return rep.pipeline { rep.finish(), rep.replicas(ladder) } end
 
@@ -68,31 +82,46 @@ function checks.transition(name, p, ladder)
 end
 
 for name, p in pairs(finite.programs) do
-  checks[name] = function()
-    local function try(what, block) checks.measure(what .. " on " .. name, p, rep.enumerate(block, p.model)) end
+  local function try(what, block) checks.measure(what .. " on " .. name, p, rep.enumerate(block, p.model)) end
+  local function kernel(what, block) checks.kernel(what .. " on " .. name, rep.matrix(block, p.model), true) end
+  add(name, "mh", function()
     for k = 1, 2 do try("trace_mh " .. k, rep.trace_mh(k)) end
-    checks.kernel("mh_step on " .. name, rep.matrix(step, p.model), true)
+    kernel("mh_step", step)
+  end)
+  add(name, "smc", function()
     for _, ess in ipairs { 0.9, 1 } do
       local resample = rep.resample(checks.multinomial, { ess = ess })
       for k = 0, math.min(2, p.factors) do try("smc " .. k, rep.smc(2, k, resample)) end
       try("smc_push", rep.pipeline { rep.smc_push(2, 1, resample), rep.collapse() })
     end
+  end)
+  add(name, "smc, mh", function()
     try("resample_move", rep.resample_move(2, 1, rep.resample(checks.multinomial), step, "dynamic"))
+  end)
+  add(name, "temper", function()
     if name == "P1" or name == "P4" then checks.tempered(name, p, { 0.5 }) end
     if name == "P1" or name == "P2" then checks.transition(name, p, { 0.3 }) end
-    if moves.finite[name] then checks.kernel("involutive on " .. name, rep.matrix(moves.finite[name], p.model), true) end
-  end
+  end)
+  add(name, "gibbs", function()
+    for i, block in ipairs(gibbs_moves(name)) do kernel("gibbs of " .. sites[name][i], block) end
+    if moves.conditional[name] then kernel("conditional", moves.conditional[name]) end
+  end)
+  if moves.finite[name] then add(name, "involutive", function() kernel("involutive", moves.finite[name]) end) end
+  add("E3", "mh", function() checks.ergodic("mh_step on " .. name, rep.matrix(step, p.model)) end)
+  add("E3", "gibbs", function()
+    checks.ergodic("gibbs on " .. name, rep.matrix(rep.pipeline(gibbs_moves(name)), p.model))
+  end)
 end
 
-function checks.P8()
+add("P8", "smc, mh", function()
   local P8, resample = finite.P8, rep.resample(checks.multinomial)
   local model = rep.nested(P8.parameters, P8.model, rep.merged(rep.pipeline { rep.smc(2, 1, resample), rep.collapse() }))
   checks.kernel("pmmh", rep.matrix(rep.mh_step { proposals = { theta = P8.propose } }, model), true)
-end
+end)
 
-function checks.E3()
-  for name, p in pairs(finite.programs) do checks.ergodic("mh_step on " .. name, rep.matrix(step, p.model)) end
-end
+-- ---- second moments, entries ------------------------------------------------------------------------------------------
+
+local P = finite.programs
 
 local function relative_variance(block, p)
   local first, second = 0, 0
@@ -103,27 +132,35 @@ local function relative_variance(block, p)
   return second / first ^ 2 - 1
 end
 
-function checks.E4()
-  local P = finite.programs
+add("E4", "smc", function()
   checks.close("variance of the evidence, importance", relative_variance(rep.importance(2), P.P5), 0.7723287202)
   checks.close("variance of the evidence, multinomial", relative_variance(rep.smc(2, 2, rep.resample(checks.multinomial)), P.P5),
     19538529 / 26700254)
-  local k = rep.matrix(step, P.P1.model) -- pick, draw, accept
+end)
+
+add("E4", "mh", function() -- pick, draw, accept
+  local k = rep.matrix(step, P.P1.model)
   checks.close("P1, up", k:between("0 0", "0 1"), 1 / 2 * 1 / 4)
   checks.close("P1, down", k:between("0 1", "0 0"), 1 / 2 * 3 / 4 * 1 / 4)
   checks.close("P3, to the longer branch", rep.matrix(step, P.P3.model):between("L 0", "R 0 0"),
     1 / 2 * 0.7 * 0.4 * 0.8 * (1 / 4 * 2 / 3))
   checks.close("P7, support", rep.matrix(step, P.P7.model):between("0 3", "1 0"), 1 / 2 * 1 / 2 * 1 / 2 * 1 / 4)
-end
+end)
 
-function checks.E6()
+add("E4", "gibbs", function()
+  checks.close("P1, conditional", rep.matrix(rep.gibbs { site = "x" }, P.P1.model):between("0 1", "1 1"), 1 / 2 / (1 / 2 + 1 / 3))
+end)
+
+add("E6", "involutive", function()
   for name, case in pairs(moves.continuous) do pairs_agree(name, case, 10) end
-end
+end)
 
 if arg and arg[0] and arg[0]:find "rep_checks.lua$" then
-  for _, column in ipairs(checks.columns) do
-    local ok, message = pcall(checks[column])
-    if not ok then print(column, (tostring(message):gsub("[\n\t]", " "))) end
+  for _, check in ipairs(checks.all) do
+    if check.of:find(arg[1] or "", 1, true) then
+      local ok, message = pcall(check.fn)
+      if not ok then print(check[1], (tostring(message):gsub("[\n\t]", " "))) end
+    end
   end
 end
 return checks

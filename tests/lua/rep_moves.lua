@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Moves to test: finite[program] on the finite programs; continuous[name] = { model, block, auxiliary = its program, last =
--- the auxiliary values there and back of the last proposal, flat(values, v) -> the map on the numbers that it moves, where
--- they are }.
+-- Moves to test: finite[program] and conditional[program] on the finite programs; continuous[name] = { model, block,
+-- auxiliary = its program, v, back = the auxiliary values there and back of the last proposal, flat(values, v) -> the map on
+-- the numbers that it moves, where they are }.
 local borel = require "borel"
 local rep = borel.rep
 local dist, sample, observe = borel.dist, borel.sample, borel.observe
 
-local moves = { finite = {}, continuous = {} }
+local moves = { finite = {}, continuous = {}, conditional = {} }
 
 -- From one branch to the other.
 moves.finite.P3 = rep.involutive {
@@ -59,6 +59,18 @@ moves.finite.P5 = rep.involutive {
     end
     return changes, back
   end }
+
+-- A law that looks at another site, which is not always there.
+local function p_of(t) return t.c == 2 and 0.7 or t.e == 1 and 0.2 or 0.5 end
+moves.conditional.P3 = rep.conditional { site = "b", draw = function(choice, t) return choice:bernoulli(p_of(t)) end,
+  logdensity = function(value, t) return math.log(value == 1 and p_of(t) or 1 - p_of(t)) end }
+-- The conditional law of y: 1 and 2 to 1/2, times the prior.
+local function p_y(t)
+  local p = t.x == 1 and 3 / 4 or 1 / 4
+  return p * 2 / (p * 2 + (1 - p) / 2)
+end
+moves.conditional.P1 = rep.conditional { site = "y", exact = true, draw = function(choice, t) return choice:bernoulli(p_y(t)) end,
+  logdensity = function(value, t) return math.log(value == 1 and p_y(t) or 1 - p_y(t)) end }
 
 -- ---- continuous ---------------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,30 @@ for name, p in pairs(P) do
 end
 assert(picked.reversible and picked.kernel and not rep.pipeline({ rep.mh_step(), rep.mh_step() }).reversible)
 
+-- ---- conditional laws -------------------------------------------------------------------------------------------------
+
+-- Conjugate pairs: the check of exact conditionals is that of detailed balance, at every step.
+local y = { 0.3, 1.2, -0.4 }
+local pair = borel.model(function()
+  local mu = sample("mu", dist.normal(1, 2))
+  local p = sample("p", dist.beta(2, 3))
+  for _, value in ipairs(y) do observe(dist.normal(mu, 0.5), value) end
+  observe(dist.binomial(10, p), 7)
+  return mu
+end)
+local function normal_of()
+  local precision, sum = 1 / 4 + 3 / 0.25, 1 / 4 + (0.3 + 1.2 - 0.4) / 0.25
+  return dist.normal(sum / precision, precision ^ -0.5)
+end
+local function exact(site, law)
+  return rep.conditional { site = site, exact = true, draw = function(choice, t) return law(t):draw(choice) end,
+    logdensity = function(value, t) return law(t):logdensity(value) end }
+end
+local means = rep.chain(rep.pipeline { exact("mu", normal_of), exact("p", function() return dist.beta(9, 6) end) }, pair, { draws = 2000 })
+local mean = 0
+for _, mu in ipairs(means) do mean = mean + mu / #means end
+assert(math.abs(mean - normal_of().args[1]) < 4 * normal_of().args[2] / math.sqrt(#means), mean) -- independent draws
+
 -- ---- what is refused ----------------------------------------------------------------------------------------------------
 
 local normal = borel.model(function() sample("x", dist.normal(0, 1)) end)
@@ -108,3 +132,7 @@ fails("part 1 must be { block, weight }", rep.mixture, { rep.mh_step() })
 fails("is no kernel", rep.chain, rep.finish(), normal)
 fails("had no mass", rep.chain, rep.mh_step(), borel.model(function() borel.factor(-math.huge) end))
 fails("changes weights", rep.matrix, rep.spawn(2), P.P1.model)
+fails("'mu': it is not exact", rep.chain, exact("mu", function() return dist.normal(0, 1) end), pair)
+fails("'site' is missing", rep.gibbs, {})
+fails("finitely many values", rep.chain, rep.gibbs { site = "mu" }, pair)
+fails("needs logdensity", rep.conditional, { site = "mu", draw = print })

@@ -5,6 +5,8 @@ local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local checks = dofile(folder .. "rep_checks.lua")
 local program = os.getenv "BOREL" or "build/release/borel"
 
+local looks_at = { move = "mh", blocks = "smc", unit = "smc" } -- which checks; of others, those of their own name
+
 -- Where a fourth entry is given, exactly these columns notice the mutant: what the others cannot see.
 local mutants = {
   { "move", 1, "no length ratio", "P2 P3 P6 E4" },
@@ -51,6 +53,11 @@ local mutants = {
   { "involutive", 3, "auxiliaries upside down" },
   { "involutive", 4, "forgets the Jacobian", "E6" },
   { "involutive", 5, "the Jacobian upside down", "E6" },
+  { "gibbs", 1, "weights of values ignored" },
+  { "gibbs", 2, "densities of other sites ignored" },
+  { "gibbs", 3, "prior of the site ignored" },
+  { "gibbs", 4, "never to other sites", "E3" },
+  { "gibbs", 5, "the conditional back forgotten" },
   { "temper", 1, "always exchanges" },
   { "temper", 2, "exchanges upside down" },
   { "temper", 3, "all powers 1" },
@@ -63,7 +70,8 @@ local mutants = {
 
 -- Which columns fail under a mutant, as a set.
 local function killed_by(file, number)
-  local command = ("BOREL_MUTANT_LUA=%s:%d %q run %q 2>&1"):format(file, number, program, folder .. "rep_checks.lua")
+  local command = ("BOREL_MUTANT_LUA=%s:%d %q run %q -- %s 2>&1"):format(file, number, program, folder .. "rep_checks.lua",
+    looks_at[file] or file)
   local child, set = assert(io.popen(command)), {}
   for line in child:lines() do
     local column = line:match "^(%w+)\t"
@@ -74,7 +82,7 @@ local function killed_by(file, number)
 end
 
 local problems = {}
-for _, column in ipairs(checks.columns) do checks[column]() end -- all pass unbroken
+for _, check in ipairs(checks.all) do check.fn() end -- all pass unbroken
 
 local files, highest = {}, {}
 for _, m in ipairs(mutants) do

@@ -123,12 +123,6 @@ function move.decide(u, y, world, lane, log_ratio)
   return u, "refused"
 end
 
--- The same choices in a new run, in which inner programs draw anew.
-local function same_again(u, world, lane, level, old)
-  local keep = setmetatable({ old = old, frozen = u.frozen, ratio = 0, picked = function() return false end }, Move)
-  return unit.propose(u, world, lane, level, keep)
-end
-
 local function log_weight_ratio(x, y, power)
   if MUTANT == 4 then return 0 end
   return (MUTANT == 5 and x.score - y.score or y.score - x.score) * power
@@ -139,22 +133,35 @@ local function log_length_ratio(n, m)
   return MUTANT == 2 and math.log(m) - math.log(n) or math.log(n) - math.log(m)
 end
 
+--- What a move away from `u` leads to when picked(place, address) choices get new values, by proposals[address](choice,
+-- value, dist) -> value, log q(back) - log q(forth), or from their priors: the new unit, and Green's log-ratio without
+-- the scores.
+function move.candidate(u, world, lane, level, picked, proposals)
+  local self = setmetatable({ old = unit.choices(u), frozen = u.frozen, ratio = 0, proposals = proposals, picked = picked }, Move)
+  return unit.propose(u, world, lane, level, self), self.ratio
+end
+
+-- The same choices in a new run, in which inner programs draw anew.
+local function same_again(u, world, lane, level)
+  return (move.candidate(u, world, lane, level, function() return false end))
+end
+
 local function attempt(u, world, lane, level, given, power)
   local old = unit.choices(u)
   local places, n = movable(u, old)
   if u.dead or n == 0 then return u, "nothing to move" end
-  local self = setmetatable({ old = old, frozen = u.frozen, ratio = 0, proposals = given.proposals }, Move)
+  local picked
   if given.sites then
-    self.picked = function(j, address) return j > u.frozen and given.sites[address] end
+    function picked(j, address) return j > u.frozen and given.sites[address] end
   else
     local pick = MUTANT == 18 and 1 or world:decision("pick", lane):uniform_int(n) + 1
     pick = places and places[pick] or u.frozen + pick
-    self.picked = function(j) return j == pick end
+    function picked(j) return j == pick end
   end
-  local y = unit.propose(u, world, lane, level, self)
+  local y, ratio = move.candidate(u, world, lane, level, picked, given.proposals)
   if y.dead then return u, "refused" end
-  local x = MUTANT == 19 and same_again(u, world, lane, level, old) or u
-  local log_ratio = log_weight_ratio(x, y, power) + self.ratio
+  local x = MUTANT == 19 and same_again(u, world, lane, level) or u
+  local log_ratio = log_weight_ratio(x, y, power) + ratio
   if not given.sites then
     local _, m = movable(y, unit.choices(y))
     log_ratio = log_ratio + log_length_ratio(n, m)
@@ -170,7 +177,7 @@ end
 function move.step(u, world, lane, level, given, power)
   local new, what = attempt(u, world, lane, level, given, power)
   if MUTANT == 9 and what == "refused" then return attempt(u, world, lane, level, given, power) end
-  if MUTANT == 23 and what == "refused" then return with_score(same_again(u, world, lane, level, unit.choices(u)), u.score), what end
+  if MUTANT == 23 and what == "refused" then return with_score(same_again(u, world, lane, level), u.score), what end
   return new, what
 end
 
