@@ -4,6 +4,7 @@
 local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
 local density = require("borel.rep.given").density
+local conjugate = require "borel.rep.conjugate"
 local gibbs = require "borel.rep.gibbs"
 local handler = require "borel.handler"
 local involutive = require "borel.rep.involutive"
@@ -35,9 +36,10 @@ end
 --- Tempering: see borel/rep/temper.lua.
 rep.replicas, rep.tempered, rep.tempered_transition = temper.replicas, temper.tempered, temper.transition
 
---- gibbs{ site = }: see gibbs.step. conditional{ site =, draw =, logdensity =, exact = }: see gibbs.stated. Both preserve the
--- measure.
+--- gibbs{ site = }: see gibbs.step. conjugate{ site = }: see conjugate.step. conditional{ site =, draw =, logdensity =, exact = }:
+-- see gibbs.stated. All preserve the measure.
 function rep.gibbs(given) return blocks.kernel("gibbs", gibbs.step(given)) end
+function rep.conjugate(given) return blocks.kernel("conjugate", conjugate.step(given)) end
 function rep.conditional(given) return blocks.kernel("conditional", gibbs.stated(given)) end
 
 --- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own

@@ -2,7 +2,7 @@
 -- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
 -- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks.all lists them: {
 -- column, of = the blocks that it looks at, fn }, fn raises an error where it fails. Run as a program, with one of "mh",
--- "smc", "involutive", "temper", "gibbs" or nothing as argument, it prints the columns that fail.
+-- "smc", "involutive", "temper", "gibbs", "conjugate" or nothing as argument, it prints the columns that fail.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local finite = dofile(folder .. "rep_programs.lua")
@@ -152,8 +152,24 @@ add("E4", "gibbs", function()
 end)
 
 add("E6", "involutive", function()
-  for name, case in pairs(moves.continuous) do pairs_agree(name, case, 10) end
+  for name, case in pairs(moves.continuous) do pairs_agree.check(name, case, 10) end
 end)
+
+--- The proposal that is found is the conditional law, so that Green's ratio is 1.
+function checks.conjugate(count)
+  for _, site in ipairs(moves.conjugate.sites) do
+    local block = rep.conjugate { site = site }
+    for seed = 1, count do
+      local w, note = pairs_agree.noting(seed)
+      local u = rep.run(rep.finish(), moves.conjugate.model, seed).units[1]
+      local power = seed % 2 == 0 and 0.3 or nil
+      local v = block.apply({ units = { u }, log_weights = { 0 }, level = math.huge, power = power }, w).units[1]
+      assert(v ~= u and math.abs(note.log_ratio) < 1e-9 * math.max(1, math.abs(u.score)),
+        ("conjugate of %s: log-ratio %.3g"):format(site, note.log_ratio))
+    end
+  end
+end
+add("E6", "conjugate", function() checks.conjugate(4) end)
 
 if arg and arg[0] and arg[0]:find "rep_checks.lua$" then
   for _, check in ipairs(checks.all) do

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Moves to test: finite[program] and conditional[program] on the finite programs; continuous[name] = { model, block,
 -- auxiliary = its program, v, back = the auxiliary values there and back of the last proposal, flat(values, v) -> the map on
--- the numbers that it moves, where they are }.
+-- the numbers that it moves, where they are }; conjugate = { model, sites } whose conditional laws are of their families.
 local borel = require "borel"
 local rep = borel.rep
 local dist, sample, observe = borel.dist, borel.sample, borel.observe
@@ -139,5 +139,27 @@ case("passed on", {
   auxiliary = function(t) sample("v", dist.normal(t.a, 2)) end,
   involution = function(t, v) return { a = t.b, b = t.a, c = v.v }, { v = t.c } end,
   flat = function() return nil, {} end })
+
+-- ---- conjugate ----------------------------------------------------------------------------------------------------------
+
+moves.conjugate = { sites = { "mu", "other", "p", "rate", "scale", "variance", "shares" }, model = borel.model(function()
+  local mu = sample("mu", dist.normal(1, 2))
+  local other = sample("other", dist.normal(2 * mu - 1, 0.7))
+  local p = sample("p", dist.beta(2, 3))
+  local rate = sample("rate", dist.gamma(2, 0.5))
+  local scale = sample("scale", dist.exponential(2))
+  local variance = sample("variance", dist.inverse_gamma(3, 2))
+  local shares = sample("shares", dist.dirichlet { 1, 2, 0.5 })
+  local z = sample("z", dist.categorical(shares))
+  for _, value in ipairs { 0.3, 1.2, -0.4 } do observe(dist.normal(mu + other, 0.5), value) end
+  observe(dist.binomial(10, p), 7)
+  observe(dist.bernoulli(p), 1)
+  observe(dist.poisson(3 * rate):iid(4), { 3, 0, 5, 9 })
+  observe(dist.exponential(scale), 0.4)
+  observe(dist.gamma(2, scale), 1.3)
+  observe(dist.normal(0.5, variance ^ 0.5), 1.7)
+  observe(dist.multinomial(6, shares), { 1, 2, 3 })
+  observe(dist.categorical(shares), z)
+end) }
 
 return moves

@@ -52,7 +52,7 @@ checks.close("P3, to the other branch", rep.matrix(moves.finite.P3, P.P3.model):
 
 -- ---- Green's ratio at points of continuous programs -----------------------------------------------------------------------
 
-for name, case in pairs(moves.continuous) do pairs_agree(name, case, 100) end
+for name, case in pairs(moves.continuous) do pairs_agree.check(name, case, 100) end
 
 -- ---- compositions -------------------------------------------------------------------------------------------------------
 
@@ -106,6 +106,8 @@ local mean = 0
 for _, mu in ipairs(means) do mean = mean + mu / #means end
 assert(math.abs(mean - normal_of().args[1]) < 4 * normal_of().args[2] / math.sqrt(#means), mean) -- independent draws
 
+checks.conjugate(30)
+
 -- ---- what is refused ----------------------------------------------------------------------------------------------------
 
 local normal = borel.model(function() sample("x", dist.normal(0, 1)) end)
@@ -136,3 +138,6 @@ fails("'mu': it is not exact", rep.chain, exact("mu", function() return dist.nor
 fails("'site' is missing", rep.gibbs, {})
 fails("finitely many values", rep.chain, rep.gibbs { site = "mu" }, pair)
 fails("needs logdensity", rep.conditional, { site = "mu", draw = print })
+local cauchy = borel.model(function() observe(dist.cauchy(sample("mu", dist.normal(0, 1)), 1), 3) end)
+fails("not of the family of normal", rep.chain, rep.conjugate { site = "mu" }, cauchy)
+fails("has no family", rep.chain, rep.conjugate { site = "x" }, P.P1.model)

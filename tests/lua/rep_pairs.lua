@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- E6: Green's ratio of a move at random pairs of a continuous program, against densities and differences worked out apart.
--- pairs_agree(name, case, count): a case of rep_moves.lua, at `count` runs of its program.
+-- check(name, case, count): a case of rep_moves.lua, at `count` runs of its program.
 local borel = require "borel"
 local core = require "borel.core"
 local unit = require "borel.rep.unit"
@@ -61,7 +61,7 @@ local function log_jacobian(f, at)
   return log_abs_determinant(jacobian)
 end
 
-return function(name, case, count)
+local function check(name, case, count)
   local moved = 0
   for seed = 1, count do
     local w, note = noting(seed)
@@ -80,3 +80,5 @@ return function(name, case, count)
   end
   assert(moved >= 0.3 * count, ("%s: only %d pairs"):format(name, moved))
 end
+
+return { check = check, noting = noting }

@@ -9,12 +9,14 @@ local MUTANT = require "borel.mutant" "gibbs"
 
 local gibbs = {}
 
--- Where the site is among the choices of `u` that may move, or nil.
-local function place_of(choices, u, site)
+--- Where the site is among the choices of `u` that may move, or nil.
+function gibbs.place_of(choices, u, site)
   for n = u.frozen + 1, u.count do
     if choices.address[n] == site and choices.dist[n] ~= unit.INSIDE then return n end
   end
 end
+
+local place_of = gibbs.place_of
 
 -- ---- enumerated -------------------------------------------------------------------------------------------------------
 
@@ -50,8 +52,6 @@ function With:choose(_, _, address, dist)
   return value
 end
 
--- The run of `u` with `value` at its site: the unit and its log-weight (of the values that the runs share, nothing); or nil
--- and whether the program makes other sites then.
 local function run_with(u, world, lane, level, power, old, places, n, value)
   local self = setmetatable({ old = old, places = places, moves = n, value = value, log_density = 0, kept = 0 }, With)
   local y = unit.propose(u, world, lane, level, self)
@@ -60,14 +60,22 @@ local function run_with(u, world, lane, level, power, old, places, n, value)
   return y, self.log_density + power * y.score
 end
 
--- Every value of the site that keeps the sites of the program: units, log-weights; and whether all values do.
-local function conditional(u, world, lane, level, power, site)
+--- value -> the run of `u` with that value at choice n and every other as it is, and its log-weight; nil where it has no
+-- mass or the program makes other sites, and whether it is the latter.
+function gibbs.runs(u, world, lane, level, power, n)
   local old, places = unit.choices(u), {}
   for i = 1, u.count do places[old.address[i]] = i end
+  return function(value) return run_with(u, world, lane, level, power, old, places, n, value) end
+end
+
+-- Every value of the site that keeps the sites of the program: units, log-weights; and whether all values do.
+local function conditional(u, world, lane, level, power, site)
+  local old = unit.choices(u)
   local n = place_of(old, u, site)
+  local with = gibbs.runs(u, world, lane, level, power, n)
   local units, log_weights, complete = {}, {}, true
   for _, value in ipairs(values_of(site, old.dist[n])) do
-    local y, what = run_with(u, world, lane, level, power, old, places, n, value)
+    local y, what = with(value)
     if y then
       units[#units + 1] = value == old.value[n] and u or y
       log_weights[#units] = MUTANT == 1 and 0 or what

@@ -121,26 +121,6 @@ local function active(list, where, dists, in_question)
   return list
 end
 
--- log |det| of a square matrix given by columns, which it destroys: Gaussian elimination with pivots.
-local function log_determinant(columns)
-  local n, sum = #columns, 0
-  for k = 1, n do
-    local best = k
-    for j = k + 1, n do
-      if math.abs(columns[j][k]) > math.abs(columns[best][k]) then best = j end
-    end
-    columns[k], columns[best] = columns[best], columns[k]
-    local pivot = columns[k][k]
-    if pivot == 0 or pivot ~= pivot then return -math.huge end
-    sum = sum + math.log(math.abs(pivot))
-    for j = k + 1, n do
-      local factor = columns[j][k] / pivot
-      for i = k, n do columns[j][i] = columns[j][i] - factor * columns[k][i] end
-    end
-  end
-  return sum
-end
-
 local MOST_ARGUMENTS = 32 -- of core.jvp
 
 local function one_hot(like, k)
@@ -236,7 +216,8 @@ local function differentiate(self, values, aux, inputs, outputs)
       end
     end
   end
-  return log_determinant(columns)
+  if not columns[1] then return 0 end
+  return (core.slogdet(core.array(columns)))
 end
 
 -- ---- the step ---------------------------------------------------------------------------------------------------------
@@ -291,7 +272,9 @@ local function propose(self, u, aux, aux_dists, log_forth, world, lane, level, p
     end
     log_jacobian = log_jacobian or found
   end
-  if log_jacobian == -math.huge then core.error(NAME .. ": the Jacobian of the involution is 0, so it has no inverse here") end
+  if log_jacobian ~= log_jacobian or log_jacobian == -math.huge then
+    core.error(NAME .. ": the Jacobian of the involution is 0, so it has no inverse here")
+  end
   return y, power * (y.score - u.score) + (MUTANT == 1 and 0 or log_prior)
     + (MUTANT == 2 and 0 or MUTANT == 3 and log_forth - log_back or log_back - log_forth)
     + (MUTANT == 4 and 0 or MUTANT == 5 and -log_jacobian or log_jacobian)
