@@ -108,8 +108,11 @@ static borel_status read_args(lua_State *L, int index, const char *name, borel_a
   return BOREL_OK;
 }
 
-/* A component in Lua, a name or a path at `index`. */
+/* A component in Lua, a composition of kernels, a name or a path at `index`. */
 static const borel_component *component_at(lua_State *L, int index, const char *kind, borel_error *error) {
+  borel_kernel **kernel = luaL_testudata(L, index, KERNEL);
+  if (kernel) borel_lua_scripted_enter(L); /* a part may be written in Lua */
+  if (kernel) return (*kernel)->component;
   const borel_component *scripted = borel_lua_scripted(L, index, NULL);
   return scripted ? scripted : find(L, kind, luaL_checkstring(L, index), error);
 }
@@ -136,14 +139,18 @@ borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **
   return status;
 }
 
+void borel_lua_push_kernel(lua_State *L, borel_kernel *kernel) {
+  borel_kernel **box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = kernel;
+  luaL_setmetatable(L, KERNEL);
+}
+
 static int kernel_new(lua_State *L) {
   borel_error error = {0};
   lua_settop(L, 2);
   void *kernel = NULL;
   if (borel_lua_create(L, 1, "kernel", &kernel, &error)) return borel_lua_error(L, &error);
-  borel_kernel **box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = kernel;
-  luaL_setmetatable(L, KERNEL);
+  borel_lua_push_kernel(L, kernel);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1); /* a component in Lua lives as long as its kernel */
   return 1;
@@ -213,8 +220,6 @@ void borel_lua_describe_scripted(lua_State *L, int index) {
 static int kernel_describe(lua_State *L) {
   const borel_kernel *kernel = borel_lua_kernel(L, 1);
   borel_lua_describe(L, kernel->component, kernel->values);
-  lua_pushboolean(L, borel_claims_leaves_z(&kernel->component->claims));
-  lua_setfield(L, -2, "leaves_z");
   borel_lua_describe_scripted(L, 1);
   return 1;
 }
@@ -264,7 +269,7 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 typedef borel_status (*validation)(const borel_component *, borel_args, borel_validate_report *,
                                    borel_error *);
 
-/* core.validate("kernel" | "density" | "resampler", name or path [, parameters]): rows {claim =, method =,
+/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters]): rows {claim =, method =,
  * evidence =, verdict = "holds" | "fails" | "not tested"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
@@ -333,7 +338,8 @@ static int load_file(lua_State *L) {
 }
 
 void borel_lua_open_component(lua_State *L) {
-  static const luaL_Reg methods[] = {{"describe", kernel_describe}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"describe", kernel_describe}, {"stays", borel_lua_kernel_stays}, {NULL, NULL}};
   luaL_newmetatable(L, KERNEL);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

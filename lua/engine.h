@@ -13,6 +13,7 @@
 
 void borel_lua_open_model(lua_State *L);     /* model.c: traced models, density plugins */
 void borel_lua_open_component(lua_State *L); /* component.c: plugins, kernels */
+void borel_lua_open_compose(lua_State *L);   /* compose.c: kernels made of kernels */
 void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, reading back, diagnostics */
 void borel_lua_open_data(lua_State *L);      /* data.c: readers of data files */
 void borel_lua_open_rows(lua_State *L);      /* rows.c: functions of draws, predictive accuracy */
@@ -33,6 +34,9 @@ const borel_source *borel_lua_source(lua_State *L, int index);
 borel_kernel *borel_lua_kernel(lua_State *L, int index);
 /* The source of randomness at `index`; raises when it is something else, or draws no more. */
 borel_rng *borel_lua_rng(lua_State *L, int index);
+/* Pushes a userdata that owns the kernel; its user value 1 is free for what must live as long. */
+void borel_lua_push_kernel(lua_State *L, borel_kernel *);
+int borel_lua_kernel_stays(lua_State *L); /* a method of kernels (compose.c) */
 /* Makes an instance of a kind ("kernel", "density" or "resampler") from the name, path or component in Lua at
  * `index` and the table of parameters after it; *made points to its borel_kernel, borel_density or
  * borel_resampler. */

@@ -25,6 +25,7 @@ static int open_core(lua_State *L) {
   luaopen_borel_core(L);
   borel_lua_open_model(L);
   borel_lua_open_component(L);
+  borel_lua_open_compose(L);
   borel_lua_open_run(L);
   borel_lua_open_data(L);
   borel_lua_open_rows(L);

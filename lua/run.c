@@ -11,6 +11,7 @@
 #include "core/interrupt.h"
 #include "diagnose/diagnose.h"
 #include "engine.h"
+#include "host/compose.h"
 #include "infer/run.h"
 #include "store/log.h"
 #include "store/manifest.h"
@@ -192,7 +193,7 @@ static int run_chains(lua_State *L) {
       .start_u = numbers(L, "start_u"),
       .start_z = numbers(L, "start_z"),
       .resume = lua_toboolean(L, 6),
-      .processes = borel_lua_is_scripted(kernel->component) || borel_lua_source_is_scripted(L, 2),
+      .processes = borel_kernel_any(kernel, borel_lua_is_scripted) || borel_lua_source_is_scripted(L, 2),
   };
   borel_chain_progress *progress = aligned_alloc(128, (options.chains + 1) * sizeof *progress);
   if (!progress) return luaL_error(L, "out of memory for %d chains", (int)options.chains);

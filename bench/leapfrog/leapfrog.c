@@ -109,7 +109,7 @@ static void chain_open(chain *c, size_t D, const char *metric) {
   *c = (chain){.target = {.target.ops = &normal_ops, .layout = {.size = sizeof(borel_layout), .D = D}}};
   borel_arg arg = {.name = "metric", .kind = BOREL_ARG_TEXT, .text = metric};
   insist(borel_kernel_create(nuts(), (borel_args){&arg, 1}, &c->kernel, &c->error), &c->error);
-  insist(borel_kernel_blocks_create(c->kernel, D, 0, 1, &c->blocks, &c->error), &c->error);
+  insist(borel_kernel_blocks_create(c->kernel, &c->target.layout, 1, &c->blocks, &c->error), &c->error);
   insist(borel_point_create(&c->target.layout, &c->point, &c->error), &c->error);
   *tuning(c, "step_size") = pow((double)D, -0.25);
   set_metric(c, D, metric);

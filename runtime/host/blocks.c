@@ -5,10 +5,23 @@
 #include "core/error.h"
 #include "core/hash.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LINE = 64, BIGGEST_EXACT = 1 << 30 };
+
+borel_dims borel_dims_of(const borel_layout *layout, size_t N, const borel_value *values) {
+  borel_dims dims = {.D = layout->D, .K = layout->K, .N = N, .values = values};
+  for (size_t i = 0; i < layout->site_count; i++) {
+    const borel_site *site = &layout->sites[i];
+    size_t own;
+    if (site->block == BOREL_SITE_Z && (__builtin_mul_overflow(site->size, (size_t)site->count, &own) ||
+                                        __builtin_add_overflow(dims.V, own, &dims.V)))
+      dims.V = SIZE_MAX; /* a field of that size is refused */
+  }
+  return dims;
+}
 
 /* One extent; 0 and an error when it makes no sense. */
 static int resolve(const borel_field *field, int32_t dim, const borel_dims *dims, size_t *out,
@@ -21,6 +34,8 @@ static int resolve(const borel_field *field, int32_t dim, const borel_dims *dims
     *out = dims->K;
   else if (dim == BOREL_DIM_N)
     *out = dims->N;
+  else if (dim == BOREL_DIM_V)
+    *out = dims->V;
   else if (dim <= BOREL_DIM_PARAM(0) && dims->values) {
     double number = dims->values[BOREL_DIM_PARAM(0) - dim].number;
     if (!(number >= 0 && number <= BIGGEST_EXACT)) {
@@ -54,42 +69,95 @@ static borel_status lay_out(const borel_field *field, const borel_dims *dims, bo
   return BOREL_OK;
 }
 
-borel_status borel_block_create(const borel_field *fields, const borel_dims *dims, borel_block **out,
-                                borel_error *error) {
-  size_t n = 0;
-  *out = NULL;
-  while (fields && fields[n].name) n++;
-  borel_block *block = calloc(1, sizeof *block);
-  if (!block) return borel_fail(error, BOREL_INTERNAL, "no memory for fields");
+/* Memory for `n` fields that need `bytes`. */
+static borel_status allocate(borel_block *block, size_t n, size_t name_bytes, borel_error *error) {
   block->count = n;
   block->fields = calloc(n + 1, sizeof *block->fields);
   block->data = calloc(n + 1, sizeof *block->data);
-  borel_status status = BOREL_OK;
-  if (!block->fields || !block->data) status = borel_fail(error, BOREL_INTERNAL, "no memory for fields");
-  for (size_t i = 0; i < n && status == BOREL_OK; i++)
-    status = lay_out(&fields[i], dims, &block->fields[i], &block->bytes, error);
-  if (status != BOREL_OK) goto fail;
+  block->names = name_bytes ? malloc(name_bytes) : NULL;
+  if (!block->fields || !block->data || (name_bytes && !block->names))
+    return borel_fail(error, BOREL_INTERNAL, "no memory for fields");
+  return BOREL_OK;
+}
 
-  if (block->bytes) {
-    block->arena = aligned_alloc(LINE, block->bytes);
-    if (!block->arena) {
-      status = borel_fail(error, BOREL_INTERNAL, "no memory: fields %s, ... need %zu bytes", fields[0].name,
-                          block->bytes);
-      goto fail;
-    }
-    memset(block->arena, 0, block->bytes);
+/* Fills the fields of one part and puts the prefix before their names, which are written from `names` on. */
+static borel_status lay_out_part(const borel_block_part *part, borel_block_field *out, char **names,
+                                 size_t *total, borel_error *error) {
+  for (const borel_field *f = part->fields; f && f->name; f++, out++) {
+    borel_status status = lay_out(f, &part->dims, out, total, error);
+    if (status != BOREL_OK) return status;
+    if (!*part->prefix) continue;
+    out->name = *names;
+    *names += sprintf(*names, "%s%s", part->prefix, f->name) + 1;
   }
+  return BOREL_OK;
+}
+
+static borel_status allocate_arena(borel_block *block, borel_error *error) {
+  if (!block->bytes) return BOREL_OK;
+  block->arena = aligned_alloc(LINE, block->bytes);
+  if (!block->arena)
+    return borel_fail(error, BOREL_INTERNAL, "no memory: fields %s, ... need %zu bytes",
+                      block->fields[0].name, block->bytes);
+  memset(block->arena, 0, block->bytes);
   char *at = block->arena;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < block->count; i++) {
     size_t bytes = block->fields[i].bytes;
     block->data[i] = block->fields[i].data = at;
     at += ((bytes ? bytes : LINE) + LINE - 1) & ~(size_t)(LINE - 1);
   }
-  *out = block;
   return BOREL_OK;
+}
 
-fail:
-  borel_block_destroy(block);
+borel_status borel_block_join(const borel_block_part *parts, size_t count, borel_block **out,
+                              borel_error *error) {
+  size_t n = 0, name_bytes = 0, done = 0;
+  *out = NULL;
+  borel_block *block = calloc(1, sizeof *block);
+  if (!block) return borel_fail(error, BOREL_INTERNAL, "no memory for fields");
+  for (size_t p = 0; p < count; p++)
+    for (const borel_field *f = parts[p].fields; f && f->name; f++, n++)
+      if (*parts[p].prefix) name_bytes += strlen(parts[p].prefix) + strlen(f->name) + 1;
+  borel_status status = allocate(block, n, name_bytes, error);
+  char *names = block->names;
+  for (size_t p = 0; p < count && status == BOREL_OK; p++) {
+    status = lay_out_part(&parts[p], &block->fields[done], &names, &block->bytes, error);
+    for (const borel_field *f = parts[p].fields; f && f->name; f++) done++;
+  }
+  if (status == BOREL_OK) status = allocate_arena(block, error);
+  if (status == BOREL_OK)
+    *out = block;
+  else
+    borel_block_destroy(block);
+  return status;
+}
+
+borel_status borel_block_create(const borel_field *fields, const borel_dims *dims, borel_block **out,
+                                borel_error *error) {
+  return borel_block_join(&(borel_block_part){"", fields, *dims}, 1, out, error);
+}
+
+borel_status borel_block_clone(const borel_block *from, borel_block **out, borel_error *error) {
+  size_t name_bytes = 0;
+  *out = NULL;
+  borel_block *block = calloc(1, sizeof *block);
+  if (!block) return borel_fail(error, BOREL_INTERNAL, "no memory for fields");
+  for (size_t i = 0; i < from->count; i++) name_bytes += strlen(from->fields[i].name) + 1;
+  borel_status status = allocate(block, from->count, name_bytes, error);
+  char *names = block->names;
+  for (size_t i = 0; i < from->count && status == BOREL_OK; i++) {
+    block->fields[i] = from->fields[i];
+    block->fields[i].name = strcpy(names, from->fields[i].name);
+    names += strlen(names) + 1;
+  }
+  block->bytes = from->bytes;
+  if (status == BOREL_OK) status = allocate_arena(block, error);
+  if (status == BOREL_OK) {
+    borel_block_copy(block, from);
+    *out = block;
+  } else {
+    borel_block_destroy(block);
+  }
   return status;
 }
 
@@ -98,6 +166,7 @@ void borel_block_destroy(borel_block *block) {
   free(block->arena);
   free(block->fields);
   free(block->data);
+  free(block->names);
   free(block);
 }
 

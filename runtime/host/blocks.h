@@ -8,8 +8,12 @@
 /* What the symbols of an extent stand for. */
 typedef struct {
   size_t D, K, N;
+  size_t V;                  /* values of all discrete coordinates together */
   const borel_value *values; /* for BOREL_DIM_PARAM; may be NULL when no field uses it */
 } borel_dims;
+
+/* Those of a layout, for N lanes and these parameters. */
+borel_dims borel_dims_of(const borel_layout *, size_t N, const borel_value *values);
 
 /* One field, laid out. */
 typedef struct {
@@ -27,11 +31,23 @@ typedef struct {
   void **data;               /* [count]: what a borel_context carries */
   void *arena;
   size_t bytes; /* of the arena: all fields, each padded to 64 bytes with zeros */
+  char *names;  /* those that begin with a prefix; or NULL */
 } borel_block;
+
+/* Fields of one owner among those of a block: their names begin with `prefix`, "" or "2." */
+typedef struct {
+  const char *prefix;
+  const borel_field *fields; /* NULL: none */
+  borel_dims dims;
+} borel_block_part;
 
 /* Lays out `fields` (NULL: none) and allocates them zeroed. Errors: ARG when an extent is negative or the
  * size overflows, INTERNAL when memory is short; both name the field. */
 borel_status borel_block_create(const borel_field *fields, const borel_dims *, borel_block **, borel_error *);
+/* The same for the fields of several owners, one after the other. */
+borel_status borel_block_join(const borel_block_part *, size_t count, borel_block **, borel_error *);
+/* A block of the same fields with the same contents. Errors: INTERNAL when memory is short. */
+borel_status borel_block_clone(const borel_block *, borel_block **, borel_error *);
 void borel_block_destroy(borel_block *); /* NULL is fine */
 
 /* Copies all contents; both were made from the same fields and dims. */

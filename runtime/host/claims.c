@@ -18,6 +18,7 @@ void borel_claims_text(const borel_claims *claims, borel_text *out) {
   if (claims->flags & BOREL_FLOOR_CEILING) borel_text_printf(out, "; offspring by floor or ceiling");
   if (claims->flags & BOREL_AT_MOST_MULTINOMIAL)
     borel_text_printf(out, "; varies no more than multinomial resampling");
+  if (claims->flags & BOREL_LEAVES_U) borel_text_printf(out, "; leaves u");
   static const char *const checks[] = {"matrix", "orbit", "isokinetic", "ellipse"};
   const char *before = "; checks: ";
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

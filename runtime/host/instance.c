@@ -2,6 +2,7 @@
 #include "host/instance.h"
 
 #include "core/error.h"
+#include "host/compose.h"
 #include "host/fpenv.h"
 #include "host/services.h"
 
@@ -46,6 +47,12 @@ borel_status borel_kernel_create(const borel_component *component, borel_args ar
   if (status != BOREL_OK) goto fail;
   const borel_field *info = kernel->table.info;
   while (info && info[kernel->info_count].name) kernel->info_count++;
+  kernel->composition = borel_composition_of(component);
+  if (kernel->composition) {
+    kernel->self = (void *)(uintptr_t)kernel->composition;
+    *out = kernel;
+    return BOREL_OK;
+  }
   unsigned environment = borel_fpenv_get();
   status = kernel->table.create(borel_host_table(), kernel->values, &kernel->self, error);
   status = created(component, status, environment, error);
@@ -61,7 +68,8 @@ fail:
 
 void borel_kernel_destroy(borel_kernel *kernel) {
   if (!kernel) return;
-  if (kernel->self) kernel->table.destroy(borel_host_table(), kernel->self);
+  if (kernel->self && !kernel->composition) kernel->table.destroy(borel_host_table(), kernel->self);
+  borel_composition_destroy(kernel->owned);
   free(kernel->values);
   free(kernel);
 }
@@ -124,13 +132,20 @@ void borel_resampler_destroy(borel_resampler *resampler) {
   free(resampler);
 }
 
-borel_status borel_kernel_blocks_create(const borel_kernel *kernel, size_t D, size_t K, size_t N,
-                                        borel_kernel_blocks *blocks, borel_error *error) {
-  borel_dims dims = {.D = D, .K = K, .N = N, .values = kernel->values};
-  *blocks = (borel_kernel_blocks){0};
+static borel_status plain_blocks(const borel_kernel *kernel, const borel_layout *layout, size_t N,
+                                 borel_kernel_blocks *blocks, borel_error *error) {
+  borel_dims dims = borel_dims_of(layout, N, kernel->values);
   borel_status status = borel_block_create(kernel->table.tuning, &dims, &blocks->tuning, error);
   if (status == BOREL_OK) status = borel_block_create(kernel->table.state, &dims, &blocks->state, error);
   if (status == BOREL_OK) status = borel_block_create(kernel->table.scratch, &dims, &blocks->scratch, error);
+  return status;
+}
+
+borel_status borel_kernel_blocks_create(const borel_kernel *kernel, const borel_layout *layout, size_t N,
+                                        borel_kernel_blocks *blocks, borel_error *error) {
+  *blocks = (borel_kernel_blocks){0};
+  borel_status status =
+      (kernel->composition ? borel_composition_blocks : plain_blocks)(kernel, layout, N, blocks, error);
   if (status == BOREL_OK) return BOREL_OK;
   borel_fail_within(error, "%s", kernel->component->name);
   borel_kernel_blocks_destroy(blocks);
@@ -141,6 +156,8 @@ void borel_kernel_blocks_destroy(borel_kernel_blocks *blocks) {
   borel_block_destroy(blocks->tuning);
   borel_block_destroy(blocks->state);
   borel_block_destroy(blocks->scratch);
+  for (size_t i = 0; i < blocks->view_count; i++) borel_block_view_destroy(blocks->views[i]);
+  free(blocks->views);
   *blocks = (borel_kernel_blocks){0};
 }
 

@@ -6,6 +6,8 @@
 #include "host/blocks.h"
 #include "host/schema.h"
 
+typedef struct borel_composition borel_composition; /* host/compose.h */
+
 typedef struct {
   const borel_component *component;
   const borel_kernel_ops *ops; /* complete: slots that the plugin's table lacks are NULL */
@@ -13,6 +15,8 @@ typedef struct {
   borel_value *values; /* one for each parameter */
   size_t info_count;   /* scalars that a step reports, named by ops->info */
   borel_kernel_ops table;
+  const borel_composition *composition; /* that it is an instance of; NULL: a plugin's */
+  borel_composition *owned;             /* the same, when it ends with the kernel */
 } borel_kernel;
 
 typedef struct {
@@ -43,10 +47,13 @@ void borel_resampler_destroy(borel_resampler *);
 /* The arrays that one chain needs for a kernel. */
 typedef struct {
   borel_block *tuning, *state, *scratch;
+  struct borel_block_view **views; /* [view_count], of a composition */
+  size_t view_count;
 } borel_kernel_blocks;
 
-/* D and K of the chain's layout, N lanes (1 in a plain chain). Errors: those of borel_block_create. */
-borel_status borel_kernel_blocks_create(const borel_kernel *, size_t D, size_t K, size_t N,
+/* For points of this layout, which must outlive the blocks, and N lanes (1 in a plain chain). Errors: those
+ * of borel_block_create; ARG when a part of a composition is on sites that the layout lacks. */
+borel_status borel_kernel_blocks_create(const borel_kernel *, const borel_layout *, size_t N,
                                         borel_kernel_blocks *, borel_error *);
 void borel_kernel_blocks_destroy(borel_kernel_blocks *);
 /* A context for calls with these blocks. */

@@ -29,8 +29,8 @@ typedef struct {
   borel_philox_rng rng;
   uint64_t root; /* key of all streams of the run */
   double *values, *info;
-  double *scale;                      /* of the start, [D], or NULL; for the kernel's `warm` */
-  int info_step_size, info_diverging; /* places in info, -1: none */
+  double *scale;      /* of the start, [D], or NULL; for the kernel's `warm` */
+  int info_step_size; /* place in info, -1: none */
   borel_log_writer *log;
   borel_checkpoint *checkpoint;
   char *log_path, *checkpoint_path;
@@ -384,6 +384,26 @@ static void tell(chain *c) {
     atomic_store_explicit(&p->step_size, c->info[c->info_step_size], memory_order_relaxed);
 }
 
+/* Is info field i, of the kernel or of a part of it ("2.accept"), called so? */
+static int is_info(const borel_kernel *kernel, size_t i, const char *name) {
+  const char *field = kernel->ops->info[i].name, *dot = strrchr(field, '.');
+  return strcmp(dot ? dot + 1 : field, name) == 0;
+}
+
+static int find_info(const borel_kernel *kernel, const char *name) {
+  for (size_t i = 0; i < kernel->info_count; i++)
+    if (is_info(kernel, i, name)) return (int)i;
+  return -1;
+}
+
+/* Has any part of the kernel diverged in this step? NaN is of a part that took none. */
+static int diverges(const chain *c) {
+  const borel_kernel *kernel = c->task->kernel;
+  for (size_t i = 0; i < kernel->info_count; i++)
+    if (is_info(kernel, i, "diverging") && c->info[i] > 0) return 1;
+  return 0;
+}
+
 static borel_status iterate(chain *c) {
   const borel_kernel *kernel = c->task->kernel;
   borel_phase phase = borel_windows_phase(&c->windows, c->iteration, 1);
@@ -400,7 +420,7 @@ static borel_status iterate(chain *c) {
                       (unsigned long long)c->iteration + 1);
     return status;
   }
-  if (!phase.warming && c->info_diverging >= 0) c->divergences += c->info[c->info_diverging] != 0;
+  if (!phase.warming) c->divergences += (uint64_t)diverges(c);
   return append(c, &phase);
 }
 
@@ -442,19 +462,12 @@ static borel_status loop(chain *c) {
   return status;
 }
 
-static int find_info(const borel_kernel *kernel, const char *name) {
-  for (size_t i = 0; i < kernel->info_count; i++)
-    if (strcmp(kernel->ops->info[i].name, name) == 0) return (int)i;
-  return -1;
-}
-
 static borel_status run(chain *c) {
   const borel_chain_task *task = c->task;
   const borel_layout *layout = task->source->layout;
   c->root = borel_stream_root(task->options->seed);
   c->windows = borel_windows_plan(task->options->warmup, task->options->warmup + task->options->draws);
   c->info_step_size = find_info(task->kernel, "step_size");
-  c->info_diverging = find_info(task->kernel, "diverging");
   c->values = calloc(task->source->value_size + 1, sizeof *c->values);
   c->info = calloc(task->kernel->info_count + 1, sizeof *c->info);
   c->log_path = borel_rundir_chain_file(task->directory, task->number, "log");
@@ -466,8 +479,7 @@ static borel_status run(chain *c) {
   if (status) return status;
   borel_counting_target_wrap(&c->target, c->inner);
   status = borel_point_create(layout, &c->point, c->error);
-  if (!status)
-    status = borel_kernel_blocks_create(task->kernel, layout->D, layout->K, 1, &c->blocks, c->error);
+  if (!status) status = borel_kernel_blocks_create(task->kernel, layout, 1, &c->blocks, c->error);
   if (!status)
     status = task->options->resume && borel_checkpoint_exists(c->checkpoint_path) ? restore(c) : begin(c);
   if (!status) {

@@ -34,11 +34,27 @@ static borel_status batch(borel_target *target, uint32_t id, size_t n, const dou
   return t->inner->ops->batch(t->inner, id, n, u, z, values, out, error);
 }
 
+static size_t independent(borel_target *target, uint32_t id, size_t k) {
+  borel_target *inner = ((borel_counting_target *)target)->inner;
+  return inner->ops->independent(inner, id, k);
+}
+
+static borel_status conditional(borel_target *target, uint32_t id, const double *u, const int64_t *z,
+                                size_t k, size_t n, double *logdensity_of, borel_error *error) {
+  borel_counting_target *t = (borel_counting_target *)target;
+  t->densities++;
+  return t->inner->ops->conditional(t->inner, id, u, z, k, n, logdensity_of, error);
+}
+
 void borel_counting_target_wrap(borel_counting_target *t, borel_target *inner) {
   *t = (borel_counting_target){.inner = inner};
   t->ops = (borel_target_ops){.size = sizeof t->ops, .layout = layout, .logdensity = logdensity};
   if (inner->ops->gradient) t->ops.gradient = gradient;
   if (inner->ops->split) t->ops.split = split;
   if (BOREL_HAS(borel_target_ops, inner->ops, batch)) t->ops.batch = batch;
+  if (BOREL_HAS(borel_target_ops, inner->ops, conditional)) {
+    t->ops.independent = independent;
+    t->ops.conditional = conditional;
+  }
   t->target.ops = &t->ops;
 }

@@ -90,7 +90,7 @@ static void first_points(const borel_trial *trial, space *s) {
 
 /* The enumerating source refuses by its own name; other errors of a source are the kernel's. */
 static int cannot_enumerate(const borel_rig *rig) {
-  return !strncmp(rig->error.message, "enumeration: ", 13);
+  return strstr(rig->error.message, "enumeration: ") != NULL; /* after the name of a part, in a composition */
 }
 
 static outcome one_path(borel_rig *rig, space *s, size_t from, borel_enumeration *e, char why[200]) {

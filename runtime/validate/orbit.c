@@ -38,9 +38,12 @@ typedef struct {
   size_t orbits, states, paths;
   double flow, balance;
   char where[220], flow_at[220], balance_at[220], wrong[430];
+  int too_long; /* steps went further than can be followed, and no parameter shortens them */
 } tally;
 
 /* ---- K --------------------------------------------------------------------------------------- */
+
+static const char *const too_long = "a step goes further than 15 steps of the flow";
 
 static int fails(borel_rig *rig, const char *what) {
   borel_fail(&rig->error, BOREL_INTERNAL, "%s", what);
@@ -61,7 +64,7 @@ static int one_path(borel_rig *rig, orbit *o, int i, int sign, borel_enumeration
   if (status != BOREL_OK || borel_replay_finish(&rng) != BOREL_OK || !borel_rig_is_true(rig)) return 0;
   int j = borel_orbit_state_at(&o->at, rig->point->u);
   if (j < 0) return fails(rig, "a step leaves the orbit of its start");
-  if (abs(j - i) > BOREL_ORBIT_LONGEST) return fails(rig, "a step goes further than 15 steps of the flow");
+  if (abs(j - i) > BOREL_ORBIT_LONGEST) return fails(rig, too_long);
   if (abs(j - i) > o->reach) o->reach = abs(j - i);
   o->K[i][j] += 0.5 * borel_enumerate_probability(e);
   return 1;
@@ -156,10 +159,12 @@ static int one_orbit(const borel_examination *e, const borel_configuration *c, o
     fine = build(&rig, o, &t->paths);
     if (fine) judge(o, t);
   }
-  if (!fine && status != BOREL_ARG)
+  if (!fine && !e->component->params && !strcmp(rig.error.message, too_long))
+    t->too_long = 1;
+  else if (!fine && status != BOREL_ARG)
     snprintf(t->wrong, sizeof t->wrong, "%.200s; on %s", rig.error.message, t->where);
   borel_rig_close(&rig);
-  return status != BOREL_ARG;
+  return status != BOREL_ARG && !t->too_long;
 }
 
 /* Start n of a trial: near its own. */
@@ -213,6 +218,11 @@ static void one_configuration(const borel_examination *e, size_t number, orbit *
 }
 
 static void report(const borel_examination *e, const char *method, const tally *t) {
+  if (t->too_long && !*t->wrong) {
+    borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_PRESERVES, method,
+                          "%s, on %s; give its parts parameters for shorter ones", too_long, t->where);
+    return;
+  }
   if (!*t->wrong && !t->states) return;
   int flows = t->flow <= TOLERANCE, balanced = t->balance <= TOLERANCE;
   if (*t->wrong) {

@@ -51,13 +51,11 @@ borel_status borel_rig_open(borel_rig *rig, const borel_component *component, bo
                             const borel_trial *trial, const borel_windows *plan) {
   *rig = (borel_rig){.target = borel_trial_open(trial), .plan = *plan, .spoil = 0xff};
   const borel_layout *layout = &rig->target.layout;
-  borel_dims dims = {.D = trial->D, .K = trial->K, .N = 1};
   borel_status status = borel_kernel_create(component, args, &rig->kernel, &rig->error);
   if (status == BOREL_OK)
-    status = borel_kernel_blocks_create(rig->kernel, trial->D, trial->K, 1, &rig->blocks, &rig->error);
+    status = borel_kernel_blocks_create(rig->kernel, layout, 1, &rig->blocks, &rig->error);
   if (status != BOREL_OK) return status;
-  dims.values = rig->kernel->values;
-  status = borel_block_create(rig->kernel->ops->state, &dims, &rig->begun, &rig->error);
+  status = borel_block_clone(rig->blocks.state, &rig->begun, &rig->error);
   if (status == BOREL_OK) status = borel_point_create(layout, &rig->point, &rig->error);
   if (status != BOREL_OK) return status;
   rig->info = calloc(rig->kernel->info_count + 1, sizeof *rig->info);

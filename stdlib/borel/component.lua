@@ -5,7 +5,7 @@
 --              steps = { default = 3, integer = true }, law = { choices = { "a", "b" } }, sd = { list = true } }
 -- A kernel:  tuning, state = { name = "doc" or { dim = 6 | "D" | "K" | "a parameter", dtype = "f64" | "i64", doc = "" } }
 --            info = { name = "doc" }, claims = { preserves = "measure", reversible =, ergodic =, leaves_z =,
---              checks = { "matrix" } }
+--              leaves_u =, checks = { "matrix" } }
 --            begin(self, ctx, target, point), warm(self, ctx, target, point), step(self, ctx, target, point, info),
 --            adapt(self, ctx, target, point, info): only step is required
 -- A density: sites = { { name =, size = 1, lowest =, count = } }, logdensity(self, u, z), gradient(self, u, z)
@@ -24,7 +24,7 @@ local functions = { kernel = { begin = false, warm = false, step = true, adapt =
 local texts = { "kind", "name", "summary", "reference" }
 local parts = { kernel = { "tuning", "state", "info", "claims" }, density = { "sites" }, resampler = { "claims" } }
 local flags = { -- bits of claims
-  kernel = { reversible = 1, ergodic = 2, fixed_layout = 4, leaves_z = 8 },
+  kernel = { reversible = 1, ergodic = 2, fixed_layout = 4, leaves_z = 8, leaves_u = 64 },
   resampler = { floor_ceiling = 16, at_most_multinomial = 32 } }
 
 local function sorted(map)
@@ -221,13 +221,6 @@ function component.load(path)
     core.error(path .. ": returns no component; end it with: return borel.component{...}")
   end
   return made
-end
-
---- borel.validate(component): tests what it claims; a list of { claim =, method =, evidence =, verdict = "holds" |
--- "fails" | "not tested" }.
-function component.validate(what)
-  if type(what) ~= "table" or not what.is_component then core.error "borel.validate: needs a borel.component" end
-  return core.validate(what.kind, what.scripted)
 end
 
 return component

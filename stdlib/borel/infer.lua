@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- borel.infer: from a model and data to a run directory and a fit.
 local core = require "borel.core"
-local component = require "borel.component"
+local compose = require "borel.compose"
 local examine = require "borel.examine"
 local explain = require "borel.explain"
 local fit = require "borel.fit"
@@ -35,13 +35,6 @@ local known = {
 
 -- ---- kernels, densities, resamplers -------------------------------------------------------------------------------
 
---- A kernel by name, or from a plugin's file (a path, also of a script that returns a component), with its parameters.
-function infer.kernel(name, parameters)
-  if type(name) ~= "string" then core.error("borel.kernel: needs the name of a kernel or the path of a plugin, got a " .. type(name)) end
-  if name:find "%.lua$" then name = component.load(name).scripted end
-  return { is_kernel = true, object = core.kernel(name, parameters or {}) }
-end
-
 --- A density by name, or from a plugin's file: use it as the model of borel.infer.
 function infer.density(name, parameters)
   if type(name) ~= "string" then core.error("borel.density: needs the name of a density or the path of a plugin, got a " .. type(name)) end
@@ -62,40 +55,48 @@ end
 local SEVERAL = 5 -- names that an error lists
 
 -- "the discrete unknowns 'k', 'z'"
-local function discrete_of(prepared)
-  local names = {}
-  for _, site in ipairs(prepared.source:sites()) do
-    if site.block == "z" then names[#names + 1] = ("'%s'"):format(site.name) end
-  end
-  local more = #names - SEVERAL
-  if more > 0 then names = { table.unpack(names, 1, SEVERAL) } end
-  return ("the discrete unknown%s %s%s"):format(#names > 1 and "s" or "", table.concat(names, ", "),
-    more > 0 and (" and %d more"):format(more) or "")
+local function unknowns_of(kind, names)
+  local quoted = {}
+  for i = 1, math.min(#names, SEVERAL) do quoted[i] = ("'%s'"):format(names[i]) end
+  return ("the %sunknown%s %s%s"):format(kind, #names > 1 and "s" or "", table.concat(quoted, ", "),
+    #names > SEVERAL and (" and %d more"):format(#names - SEVERAL) or "")
 end
 
--- Discrete unknowns that stay where they start would pass for a posterior.
+local BY_BLOCK = 'borel.cycle{ borel.on("z", borel.gibbs{}), borel.on("u", borel.nuts{}) }'
+
+-- Unknowns that stay where they start would pass for a posterior.
 local function check_moves_all(kernel, prepared)
-  local about, described = prepared.about, kernel.object:describe()
-  if about.K == 0 or not described.leaves_z then return end
-  core.error(("borel.infer: %s moves continuous unknowns only and would leave %s where they start: sum them out "
-    .. "(dist.mixture, borel.log_sum_exp), or state a kernel that moves them: borel.random_walk{ move = \"%s\" }"):format(
-    described.name, discrete_of(prepared), about.D == 0 and "z" or "all"))
+  local stays, discrete = kernel.object:stays(prepared.source), {}
+  if #stays == 0 then return end
+  for _, site in ipairs(prepared.source:sites()) do discrete[site.name] = site.block == "z" end
+  local described, mixed = compose.describe(kernel), prepared.about.D > 0 and prepared.about.K > 0
+  if kernel.parts then
+    core.error(("borel.infer: %s would leave %s where %s: no kernel in it moves %s; add borel.on(\"%s\", ...) with one that does"):format(
+      described.text, unknowns_of("", stays), #stays > 1 and "they start" or "it starts", #stays > 1 and "them" or "it", stays[1]))
+  end
+  if not discrete[stays[1]] then
+    core.error(("borel.infer: %s moves discrete unknowns only and would leave %s where they start: combine it with a kernel that "
+      .. "moves them: %s"):format(described.text, unknowns_of("continuous ", stays), mixed and BY_BLOCK or "borel.nuts{}"))
+  end
+  core.error(("borel.infer: %s moves continuous unknowns only and would leave %s where they start: sum them out (dist.mixture, "
+    .. "borel.log_sum_exp), or combine it with a kernel that moves them: %s"):format(described.text,
+    unknowns_of("discrete ", stays), mixed and BY_BLOCK or "borel.gibbs{}"))
 end
 
 local function choose_kernel(given, prepared)
   local about = prepared.about
   if given ~= nil then
-    local kernel = type(given) == "string" and infer.kernel(given) or given
+    local kernel = type(given) == "string" and compose.kernel(given) or given
     if type(kernel) ~= "table" or not kernel.is_kernel then
       core.error("borel.infer: option 'kernel' must be a kernel such as borel.nuts{}, got a " .. type(given))
     end
     check_moves_all(kernel, prepared)
     return kernel, "as asked"
   end
-  if about.K == 0 then return infer.kernel("nuts"), "every unknown is continuous" end
-  if about.D == 0 then return infer.kernel("random-walk", { move = "z" }), "every unknown is discrete" end
-  core.error("borel.infer: the model has discrete and continuous unknowns; no kernel that Borel would choose moves both. "
-    .. "Sum the discrete ones out (borel.log_sum_exp), or state a kernel that moves both: borel.random_walk{ move = \"all\" }")
+  if about.K == 0 then return compose.kernel("nuts"), "every unknown is continuous" end
+  if about.D == 0 then return compose.kernel("gibbs"), "every unknown is discrete" end
+  return compose.cycle { compose.on("z", "gibbs"), compose.on("u", "nuts") },
+    "some unknowns are discrete: these are drawn from their conditional laws, then the continuous ones move by nuts"
 end
 
 -- ---- what is sampled ---------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ local function script_name()
 end
 
 local function manifest_of(prepared, kernel, opts, previous)
-  local about, described = prepared.about, kernel.object:describe()
+  local about, described = prepared.about, compose.describe(kernel)
   return {
     borel = { version = core.version, build = core.build_id },
     script = session.script and { path = session.script, hash = session.script_hash, arguments = core.json_list(session.arguments) } or nil,
@@ -201,7 +202,7 @@ local function describe(what, prepared, opts)
   if session.mode == "explain" then
     local chosen, kernel, why = pcall(choose_kernel, opts.kernel, prepared)
     local report = explain.model(what, prepared.traced, opts.data, { at = session.at, seed = opts.seed,
-      kernel = chosen and kernel.object:describe().name or "none",
+      kernel = chosen and compose.describe(kernel).text or "none",
       why = chosen and why or tostring(kernel):gsub("^.-:%d+: ", ""):gsub("^borel.infer: ", "") })
     result.check, result.text = report, head .. "\n" .. explain.text(report)
   elseif session.examines then
@@ -304,7 +305,7 @@ function infer.infer(what, given)
   end
 
   local start_u, start_z = starts(what, opts)
-  local display = opts.progress and not session.quiet and progress.new(opts, kernel.object:describe().name, why) or nil
+  local display = opts.progress and not session.quiet and progress.new(opts, compose.describe(kernel).text, why) or nil
   local chains, failure, code = core.run {
     source = prepared.source, kernel = kernel.object, directory = directory,
     chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,

@@ -3,7 +3,8 @@
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
 -- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, hmc, mala, microcanonical,
--- slice, elliptical_slice, random_walk, kernel, density, resampler, component, validate, check.
+-- slice, elliptical_slice, random_walk, gibbs, cycle, mixture, on, thin, kernel, density, resampler,
+-- component, validate, check.
 -- Data: read, encode, array, missing.
 local core = require "borel.core"
 local options = require "borel.options"
@@ -46,19 +47,23 @@ local infer = require "borel.infer"
 borel.infer, borel.open = infer.infer, infer.open
 require "borel.predict"
 borel.compare = require("borel.accuracy").compare
-borel.kernel, borel.density, borel.resampler = infer.kernel, infer.density, infer.resampler
+local compose = require "borel.compose"
+borel.kernel, borel.density, borel.resampler = compose.kernel, infer.density, infer.resampler
 
 --- No-U-turn sampler; parameters as `borel plugins info nuts` lists them.
-function borel.nuts(parameters) return infer.kernel("nuts", parameters) end
+function borel.nuts(parameters) return compose.kernel("nuts", parameters) end
 --- Random-walk Metropolis; parameters as `borel plugins info random-walk` lists them.
-function borel.random_walk(parameters) return infer.kernel("random-walk", parameters) end
+function borel.random_walk(parameters) return compose.kernel("random-walk", parameters) end
 --- Hamiltonian Monte Carlo with paths of given length; one leapfrog step; momenta of fixed length, adjusted or not.
-function borel.hmc(parameters) return infer.kernel("hmc", parameters) end
-function borel.mala(parameters) return infer.kernel("mala", parameters) end
-function borel.microcanonical(parameters) return infer.kernel("microcanonical", parameters) end
+function borel.hmc(parameters) return compose.kernel("hmc", parameters) end
+function borel.mala(parameters) return compose.kernel("mala", parameters) end
+function borel.microcanonical(parameters) return compose.kernel("microcanonical", parameters) end
 --- Slice sampling, coordinate by coordinate or along ellipses around a normal reference; needs no gradient.
-function borel.slice(parameters) return infer.kernel("slice", parameters) end
-function borel.elliptical_slice(parameters) return infer.kernel("elliptical-slice", parameters) end
+function borel.slice(parameters) return compose.kernel("slice", parameters) end
+function borel.elliptical_slice(parameters) return compose.kernel("elliptical-slice", parameters) end
+--- Draws discrete unknowns from their full conditional laws, by enumeration.
+function borel.gibbs(parameters) return compose.kernel("gibbs", parameters) end
+borel.cycle, borel.mixture, borel.on, borel.thin = compose.cycle, compose.mixture, compose.on, compose.thin
 
 borel.rep = require "borel.rep"
 local methods = require "borel.rep.methods"
@@ -66,7 +71,7 @@ borel.trace_mh, borel.importance, borel.smc = methods.trace_mh, methods.importan
 borel.pmmh, borel.smc2 = methods.pmmh, methods.smc2
 
 local component = require "borel.component"
-borel.component, borel.validate = component.new, component.validate
+borel.component, borel.validate = component.new, compose.validate
 
 local read = require "borel.read"
 borel.read, borel.encode = read.read, read.encode

@@ -360,8 +360,10 @@ Test(blocks, follow_the_declared_fields) {
   cr_expect(kernel->ops->step && !kernel->ops->adapt && !kernel->ops->step_batch,
             "a short table is completed");
   borel_kernel_blocks blocks, copy;
-  cr_assert(borel_kernel_blocks_create(kernel, 17, 0, 4, &blocks, &error) == BOREL_OK);
-  cr_assert(borel_kernel_blocks_create(kernel, 17, 0, 4, &copy, &error) == BOREL_OK);
+  const borel_layout small = {.size = sizeof small, .D = 17},
+                     endless = {.size = sizeof endless, .D = SIZE_MAX / 8};
+  cr_assert(borel_kernel_blocks_create(kernel, &small, 4, &blocks, &error) == BOREL_OK);
+  cr_assert(borel_kernel_blocks_create(kernel, &small, 4, &copy, &error) == BOREL_OK);
   cr_expect(blocks.tuning->count == 2 && blocks.state->count == 2 && blocks.scratch->count == 0);
   const borel_block_field *matrix = borel_block_find(blocks.tuning, "matrix");
   cr_assert(matrix && matrix->rank == 2);
@@ -380,7 +382,7 @@ Test(blocks, follow_the_declared_fields) {
   cr_expect(((float *)borel_block_find(copy.tuning, "matrix")->data)[50] == 1);
 
   borel_kernel_blocks huge;
-  cr_expect(borel_kernel_blocks_create(kernel, SIZE_MAX / 8, 0, 1, &huge, &error) == BOREL_ARG);
+  cr_expect(borel_kernel_blocks_create(kernel, &endless, 1, &huge, &error) == BOREL_ARG);
   expect_says(&error, "probe: field matrix: too many elements");
   borel_kernel_blocks_destroy(&blocks);
   borel_kernel_blocks_destroy(&copy);

@@ -52,7 +52,7 @@ static chain chain_on(borel_target *target, size_t D, const borel_arg *args, siz
   cr_assert(borel_kernel_create(find("kernel", "nuts"), (borel_args){args, count}, &c.kernel, &c.error) ==
                 BOREL_OK,
             "%s", c.error.message);
-  cr_assert(borel_kernel_blocks_create(c.kernel, D, 0, 1, &c.blocks, &c.error) == BOREL_OK);
+  cr_assert(borel_kernel_blocks_create(c.kernel, &layout, 1, &c.blocks, &c.error) == BOREL_OK);
   cr_assert(borel_point_create(&layout, &c.point, &c.error) == BOREL_OK);
   cr_assert(c.kernel->info_count == INFOS);
   return c;

@@ -87,7 +87,7 @@ static chain chain_of(const borel_arg *args, size_t count, uint64_t warmup) {
   cr_assert(borel_kernel_create(random_walk(), (borel_args){args, count}, &c.kernel, &c.error) == BOREL_OK,
             "%s", c.error.message);
   cr_assert(c.kernel->info_count == INFOS);
-  cr_assert(borel_kernel_blocks_create(c.kernel, 2, 2, 1, &c.blocks, &c.error) == BOREL_OK);
+  cr_assert(borel_kernel_blocks_create(c.kernel, &shape, 1, &c.blocks, &c.error) == BOREL_OK);
   cr_assert(borel_point_create(&shape, &c.point, &c.error) == BOREL_OK);
   borel_point_set(c.point, start, start_z);
   borel_phase phase = borel_windows_phase(&c.plan, 0, 1);

@@ -122,7 +122,7 @@ local coins = borel.model(function()
   borel.factor(borel.where(borel.eq(y, 1), math.log(2), math.log(1 / 2)))
 end)
 local fit = borel.infer(coins, { draws = 20000, out = out() })
-assert(fit.manifest.kernel.name == "random-walk")
+assert(fit.manifest.kernel.name == "gibbs")
 expect(fit, "x", (1 / 24 + 1 / 2) / (9 / 8))
 expect(fit, "y", (1 / 3 + 1 / 2) / (9 / 8))
 

@@ -81,6 +81,7 @@ enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 };
 #define BOREL_DIM_D (-1)                /* unconstrained dimensions of the point */
 #define BOREL_DIM_K (-2)                /* discrete coordinates of the point */
 #define BOREL_DIM_N (-3)                /* lanes: particles or replicas; 1 in a plain chain */
+#define BOREL_DIM_V (-4)                /* values of all discrete coordinates together: the sum of their counts */
 #define BOREL_DIM_PARAM(i) (-100 - (i)) /* value of integer parameter i of the component */
 
 /* One named array of a host-owned block. The host allocates, zeroes, checkpoints, copies and shows
@@ -187,6 +188,14 @@ typedef struct {
   borel_status (*minibatch)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
                             const int64_t *rows, size_t n, double *logdensity, double *gradient,
                             borel_error *);
+  /* Optional, both or none. How many discrete coordinates from k on, all of one site, are independent of each
+   * other given everything else: 1 or more. */
+  size_t (*independent)(borel_target *, uint32_t layout, size_t k);
+  /* The log-densities of the values of discrete coordinates k .. k + n - 1, each coordinate alone being set to
+   * lowest, lowest + 1, ...: logdensity [n, count of the site], each row up to a constant of its own. n is 1,
+   * or at most what `independent` says. -inf where the density is zero; NaN where it is not a number. */
+  borel_status (*conditional)(borel_target *, uint32_t layout, const double *u, const int64_t *z, size_t k,
+                              size_t n, double *logdensity, borel_error *);
 } borel_target_ops;
 struct borel_target {
   const borel_target_ops *ops;
@@ -392,6 +401,7 @@ enum {
 #define BOREL_ERGODIC 2u      /* reaches every point of the support, and has no period */
 #define BOREL_FIXED_LAYOUT 4u /* never changes the layout of a point */
 #define BOREL_LEAVES_Z 8u     /* moves u alone and leaves z as it is, whatever the parameters */
+#define BOREL_LEAVES_U 64u    /* moves z alone and leaves u as it is, whatever the parameters */
 /* Of resamplers: */
 #define BOREL_FLOOR_CEILING 16u       /* offspring numbers are floor or ceiling of count * weight */
 #define BOREL_AT_MOST_MULTINOMIAL 32u /* their variances are at most count * weight * (1 - weight) */

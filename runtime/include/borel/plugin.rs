@@ -38,6 +38,7 @@ pub const BOREL_BOOL: u32 = 3;
 pub const BOREL_DIM_D: i32 = -1;
 pub const BOREL_DIM_K: i32 = -2;
 pub const BOREL_DIM_N: i32 = -3;
+pub const BOREL_DIM_V: i32 = -4;
 pub const fn borel_dim_param(i: i32) -> i32 {
     -100 - i
 }
@@ -176,6 +177,19 @@ pub struct borel_target_ops {
             *const i64,
             usize,
             *mut f64,
+            *mut f64,
+            *mut borel_error,
+        ) -> borel_status,
+    >,
+    pub independent: Option<unsafe extern "C" fn(*mut borel_target, u32, usize) -> usize>,
+    pub conditional: Option<
+        unsafe extern "C" fn(
+            *mut borel_target,
+            u32,
+            *const f64,
+            *const i64,
+            usize,
+            usize,
             *mut f64,
             *mut borel_error,
         ) -> borel_status,
@@ -381,6 +395,7 @@ pub const BOREL_FIXED_LAYOUT: u32 = 4;
 pub const BOREL_LEAVES_Z: u32 = 8;
 pub const BOREL_FLOOR_CEILING: u32 = 16;
 pub const BOREL_AT_MOST_MULTINOMIAL: u32 = 32;
+pub const BOREL_LEAVES_U: u32 = 64;
 pub const BOREL_CHECK_MATRIX: u32 = 1;
 pub const BOREL_CHECK_ORBIT: u32 = 2;
 pub const BOREL_CHECK_ISOKINETIC: u32 = 4;

@@ -1,0 +1,2 @@
+-- expect: kernel-cycle-entry.lua:2: borel.cycle: needs a kernel such as borel.nuts{}, got a number
+borel.cycle { borel.nuts {}, 3 }
