@@ -225,7 +225,52 @@ static int model_time(lua_State *L) {
   return 2;
 }
 
-/* {{name =, block = "u" or "z", size =}, ...} */
+/* Row `row` [count] of numbers as a list. */
+static void push_row(lua_State *L, const double *numbers, size_t row, size_t count) {
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_pushnumber(L, numbers[row * count + i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
+/* model:conditional(u, z, k): for discrete coordinate k (from 1) and those that follow it and may be drawn
+ * together with it, a list of the log-densities of its values each, up to a constant; nil where the model
+ * offers none */
+static int model_conditional(lua_State *L) {
+  const borel_source *source = borel_model_source(check_model(L));
+  const borel_layout *layout = source->layout;
+  borel_error error = {0};
+  lua_Integer place = luaL_checkinteger(L, 4);
+  luaL_argcheck(L, place >= 1 && (size_t)place <= layout->K, 4, "no such coordinate");
+  size_t k = (size_t)place - 1, values = 0, n;
+  double *u;
+  int64_t *z;
+  read_point(L, 2, layout, &u, &z);
+  for (size_t i = 0; i < layout->site_count; i++) {
+    const borel_site *site = &layout->sites[i];
+    if (site->block == BOREL_SITE_Z && k >= site->offset && k - site->offset < site->size)
+      values = (size_t)site->count;
+  }
+  double *out = lua_newuserdatauv(L, (layout->K * values + 1) * sizeof *out, 0);
+  borel_target *target = NULL;
+  if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
+  int offered = BOREL_HAS(borel_target_ops, target->ops, conditional);
+  n = offered ? target->ops->independent(target, layout->id, k) : 0;
+  borel_status status =
+      offered ? target->ops->conditional(target, layout->id, u, z, k, n, out, &error) : BOREL_OK;
+  source->close(source, target);
+  if (status) return borel_lua_error(L, &error);
+  if (!offered) return 0;
+  lua_newtable(L);
+  for (size_t i = 0; i < n; i++) {
+    push_row(L, out, i, values);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* {{name =, block = "u" or "z", size =, lowest =, count = of a discrete one}, ...} */
 static int push_sites(lua_State *L, const borel_layout *layout) {
   lua_createtable(L, (int)layout->site_count, 0);
   for (size_t i = 0; i < layout->site_count; i++) {
@@ -236,6 +281,12 @@ static int push_sites(lua_State *L, const borel_layout *layout) {
     lua_setfield(L, -2, "block");
     lua_pushinteger(L, (lua_Integer)layout->sites[i].size);
     lua_setfield(L, -2, "size");
+    if (layout->sites[i].block == BOREL_SITE_Z) {
+      lua_pushinteger(L, (lua_Integer)layout->sites[i].lowest);
+      lua_setfield(L, -2, "lowest");
+      lua_pushinteger(L, (lua_Integer)layout->sites[i].count);
+      lua_setfield(L, -2, "count");
+    }
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   return 1;
@@ -361,6 +412,7 @@ void borel_lua_open_model(lua_State *L) {
                                      {"term_report", model_term_report},
                                      {"time", model_time},
                                      {"sites", model_sites},
+                                     {"conditional", model_conditional},
                                      {NULL, NULL}};
   luaL_newmetatable(L, MODEL);
   luaL_newlib(L, methods);

@@ -94,10 +94,12 @@ static borel_status view_split(borel_target *target, uint32_t id, const double *
 static size_t view_independent(borel_target *target, uint32_t id, size_t k) {
   borel_block_view *v = (borel_block_view *)target;
   (void)id;
-  return v->inner->ops->independent(v->inner, v->outer->id, v->z_at[k]);
+  size_t most = v->inner->ops->independent(v->inner, v->outer->id, v->z_at[k]), n = 1;
+  while (n < most && k + n < v->layout.K && v->z_at[k + n] == v->z_at[k] + n)
+    n++; /* one run there and here */
+  return n;
 }
 
-/* Coordinates of one site lie together there as they do here. */
 static borel_status view_conditional(borel_target *target, uint32_t id, const double *u, const int64_t *z,
                                      size_t k, size_t n, double *logdensity, borel_error *error) {
   borel_block_view *v = (borel_block_view *)target;

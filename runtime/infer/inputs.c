@@ -24,18 +24,20 @@ static int by_family(const void *a, const void *b, void *context) {
   return i < k ? -1 : i > k;
 }
 
+/* Discrete ones have the same values, too. */
 static int same_family(const borel_site *a, const borel_site *b) {
   size_t length = family_length(a);
+  if (a->block != b->block) return 0;
+  if (a->block == BOREL_SITE_Z && (a->lowest != b->lowest || a->count != b->count)) return 0;
   return length > 0 && length == family_length(b) && strncmp(a->name, b->name, length) == 0;
 }
 
-/* Writes the scalar sites of u, sorted by family, into order; returns how many. */
+/* Writes the scalar sites, sorted by family, into order; returns how many. */
 static size_t sort_scalars(const borel_graph *graph, const borel_site *sites, const borel_node *nodes,
                            size_t site_count, size_t *order) {
   size_t count = 0;
   for (size_t i = 0; i < site_count; i++)
-    if (sites[i].block == BOREL_SITE_U && borel_graph_at(graph, nodes[i])->shape.rank == 0)
-      order[count++] = i;
+    if (borel_graph_at(graph, nodes[i])->shape.rank == 0) order[count++] = i;
   qsort_r(order, count, sizeof *order, by_family, (void *)sites);
   return count;
 }
@@ -52,9 +54,11 @@ static void describe_places(borel_model_input *input) {
 /* One vector input for the sites order[0 .. count), which it puts into `stands_for` as its elements. */
 static int share(borel_graph *to, const borel_site *sites, const size_t *order, size_t count,
                  borel_model_inputs *out, borel_node *stands_for) {
-  borel_model_input input = {.block = BOREL_SITE_U, .count = count, .places = malloc(count * sizeof(size_t))};
+  borel_site_block block = sites[order[0]].block;
+  borel_model_input input = {.block = block, .count = count, .places = malloc(count * sizeof(size_t))};
   if (!input.places) return 0;
-  input.node = borel_graph_input(to, BOREL_F64, &(borel_shape){1, {(int64_t)count}});
+  input.node = borel_graph_input(to, block == BOREL_SITE_Z ? BOREL_I64 : BOREL_F64,
+                                 &(borel_shape){1, {(int64_t)count}});
   for (size_t i = 0; i < count; i++) input.places[i] = sites[order[i]].offset;
   describe_places(&input);
   out->list[out->count++] = input;

@@ -17,6 +17,7 @@
 #include "graph/log_products.h"
 #include "infer/model_private.h"
 
+enum { NAME_SIZE = 48 };
 static const char *const function_names[FUNCTIONS] = {"borel_density", "borel_gradient", "borel_values"};
 
 borel_model *borel_model_new(borel_graph *graph) {
@@ -36,6 +37,7 @@ void borel_model_free(borel_model *model) {
   free(model->derivatives.list);
   borel_program_free(model->split);
   borel_program_free(model->each_term);
+  borel_model_drop_conditionals(model);
   for (size_t i = 0; i < model->layout.site_count; i++) free((void *)model->sites[i].name);
   for (size_t i = 0; i < model->source.value_count; i++) free((void *)model->values[i].name);
   for (size_t i = 0; i < model->term_count; i++) free(model->terms[i].label);
@@ -45,6 +47,7 @@ void borel_model_free(borel_model *model) {
   free(model->values);
   free(model->value_nodes);
   free(model->terms);
+  free(model->native);
   borel_text_free(&model->text);
   borel_model_lanes_free(model->lanes);
   borel_graph_free(model->rewritten);
@@ -200,7 +203,7 @@ static borel_status plan_programs(borel_model *model, borel_error *error) {
   if (!(model->split = borel_program_new(G, (borel_node[]){prior, likelihood}, 2, error))) goto done;
   for (size_t i = 0; i < model->term_count; i++) outputs[i] = model->terms[i].node;
   if (!(model->each_term = borel_program_new(G, outputs, model->term_count, error))) goto done;
-  status = BOREL_OK;
+  status = borel_model_plan_conditionals(model, error);
 done:
   free(wrt);
   free(outputs);
@@ -212,14 +215,60 @@ static borel_status place_all(borel_model *model, borel_error *error) {
   for (int f = 0; f < FUNCTIONS && !status; f++)
     status = borel_model_place_inputs(model->programs[f], model->graph, &model->inputs, &model->inputs_of[f],
                                       error);
+  for (size_t i = 0; i < model->conditional_count && !status; i++)
+    status = borel_model_place_inputs(model->conditionals[i].program, model->graph, &model->inputs,
+                                      &model->conditionals[i].inputs, error);
   return status ? status
                 : borel_model_place_derivatives(model->programs[GRADIENT], model->graph, &model->inputs,
                                                 &model->derivatives, error);
 }
 
-static void choose_engine(borel_model *model, borel_engine engine, borel_status *status, borel_error *error) {
+static size_t function_count(const borel_model *model) { return FUNCTIONS + model->conditional_count; }
+
+static const borel_program *function_program(const borel_model *model, size_t f) {
+  return f < FUNCTIONS ? model->programs[f] : model->conditionals[f - FUNCTIONS].program;
+}
+
+static const char *function_name(size_t f, char name[NAME_SIZE]) {
+  if (f < FUNCTIONS) return function_names[f];
+  snprintf(name, NAME_SIZE, "borel_conditional_%zu", f - FUNCTIONS);
+  return name;
+}
+
+static size_t count_statements(const borel_model *model) {
   size_t statements = 0;
-  for (int f = 0; f < FUNCTIONS; f++) statements += model->programs[f]->tables->statements;
+  for (size_t f = 0; f < function_count(model); f++)
+    statements += function_program(model, f)->tables->statements;
+  return statements;
+}
+
+static borel_status emit_functions(borel_model *model, borel_error *error) {
+  size_t count = function_count(model);
+  const borel_program **programs = malloc(count * sizeof *programs);
+  char name[NAME_SIZE];
+  if (!programs) return no_memory(error);
+  for (size_t f = 0; f < count; f++) programs[f] = function_program(model, f);
+  borel_emit_prelude(programs, count, &model->text);
+  for (size_t f = 0; f < count; f++) borel_emit_program(programs[f], function_name(f, name), &model->text);
+  free(programs);
+  return model->text.failed ? no_memory(error) : BOREL_OK;
+}
+
+static borel_status compile_functions(borel_model *model, int optimise, borel_error *error) {
+  size_t count = function_count(model);
+  const char **names = malloc(count * sizeof *names);
+  char(*texts)[NAME_SIZE] = malloc(count * sizeof *texts);
+  borel_status status = names && texts ? BOREL_OK : no_memory(error);
+  for (size_t f = 0; !status && f < count; f++) names[f] = function_name(f, texts[f]);
+  if (!status)
+    status = borel_compile(model->text.bytes, optimise, names, count, model->native, &model->compiled, error);
+  free(names);
+  free(texts);
+  return status;
+}
+
+static void choose_engine(borel_model *model, borel_engine engine, borel_status *status, borel_error *error) {
+  size_t statements = count_statements(model);
   int optimise = statements <= BOREL_STATEMENTS_O2 ? 2 : 1, native = engine != BOREL_ENGINE_INTERPRETER;
   const char *why = "as asked";
   char reason[300];
@@ -232,12 +281,11 @@ static void choose_engine(borel_model *model, borel_engine engine, borel_status 
   }
   borel_error trouble = {0};
   if (native) {
-    *status = borel_compile(model->text.bytes, optimise, function_names, FUNCTIONS, model->native,
-                            &model->compiled, &trouble);
+    *status = compile_functions(model, optimise, &trouble);
     if (*status && engine == BOREL_ENGINE_AUTO) {
       *status = BOREL_OK;
       native = 0;
-      memset(model->native, 0, sizeof model->native);
+      memset(model->native, 0, function_count(model) * sizeof *model->native);
       snprintf(reason, sizeof reason, "%.280s", trouble.message);
       why = reason;
     } else if (*status) {
@@ -294,9 +342,11 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   borel_status status = plan_programs(model, error);
   if (!status) status = place_all(model, error);
   if (status) return status;
-  borel_emit_prelude((const borel_program *const *)model->programs, FUNCTIONS, &model->text);
-  for (int f = 0; f < FUNCTIONS; f++) borel_emit_program(model->programs[f], function_names[f], &model->text);
-  if (model->text.failed) return no_memory(error);
+  if (engine == BOREL_ENGINE_AUTO && count_statements(model) > BOREL_STATEMENTS_NATIVE)
+    borel_model_drop_conditionals(model); /* rather than native code */
+  model->native = calloc(function_count(model), sizeof *model->native);
+  if (!model->native) return no_memory(error);
+  if ((status = emit_functions(model, error))) return status;
   status = borel_model_lanes_new(model->programs[DENSITY], model->programs[GRADIENT], model->graph,
                                  &model->inputs, &model->layout, &model->lanes, error);
   if (status) return status;

@@ -22,6 +22,18 @@ typedef struct {
   int likelihood;
 } borel_model_term_info;
 
+/* Of one discrete input: its terms, or those of each element. */
+typedef struct {
+  size_t input;
+  int separate; /* one result for each element */
+  borel_program *program;
+  borel_model_places inputs;
+} borel_model_conditional;
+
+typedef struct {
+  size_t conditional, element; /* of that input */
+} borel_model_element;
+
 struct borel_model {
   borel_source source;    /* first: a source is a model */
   borel_graph *graph;     /* of the trace, or `rewritten` */
@@ -40,8 +52,11 @@ struct borel_model {
   size_t shared_in_trace; /* operations that the graph of the trace merged, when that is not `graph` */
   borel_program *programs[FUNCTIONS], *split, *each_term;
   borel_model_places inputs_of[FUNCTIONS], derivatives; /* derivatives: of GRADIENT */
-  borel_native_function native[FUNCTIONS];              /* NULL: interpreted */
   borel_model_lanes *lanes;                             /* NULL: points are evaluated one by one */
+  borel_native_function *native;         /* [FUNCTIONS + conditional_count]; NULL: interpreted */
+  borel_model_conditional *conditionals; /* NULL: none are offered */
+  borel_model_element *conditional_of;   /* [K] */
+  size_t conditional_count;
   borel_text text;
   char engine_id[40], engine_text[500], data_id[20];
   int compiled;
@@ -49,7 +64,8 @@ struct borel_model {
 
 /* A function of the model with its memory, and what a call needs. */
 typedef struct {
-  borel_native_function native;
+  const borel_program *program;
+  borel_native_function native; /* NULL: interpreted */
   const double *constants;
   const long long *extents;
   borel_workspace work;
@@ -62,6 +78,7 @@ typedef struct {
   borel_target target; /* first */
   const borel_model *model;
   borel_model_function functions[FUNCTIONS];
+  borel_model_function *conditionals; /* [conditional_count] */
   borel_workspace split;
   double *tail; /* for lanes: points [4, D] and their derivatives */
 } borel_model_target;
@@ -75,6 +92,21 @@ void borel_model_fill(const borel_model *, const borel_program *, borel_workspac
                       const int64_t *z);
 /* Output i of a program that has run. */
 const double *borel_model_output(const borel_program *, const borel_workspace *, size_t i);
+/* Where the elements of an input are among the coordinates. */
+size_t borel_model_input_place(const borel_model_input *, size_t element);
+/* Copies what a function does not read where it is, discrete coordinates above all. */
+void borel_model_copy_inputs(const borel_model_function *, const double *u, const int64_t *z);
+/* Runs a function, but for GRADIENT, on inputs that were copied. */
+void borel_model_run(borel_model_function *, const double *u);
+
+/* Plans the conditionals, if there are discrete sites, and not too many. */
+borel_status borel_model_plan_conditionals(borel_model *, borel_error *);
+void borel_model_drop_conditionals(borel_model *);
+/* The ops of a target (borel_target_ops) of a model that has them. */
+size_t borel_model_independent(borel_target *, uint32_t layout, size_t k);
+borel_status borel_model_conditional_at(borel_target *, uint32_t layout, const double *u, const int64_t *z,
+                                        size_t k, size_t n, double *logdensity, borel_error *);
+
 /* Makes the model a source: its functions. */
 void borel_model_become_source(borel_model *);
 

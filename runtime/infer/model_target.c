@@ -24,15 +24,15 @@ const double *borel_model_output(const borel_program *p, const borel_workspace *
 
 /* ---- functions of a target ------------------------------------------------------------------- */
 
-static borel_status open_function(const borel_model *model, int which, borel_model_function *f,
+static borel_status open_function(const borel_program *p, borel_native_function native,
+                                  const borel_model_places *inputs, borel_model_function *f,
                                   borel_error *error) {
-  const borel_program *p = model->programs[which];
-  f->native = model->native[which];
+  f->program = p;
+  f->native = native;
   f->constants = p->tables->constants;
   f->extents = (const long long *)p->tables->extents;
   f->caller = p->tables->slot_count;
-  f->inputs = model->inputs_of[which];
-  f->derivatives = model->derivatives;
+  f->inputs = *inputs;
   if (p->output_count) f->value = borel_program_output_slot(p, 0);
   return borel_workspace_new(p, &f->work, error);
 }
@@ -57,26 +57,34 @@ static void point_at(void **slot, const borel_model_places *places, double *vect
     slot[places->list[i].slot] = vector + places->list[i].input->first;
 }
 
-static __attribute__((noinline)) void interpret(borel_model_target *t, int which, const double *u,
-                                                double *gradient) {
-  borel_model_function *f = &t->functions[which];
+static __attribute__((noinline)) void interpret(borel_model_function *f, const double *u, double *gradient) {
   point_at(f->work.slot, &f->inputs, (double *)u);
-  if (which == GRADIENT) point_at(f->work.slot, &f->derivatives, gradient);
-  borel_program_interpret(t->model->programs[which], &f->work);
+  if (gradient) point_at(f->work.slot, &f->derivatives, gradient);
+  borel_program_interpret(f->program, &f->work);
 }
 
-/* `gradient` is written by GRADIENT alone. */
-static inline void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z,
-                            double *gradient) {
-  const borel_model_function *f = &t->functions[which];
+/* `gradient` is written by GRADIENT alone. A function does not write to its inputs. */
+static inline void run(borel_model_function *f, const double *u, double *gradient) {
   void **slot = f->work.slot;
-  if (f->inputs.in_place < f->inputs.count) copy_inputs(f, u, z);
-  slot[f->caller] = (double *)u; /* a function does not write to its inputs */
+  slot[f->caller] = (double *)u;
   slot[f->caller + 1] = gradient;
   if (f->native)
     f->native(slot, f->constants, f->extents);
   else
-    interpret(t, which, u, gradient);
+    interpret(f, u, gradient);
+}
+
+void borel_model_copy_inputs(const borel_model_function *f, const double *u, const int64_t *z) {
+  copy_inputs(f, u, z);
+}
+
+void borel_model_run(borel_model_function *f, const double *u) { run(f, u, NULL); }
+
+static inline void evaluate(borel_model_target *t, int which, const double *u, const int64_t *z,
+                            double *gradient) {
+  borel_model_function *f = &t->functions[which];
+  if (f->inputs.in_place < f->inputs.count) copy_inputs(f, u, z);
+  run(f, u, gradient);
 }
 
 static inline double value_of(const borel_model_function *f) {
@@ -195,10 +203,23 @@ static const borel_target_ops target_ops = {
     .batch = target_batch,
 };
 
+static const borel_target_ops conditional_ops = {
+    .size = sizeof(borel_target_ops),
+    .layout = target_layout,
+    .logdensity = target_logdensity,
+    .gradient = target_gradient,
+    .split = target_split,
+    .independent = borel_model_independent,
+    .conditional = borel_model_conditional_at,
+};
+
 static void source_close(const borel_source *source, borel_target *target) {
-  (void)source;
+  const borel_model *model = (const borel_model *)source;
   borel_model_target *t = (borel_model_target *)target;
   if (!t) return;
+  for (size_t i = 0; t->conditionals && i < model->conditional_count; i++)
+    borel_workspace_free(&t->conditionals[i].work);
+  free(t->conditionals);
   for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->functions[f].work);
   borel_workspace_free(&t->split);
   free(t->tail);
@@ -209,12 +230,20 @@ static borel_status source_open(const borel_source *source, borel_target **targe
   const borel_model *model = (const borel_model *)source;
   borel_model_target *t = calloc(1, sizeof *t);
   if (!t) return no_memory(error);
-  t->target.ops = &target_ops;
+  t->target.ops = model->conditionals ? &conditional_ops : &target_ops;
   t->model = model;
+  t->conditionals = calloc(model->conditional_count + 1, sizeof *t->conditionals);
   borel_status status = borel_workspace_new(model->split, &t->split, error);
+  if (!t->conditionals && !status) status = no_memory(error);
   if (model->lanes && !(t->tail = calloc(2 * BOREL_POINTS * model->layout.D + 1, sizeof *t->tail)))
     status = no_memory(error);
-  for (int f = 0; f < FUNCTIONS && !status; f++) status = open_function(model, f, &t->functions[f], error);
+  for (int f = 0; f < FUNCTIONS && !status; f++)
+    status =
+        open_function(model->programs[f], model->native[f], &model->inputs_of[f], &t->functions[f], error);
+  t->functions[GRADIENT].derivatives = model->derivatives;
+  for (size_t i = 0; i < model->conditional_count && !status; i++)
+    status = open_function(model->conditionals[i].program, model->native[FUNCTIONS + i],
+                           &model->conditionals[i].inputs, &t->conditionals[i], error);
   if (status)
     source_close(source, &t->target);
   else

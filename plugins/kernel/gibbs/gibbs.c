@@ -141,7 +141,7 @@ static borel_status draw(call *c, const borel_site *site, size_t k, double *w, i
   return BOREL_OK;
 }
 
-/* Draws coordinates k .. k + n - 1 of a site. */
+/* Draws coordinates k .. k + n - 1, which have the same values. */
 static borel_status draw_each(call *c, const borel_site *site, size_t k, size_t n) {
   const borel_target_ops *ops = c->target->ops;
   if (!BOREL_HAS(borel_target_ops, ops, conditional)) {
@@ -161,39 +161,38 @@ static borel_status draw_each(call *c, const borel_site *site, size_t k, size_t 
 
 /* ---- one transition -------------------------------------------------------------------------- */
 
-/* How many coordinates from the one at place `first` of a site may be drawn together. */
-static size_t together(const call *c, const borel_site *site, size_t first) {
+static const borel_site *site_of(const borel_layout *layout, size_t k) {
+  for (size_t s = 0; s < layout->site_count; s++) {
+    const borel_site *site = &layout->sites[s];
+    if (site->block == BOREL_SITE_Z && k >= site->offset && k - site->offset < site->size) return site;
+  }
+  return NULL;
+}
+
+/* How many coordinates from k on may be drawn together. */
+static size_t together(const call *c, size_t k) {
   const borel_target_ops *ops = c->target->ops;
-  if (!BOREL_HAS(borel_target_ops, ops, independent)) return 1;
-  size_t n = ops->independent(c->target, c->point->layout, site->offset + first);
-  return n < site->size - first ? n : site->size - first;
+  return BOREL_HAS(borel_target_ops, ops, independent) ? ops->independent(c->target, c->point->layout, k) : 1;
+}
+
+static borel_status step_at(call *c, const borel_layout *layout, size_t k, size_t n) {
+  const borel_site *site = site_of(layout, k);
+  if (!site)
+    return c->context->host->fail(c->error, BOREL_INTERNAL, "gibbs: z[%zu] belongs to no site of the layout",
+                                  k);
+  return draw_each(c, site, k, n);
 }
 
 static borel_status sweep(call *c, const borel_layout *layout) {
   borel_status status = BOREL_OK;
-  for (size_t s = 0; s < layout->site_count; s++) {
-    const borel_site *site = &layout->sites[s];
-    if (site->block != BOREL_SITE_Z) continue;
-    for (size_t i = 0, n; i < site->size && status == BOREL_OK; i += n) {
-      n = together(c, site, i);
-      status = draw_each(c, site, site->offset + i, n);
-#if BOREL_MUTANT == 8 /* of a site only the first coordinate moves */
-      break;
+  for (size_t k = 0, n; k < c->point->K && status == BOREL_OK; k += n) {
+    n = together(c, k);
+    status = step_at(c, layout, k, n);
+#if BOREL_MUTANT == 8 /* only the first coordinate moves */
+    break;
 #endif
-    }
   }
   return status;
-}
-
-static borel_status draw_one(call *c, const borel_layout *layout) {
-  size_t k = (size_t)c->context->rng->ops->uniform_int(c->context->rng, c->point->K);
-  for (size_t s = 0; s < layout->site_count; s++) {
-    const borel_site *site = &layout->sites[s];
-    if (site->block == BOREL_SITE_Z && k >= site->offset && k - site->offset < site->size)
-      return draw_each(c, site, k, 1);
-  }
-  return c->context->host->fail(c->error, BOREL_INTERNAL, "gibbs: z[%zu] belongs to no site of the layout",
-                                k);
 }
 
 static borel_status step(const void *instance, const borel_context *context, borel_target *target,
@@ -205,7 +204,8 @@ static borel_status step(const void *instance, const borel_context *context, bor
   const borel_layout *layout = target->ops->layout(target, point->layout);
   memcpy(c.z, point->z, point->K * sizeof *c.z);
   info[INFO_CHANGED] = info[INFO_NAN] = 0;
-  return self->scan == SCAN_RANDOM ? draw_one(&c, layout) : sweep(&c, layout);
+  if (self->scan == SCAN_SYSTEMATIC) return sweep(&c, layout);
+  return step_at(&c, layout, (size_t)context->rng->ops->uniform_int(context->rng, point->K), 1);
 }
 
 /* ---- the component --------------------------------------------------------------------------- */

@@ -78,10 +78,10 @@ typedef uint32_t borel_dtype;
 enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 };
 
 /* An extent of a field: a constant > 0, or one of these symbols, resolved when a chain is made. */
-#define BOREL_DIM_D (-1)                /* unconstrained dimensions of the point */
-#define BOREL_DIM_K (-2)                /* discrete coordinates of the point */
-#define BOREL_DIM_N (-3)                /* lanes: particles or replicas; 1 in a plain chain */
-#define BOREL_DIM_V (-4)                /* values of all discrete coordinates together: the sum of their counts */
+#define BOREL_DIM_D (-1) /* unconstrained dimensions of the point */
+#define BOREL_DIM_K (-2) /* discrete coordinates of the point */
+#define BOREL_DIM_N (-3) /* lanes: particles or replicas; 1 in a plain chain */
+#define BOREL_DIM_V (-4) /* values of all discrete coordinates together: the sum of their counts */
 #define BOREL_DIM_PARAM(i) (-100 - (i)) /* value of integer parameter i of the component */
 
 /* One named array of a host-owned block. The host allocates, zeroes, checkpoints, copies and shows
@@ -188,12 +188,12 @@ typedef struct {
   borel_status (*minibatch)(borel_target *, uint32_t layout, const double *u, const int64_t *z,
                             const int64_t *rows, size_t n, double *logdensity, double *gradient,
                             borel_error *);
-  /* Optional, both or none. How many discrete coordinates from k on, all of one site, are independent of each
-   * other given everything else: 1 or more. */
+  /* Optional, both or none. How many discrete coordinates from k on, all with the same values, are
+   * independent of each other given everything else: 1 or more. */
   size_t (*independent)(borel_target *, uint32_t layout, size_t k);
-  /* The log-densities of the values of discrete coordinates k .. k + n - 1, each coordinate alone being set to
-   * lowest, lowest + 1, ...: logdensity [n, count of the site], each row up to a constant of its own. n is 1,
-   * or at most what `independent` says. -inf where the density is zero; NaN where it is not a number. */
+  /* The log-densities of the values of discrete coordinates k .. k + n - 1, each coordinate alone being set
+   * to lowest, lowest + 1, ...: logdensity [n, count of the site], each row up to a constant of its own. n is
+   * 1, or at most what `independent` says. -inf where the density is zero; NaN where it is not a number. */
   borel_status (*conditional)(borel_target *, uint32_t layout, const double *u, const int64_t *z, size_t k,
                               size_t n, double *logdensity, borel_error *);
 } borel_target_ops;
