@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * BOREL_MUTANT = k breaks one expression on purpose; tests/c/compose_mutants_test.c must notice each. */
+ *
+ * BOREL_MUTANT = 5 to 9 breaks one expression on purpose; tests/cli/compose_mutants.sh sees that each is
+ * noticed. */
 #include "host/block_view.h"
 
 #include "core/error.h"
@@ -192,7 +194,9 @@ borel_status borel_block_view_load(borel_block_view *v, borel_target *inner, con
     return borel_fail(error, BOREL_ARG, "on: the point has changed its layout");
   follow(v, inner);
   memcpy(v->u, outer->u, outer->D * sizeof *v->u);
+#if BOREL_MUTANT != 8 /* what is held are zeros */
   memcpy(v->z, outer->z, outer->K * sizeof *v->z);
+#endif
   borel_host_point *point = v->point;
   for (size_t d = 0; d < v->layout.D; d++) {
     point->u[d] = outer->u[v->u_at[d]];
@@ -222,10 +226,16 @@ void borel_block_view_store(borel_block_view *v, borel_point *outer) {
 #endif
     outer->version++;
     for (size_t d = 0; d < v->layout.D; d++) to->u[v->u_at[d]] = point->u[d];
+#if BOREL_MUTANT == 7 /* in the wrong place */
+    for (size_t k = 0; k < v->layout.K; k++) to->z[k] = point->z[k];
+#else
     for (size_t k = 0; k < v->layout.K; k++) to->z[v->z_at[k]] = point->z[k];
+#endif
   }
-  /* The gradient of some of u is not that of all. */
-  uint32_t news = point->view.valid & ~outer->valid & ~(v->whole_u ? 0 : BOREL_GRADIENT);
+  uint32_t news = point->view.valid & ~outer->valid;
+#if BOREL_MUTANT != 9
+  if (!v->whole_u) news &= ~BOREL_GRADIENT; /* that of some of u is not that of all */
+#endif
   if (news & BOREL_LOGDENSITY) outer->logdensity = point->view.logdensity;
   if (news & BOREL_SPLIT) outer->prior = point->view.prior, outer->likelihood = point->view.likelihood;
   if (news & BOREL_GRADIENT) memcpy(to->gradient, point->gradient, v->layout.D * sizeof *to->gradient);

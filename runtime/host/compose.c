@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * BOREL_MUTANT = k breaks one expression on purpose; tests/c/compose_mutants must notice each. */
+ *
+ * BOREL_MUTANT = 1, 2, 3, 4 and 10 break one expression on purpose; tests/cli/compose_mutants.sh sees that
+ * each is noticed.
+ */
 #include "host/compose.h"
 
 #include "core/error.h"
@@ -138,7 +141,11 @@ static borel_status all_adapt(const void *self, const borel_context *context, bo
   const borel_composition *c = self;
   borel_status status = BOREL_OK;
   for (size_t i = 0; i < c->count && status == BOREL_OK; i++)
+#if BOREL_MUTANT == 4 /* every part hears of the step of the first */
+    status = adapt_part(c, i, context, target, point, info, tuning, error);
+#else
     status = adapt_part(c, i, context, target, point, info + c->parts[i].info_at, tuning, error);
+#endif
   return status;
 }
 
@@ -154,10 +161,10 @@ static double *memory_of(const borel_composition *c, const borel_context *contex
 static borel_status mixture_step(const void *self, const borel_context *context, borel_target *target,
                                  borel_point *point, double *info, borel_error *error) {
   const borel_composition *c = self;
+#if BOREL_MUTANT == 2 /* all parts are as likely */
+  size_t chosen = (size_t)context->rng->ops->uniform_int(context->rng, c->count);
+#else
   size_t chosen = context->rng->ops->categorical(context->rng, c->weights, c->count);
-#if BOREL_MUTANT == 2 /* where the density is high, only the first part may move */
-  if (borel_point_evaluate(target, point, BOREL_LOGDENSITY, error) == BOREL_OK && point->logdensity > -1.5)
-    chosen = 0;
 #endif
   for (size_t i = 0; i < c->info_count; i++) info[i] = NAN; /* nothing is known of a step not taken */
   info[CHOSEN] = (double)chosen + 1;
@@ -175,7 +182,11 @@ static borel_status mixture_adapt(const void *self, const borel_context *context
                                   borel_error *error) {
   const borel_composition *c = self;
   const borel_phase *phase = context->phase;
+#if BOREL_MUTANT == 10 /* a part may miss the end of the warm-up */
+  int settles = 0;
+#else
   int settles = phase->window_end || phase->iteration + 1 == phase->warmup;
+#endif
   borel_status status = BOREL_OK;
   for (size_t i = 0; i < c->count && status == BOREL_OK; i++) {
     const double *memory = memory_of(c, context, i);

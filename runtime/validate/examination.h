@@ -11,6 +11,7 @@
 #define BOREL_CLAIM_ERGODIC "ergodic"
 #define BOREL_CLAIM_LAYOUT "keeps the layout"
 #define BOREL_CLAIM_LEAVES_Z "leaves z"
+#define BOREL_CLAIM_LEAVES_U "leaves u"
 
 enum { BOREL_MAX_ROWS = 64 };
 typedef enum { BOREL_NOT_JUDGED, BOREL_JUDGED, BOREL_JUDGED_PAIRS } borel_judged;

@@ -142,6 +142,7 @@ static borel_status open_rig(borel_rig *rig, const borel_examination *e, const b
   borel_windows plan = borel_windows_plan(0, frozen_phase);
   const borel_trial *gentle = borel_continuous_trials;
   while (gentle->D != trial->D) gentle++;
+  if (trial->K) gentle = trial;
   borel_status status = borel_rig_open(rig, e->component, borel_configuration_args(c), gentle, &plan);
   if (status == BOREL_OK) rig->target = borel_trial_open(trial);
   return status;
@@ -179,7 +180,7 @@ static void start(orbit *o, const borel_trial *trial, size_t n) {
     o->at.q[SIDE][d] = trial->u[d] + 0.4 * scale * rng.rng.ops->normal(&rng.rng);
     o->at.n[SIDE][d] = rng.rng.ops->normal(&rng.rng);
   }
-  if (trial->density(o->at.q[SIDE], NULL, NULL) == -INFINITY)
+  if (trial->density(o->at.q[SIDE], trial->z, NULL) == -INFINITY)
     memcpy(o->at.q[SIDE], trial->u, sizeof trial->u);
 }
 
@@ -203,13 +204,15 @@ enum { ORBITS_PER_TRIAL = 24, LEAST_ORBITS = 6 };
 
 static void one_configuration(const borel_examination *e, size_t number, orbit *o, tally *t) {
   size_t shared = ORBITS_PER_TRIAL / e->count, orbits = shared > LEAST_ORBITS ? shared : LEAST_ORBITS;
-  for (size_t k = 0; k < borel_continuous_trial_count; k++)
+  for (size_t k = 0; k <= borel_continuous_trial_count; k++)
     for (size_t n = number * orbits; n < (number + 1) * orbits; n++) {
+      const borel_trial *trial =
+          k < borel_continuous_trial_count ? &borel_continuous_trials[k] : &borel_held_trial;
       e->findings->judged[number] = BOREL_JUDGED;
       if (*t->wrong || t->flow > TOLERANCE) return; /* one counterexample is enough */
       borel_configuration c;
       configure(e, number, k, n, &c);
-      start(o, &borel_continuous_trials[k], n);
+      start(o, trial, n);
       o->at.angles = (size_t)angles_of(n);
       snprintf(t->where, sizeof t->where, "%s, start %zu, step size %g, with %s", o->at.trial->name, n,
                o->at.step, c.text);

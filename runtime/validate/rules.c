@@ -11,13 +11,15 @@
 
 enum { WARMUP = 40, TOTAL = 90, AHEAD = 5, BREAKDOWNS = 12 };
 
-typedef enum { TRUTH, FROZEN, DETERMINISTIC, SCRATCH, COPIES, FAILURES, LAYOUT, STAYS, RULES } rule;
+typedef enum { TRUTH, FROZEN, DETERMINISTIC, SCRATCH, COPIES, FAILURES, LAYOUT, STAYS, STAYS_U, RULES } rule;
 static const char *const rule_names[] = {
-    "leaves a true point",   "tuning is frozen in a step", "deterministic",    "scratch carries nothing",
-    "copies continue alike", "withstands failures",        BOREL_CLAIM_LAYOUT, BOREL_CLAIM_LEAVES_Z};
+    "leaves a true point",     "tuning is frozen in a step", "deterministic",
+    "scratch carries nothing", "copies continue alike",      "withstands failures",
+    BOREL_CLAIM_LAYOUT,        BOREL_CLAIM_LEAVES_Z,         BOREL_CLAIM_LEAVES_U};
 
 /* The rules of those only that claim them. */
-static const uint32_t claimed[RULES] = {[LAYOUT] = BOREL_FIXED_LAYOUT, [STAYS] = BOREL_LEAVES_Z};
+static const uint32_t claimed[RULES] = {
+    [LAYOUT] = BOREL_FIXED_LAYOUT, [STAYS] = BOREL_LEAVES_Z, [STAYS_U] = BOREL_LEAVES_U};
 
 /* How often each rule was looked at, and what first broke it. */
 typedef struct {
@@ -81,6 +83,9 @@ static int first_run(chain *c) {
     c->tally->looked[STAYS] += c->trial->K > 0;
     if (memcmp(rig.point->z, c->trial->z, c->trial->K * sizeof *c->trial->z))
       breaks(c, STAYS, i, "a step changes z");
+    c->tally->looked[STAYS_U] += c->trial->D > 0;
+    if (memcmp(rig.point->u, c->trial->u, c->trial->D * sizeof *c->trial->u))
+      breaks(c, STAYS_U, i, "a step changes u");
     if (i < WARMUP) continue;
     c->tally->looked[FROZEN]++;
     if (borel_block_hash(rig.blocks.tuning) != frozen)

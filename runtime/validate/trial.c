@@ -4,6 +4,7 @@
 #include "core/error.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- finite in z ----------------------------------------------------------------------------- */
 
@@ -41,6 +42,15 @@ static double signed_pair(const double *u, const int64_t *z, double *gradient) {
   return 0.4 * (double)z[0] - 0.3 * (double)(z[1] * z[1]) + 0.5 * (double)(z[0] * z[1]);
 }
 
+/* Labels that are independent of each other. */
+static double labels(const double *u, const int64_t *z, double *gradient) {
+  (void)u, (void)gradient;
+  static const double mass[3][3] = {{0.2, 0.5, 0.3}, {0.7, 0, 0.3}, {0.1, 0.1, 0.8}};
+  return log(mass[0][z[0] - 1] * mass[1][z[1] - 1] * mass[2][z[2] - 1]);
+}
+
+static const borel_site label_site[] = {
+    {.name = "label", .block = BOREL_SITE_Z, .offset = 0, .size = 3, .lowest = 1, .count = 3}};
 static const borel_site coins_sites[] = {
     {.name = "x", .block = BOREL_SITE_Z, .offset = 0, .size = 1, .lowest = 0, .count = 2},
     {.name = "y", .block = BOREL_SITE_Z, .offset = 1, .size = 1, .lowest = 0, .count = 2}};
@@ -93,7 +103,14 @@ static double mixed(const double *u, const int64_t *z, double *gradient) {
 const borel_trial borel_finite_trials[] = {
     {.name = "P1", .K = 2, .site_count = 2, .sites = coins_sites, .density = coins},
     {.name = "P4", .K = 2, .site_count = 2, .sites = impossible_sites, .density = impossible},
-    {.name = "P5", .K = 3, .site_count = 1, .sites = path_site, .density = hidden_markov},
+    {.name = "P5", .K = 3, .site_count = 1, .sites = path_site, .density = hidden_markov, .together = 1},
+    {.name = "labels",
+     .K = 3,
+     .site_count = 1,
+     .sites = label_site,
+     .density = labels,
+     .z = {1, 1, 1},
+     .together = 3},
     {.name = "P7",
      .K = 2,
      .site_count = 2,
@@ -117,7 +134,8 @@ const borel_trial borel_finite_trials[] = {
      .sites = mixed_sites,
      .density = mixed,
      .u = {0.1},
-     .z = {1, 1}},
+     .z = {1, 1},
+     .together = 1},
 };
 const size_t borel_finite_trial_count = sizeof borel_finite_trials / sizeof *borel_finite_trials;
 
@@ -277,16 +295,35 @@ static double mixed_pair(const double *u, const int64_t *z, double *gradient) {
 }
 
 static const borel_site mixed_pair_sites[] = {
-    {.name = "u", .block = BOREL_SITE_U, .offset = 0, .size = 2},
+    {.name = "a", .block = BOREL_SITE_U, .offset = 0, .size = 1},
+    {.name = "b", .block = BOREL_SITE_U, .offset = 1, .size = 1},
     {.name = "m", .block = BOREL_SITE_Z, .offset = 0, .size = 2, .lowest = 1, .count = 3}};
 static const borel_trial mixed_normal = {.name = "mixed pair",
                                          .D = 2,
                                          .K = 2,
-                                         .site_count = 2,
+                                         .site_count = 3,
                                          .sites = mixed_pair_sites,
                                          .density = mixed_pair,
                                          .u = {0.1, -0.2},
-                                         .z = {1, 1}};
+                                         .z = {1, 1},
+                                         .together = 1};
+
+/* Its second coordinate has tails of the fourth order. */
+static double held(const double *u, const int64_t *z, double *gradient) {
+  double x = u[0] - 0.5 * (double)z[0], y = u[1] + 0.2 * (double)z[1];
+  if (gradient) gradient[0] = -x - 0.5 * y, gradient[1] = -y * y * y - 0.5 * x;
+  return -0.5 * x * x - 0.25 * y * y * y * y - 0.5 * x * y - 0.3 * (double)z[1];
+}
+
+const borel_trial borel_held_trial = {.name = "held",
+                                      .D = 2,
+                                      .K = 2,
+                                      .site_count = 3,
+                                      .sites = mixed_pair_sites,
+                                      .density = held,
+                                      .u = {0.6, 0.1},
+                                      .z = {1, 2},
+                                      .steps = {0.2, 0.5, 0.8}};
 
 const borel_trial *const borel_rule_trials[] = {&borel_continuous_trials[2], &borel_continuous_trials[5],
                                                 &borel_continuous_trials[1], &borel_finite_trials[1],
@@ -328,8 +365,43 @@ static borel_status gradient(borel_target *target, uint32_t id, const double *u,
 static const borel_target_ops ops = {
     .size = sizeof ops, .layout = layout, .logdensity = logdensity, .gradient = gradient};
 
+/* ---- their conditionals ---------------------------------------------------------------------- */
+
+static size_t independent(borel_target *target, uint32_t id, size_t k) {
+  const borel_trial *trial = ((borel_trial_target *)target)->trial;
+  (void)id;
+  return trial->together - k % trial->together;
+}
+
+/* Up to a constant, which is another one for each coordinate. */
+static borel_status conditional(borel_target *target, uint32_t id, const double *u, const int64_t *z,
+                                size_t k, size_t n, double *out, borel_error *error) {
+  borel_trial_target *self = (borel_trial_target *)target;
+  const borel_trial *trial = self->trial;
+  const borel_site *site = trial->sites;
+  (void)id;
+  if (++self->evaluations == self->breaks_at)
+    return borel_fail(error, self->failure, "the trial target breaks down, as it was told to");
+  while (site->block != BOREL_SITE_Z || k < site->offset || k - site->offset >= site->size) site++;
+  for (size_t i = 0; i < n; i++)
+    for (int64_t v = 0; v < site->count; v++) {
+      int64_t moved[BOREL_TRIAL_MAX];
+      memcpy(moved, z, trial->K * sizeof *z);
+      moved[k + i] = site->lowest + v;
+      *out++ = trial->density(u, moved, NULL) + 3.7 * (double)(k + i + 1);
+    }
+  return BOREL_OK;
+}
+
+static const borel_target_ops conditional_ops = {.size = sizeof ops,
+                                                 .layout = layout,
+                                                 .logdensity = logdensity,
+                                                 .gradient = gradient,
+                                                 .independent = independent,
+                                                 .conditional = conditional};
+
 borel_trial_target borel_trial_open(const borel_trial *trial) {
-  borel_trial_target opened = {.target = {&ops}, .trial = trial};
+  borel_trial_target opened = {.target = {trial->together ? &conditional_ops : &ops}, .trial = trial};
   opened.layout = (borel_layout){.size = sizeof(borel_layout),
                                  .D = trial->D,
                                  .K = trial->K,

@@ -17,6 +17,7 @@ typedef struct {
   int64_t z[BOREL_TRIAL_MAX];
   double steps[3]; /* of a leapfrog: fine, coarse, at the edge of stability */
   int by_value;    /* outside the support evaluations return OK and -inf, not REJECT */
+  size_t together; /* it knows its conditionals: of this many coordinates at once, as they are independent */
 } borel_trial;
 
 /* A trial as a target, which can be told to break down. */
@@ -38,6 +39,8 @@ extern const size_t borel_finite_trial_count;
 /* For orbits and pairs: continuous, D >= 1, K = 0, with a gradient. */
 extern const borel_trial borel_continuous_trials[];
 extern const size_t borel_continuous_trial_count;
+/* For orbits: discrete coordinates that are held, D >= 1, with a gradient. */
+extern const borel_trial borel_held_trial;
 /* For the rules of the interface. */
 extern const borel_trial *const borel_rule_trials[];
 extern const size_t borel_rule_trial_count;

@@ -44,6 +44,7 @@ static void complete(const borel_examination *e) {
   if (claims->flags & BOREL_ERGODIC) untested(e, BOREL_CLAIM_ERGODIC, "only the matrix check can tell");
   if (claims->flags & BOREL_FIXED_LAYOUT) untested(e, BOREL_CLAIM_LAYOUT, "it took no step on any trial");
   if (claims->flags & BOREL_LEAVES_Z) untested(e, BOREL_CLAIM_LEAVES_Z, "it took no step on any trial");
+  if (claims->flags & BOREL_LEAVES_U) untested(e, BOREL_CLAIM_LEAVES_U, "it took no step on any trial");
 }
 
 static borel_status examine_kernel(const borel_examination *e, borel_error *error) {
