@@ -209,7 +209,7 @@ static void one_configuration(const borel_examination *e, size_t number, orbit *
       const borel_trial *trial =
           k < borel_continuous_trial_count ? &borel_continuous_trials[k] : &borel_held_trial;
       e->findings->judged[number] = BOREL_JUDGED;
-      if (*t->wrong || t->flow > TOLERANCE) return; /* one counterexample is enough */
+      if (*t->wrong || t->too_long || t->flow > TOLERANCE) return; /* one counterexample is enough */
       borel_configuration c;
       configure(e, number, k, n, &c);
       start(o, trial, n);

@@ -46,6 +46,18 @@ local function order_of(values)
   return order
 end
 
+-- Into how many groups the discrete unknowns fall that gibbs can draw at once, as they are independent given the rest; nil
+-- where the model offers no conditional laws.
+local function groups_of(target, u, z)
+  local groups, k = 0, 1
+  while k <= #z do
+    local rows = target:conditional(u, z, k)
+    if not rows then return nil end
+    groups, k = groups + 1, k + #rows
+  end
+  return groups
+end
+
 --- Explains a traced model: a table for --json and for explain.text. `kernel` and `why` are what borel.infer would take.
 function explain.model(model, traced, data, where)
   local target = traced.target
@@ -67,6 +79,7 @@ function explain.model(model, traced, data, where)
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
   report.density_seconds, report.gradient_seconds = target:time(u, z)
+  report.discrete, report.discrete_groups = #z, groups_of(target, u, z)
   for k, i in ipairs(order_of(values)) do
     if k > MOST_TERMS then break end
     local slope, seconds = target:term_report(i, u, z)
@@ -108,6 +121,11 @@ function explain.text(report)
   end
   if report.log_products > 0 then
     line("         %d sums of logarithms are logarithms of products (not with sufficient = false)", report.log_products)
+  end
+  if report.discrete > 0 then
+    line("labels   %d discrete unknowns are drawn %s", report.discrete, report.discrete_groups
+      and ("in %d group%s, each by the terms that it is in"):format(report.discrete_groups, report.discrete_groups > 1 and "s" or "")
+      or "by whole log-densities")
   end
   line("size     %d nodes in the graph, %d statements in %d loops and straight lines, %d bytes of C", report.nodes,
     report.statements, report.groups, report.text_bytes)

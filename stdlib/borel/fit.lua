@@ -142,11 +142,24 @@ function Fit:draws(name)
   return core.stack(columns):reshape(shape)
 end
 
---- fit:info(name): array [chains, draws] of what the kernel says of its steps: "energy", "step_size", ...
+-- What the kernel, or a part of it, says by this name: "energy", or "2.energy" of part 2.
+local function info_called(self, name)
+  local found = {}
+  for full in pairs(self.info_columns) do
+    if full == name or full:match "[^.]+$" == name then found[#found + 1] = full end
+  end
+  table.sort(found)
+  return found
+end
+
+--- fit:info(name): array [chains, draws] of what the kernel says of its steps: "energy", "step_size", ...; of part 2 of a
+-- composition "2.step_size", or short "step_size" where no other part says that. NaN where a part took no step.
 function Fit:info(name)
   need_draws(self)
-  local column = self.info_columns[name]
-  if not column then options.unknown("the kernel reports no", name, self.info_columns) end
+  local found = self.info_columns[name] and { name } or info_called(self, name)
+  if #found == 0 then options.unknown("the kernel reports no", name, self.info_columns) end
+  if #found > 1 then core.error(("several parts of the kernel report '%s': %s"):format(name, table.concat(found, ", "))) end
+  local column = self.info_columns[found[1]]
   local columns = {}
   for c, log in ipairs(self.info_logs) do columns[c] = log[{ ":", column }] end
   return core.stack(columns):reshape { self.chain_count, self.draw_count }
@@ -223,6 +236,23 @@ local function movable(self)
   return can
 end
 
+-- Discrete unknowns that had other values in the warm-up, by name: what has one value ever since is certain, not stuck.
+local function settled(self)
+  local discrete, names = {}, {}
+  for _, site in ipairs(type(self.manifest.discrete) == "table" and self.manifest.discrete or {}) do discrete[site] = true end
+  if next(discrete) == nil then return names end
+  for c = 1, self.chain_count do
+    local warmup = core.read_log(("%s/chain-%d.log"):format(self.directory, c), true)
+    for _, row in ipairs(warmup.draws > 0 and self:rows() or {}) do
+      if row.sd == 0 and discrete[row.value] and not names[row.name] then
+        local column = warmup.values[{ ":", self.columns[row.name].offset + 1 }]
+        names[row.name] = core.sum(core.abs(column - row.mean)) > 0
+      end
+    end
+  end
+  return names
+end
+
 --- Fills fit.problems, fit.reliable, fit.divergences by the general rule: R-hat > 1.01, bulk or tail ESS
 -- < 100 x chains, E-BFMI < 0.3, divergences > 0.1 % of the draws, or an element that never moved and could.
 function Fit:judge()
@@ -233,10 +263,13 @@ function Fit:judge()
   end
   local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
   local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
-  local can_move = movable(self)
+  local can_move, certain = movable(self), nil
   for _, row in ipairs(self:rows()) do
     if row.sd == 0 then
-      if can_move[row.name] then stuck[#stuck + 1] = row.name end
+      if can_move[row.name] then
+        certain = certain or settled(self)
+        if not certain[row.name] then stuck[#stuck + 1] = row.name end
+      end
     else
       if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
       if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end
@@ -245,15 +278,18 @@ function Fit:judge()
   if #stuck > 0 then problem("stuck", stuck, ("never moved: %s"):format(listing(stuck))) end
   if #rhat > 0 then problem("rhat", rhat, ("R-hat above %g or undefined: %s"):format(RHAT_LIMIT, listing(rhat))) end
   if #ess > 0 then problem("ess", ess, ("effective sample size below %d: %s"):format(wanted, listing(ess))) end
-  if self.info_columns.energy then
+  local energies, divergings = info_called(self, "energy"), info_called(self, "diverging")
+  if #energies == 1 then
     local low = {}
-    for c, value in ipairs(core.ebfmi(self.info_logs, self.info_columns.energy)) do
+    for c, value in ipairs(core.ebfmi(self.info_logs, self.info_columns[energies[1]])) do
       if value < EBFMI_LIMIT then low[#low + 1] = ("chain %d (%.2f)"):format(c, value) end
     end
     if #low > 0 then problem("ebfmi", low, ("E-BFMI below %g: %s"):format(EBFMI_LIMIT, listing(low))) end
   end
-  if self.info_columns.diverging then
-    self.divergences = math.tointeger(core.sum(self:info "diverging"))
+  if #divergings > 0 then
+    local any = core.gt(self:info(divergings[1]), 0) -- not so where NaN: of a part that took no step
+    for i = 2, #divergings do any = any | core.gt(self:info(divergings[i]), 0) end
+    self.divergences = math.tointeger(core.sum(core.where(any, 1, 0)))
     local total = self.chain_count * self.draw_count
     if self.divergences > DIVERGENCE_SHARE * total then
       problem("divergences", {}, ("%d of %d draws diverged, more than %g %%"):format(self.divergences, total, 100 * DIVERGENCE_SHARE))

@@ -128,6 +128,14 @@ local function script_name()
   return (name:gsub("%.lua$", ""))
 end
 
+local function discrete_of(source)
+  local names = {}
+  for _, site in ipairs(source:sites()) do
+    if site.block == "z" then names[#names + 1] = site.name end
+  end
+  return names
+end
+
 local function manifest_of(prepared, kernel, opts, previous)
   local about, described = prepared.about, compose.describe(kernel)
   return {
@@ -143,7 +151,7 @@ local function manifest_of(prepared, kernel, opts, previous)
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
     D = about.D, K = about.K,
-    sites = core.json_list(prepared.sites),
+    sites = core.json_list(prepared.sites), discrete = core.json_list(discrete_of(prepared.source)),
     constants = prepared.traced and next(prepared.traced.constants) and prepared.traced.constants or nil,
   }
 end

@@ -44,8 +44,8 @@ local function examine(name, model, data, engine)
         if whole > -math.huge then
           base = base or whole - row[v]
           -- Both are sums of the same terms in another order: rounding of the whole sum.
-          assert(math.abs(whole - row[v] - base) <= 1e-12 * (1 + math.abs(whole)) * (1 + #z), ("%s: coordinate %d, value %d: %.17g, not %.17g")
-            :format(name, k + i - 1, v, row[v] + base, whole))
+          assert(math.abs(whole - row[v] - base) <= 1e-12 * (1 + math.abs(whole)) * (1 + #z),
+            ("%s: coordinate %d, value %d: %.17g, not %.17g"):format(name, k + i - 1, v, row[v] + base, whole))
         end
       end
       z[k + i - 1] = kept
