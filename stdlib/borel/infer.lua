@@ -83,6 +83,15 @@ local function check_moves_all(kernel, prepared)
     unknowns_of("discrete ", stays), mixed and BY_BLOCK or "borel.gibbs{}"))
 end
 
+local MOST_VALUES = 1000 -- of a discrete unknown that gibbs is chosen for
+
+-- The first discrete unknown that has more.
+local function many_values(source)
+  for _, site in ipairs(source:sites()) do
+    if (site.count or 0) > MOST_VALUES then return site.name end
+  end
+end
+
 local function choose_kernel(given, prepared)
   local about = prepared.about
   if given ~= nil then
@@ -94,9 +103,13 @@ local function choose_kernel(given, prepared)
     return kernel, "as asked"
   end
   if about.K == 0 then return compose.kernel("nuts"), "every unknown is continuous" end
-  if about.D == 0 then return compose.kernel("gibbs"), "every unknown is discrete" end
-  return compose.cycle { compose.on("z", "gibbs"), compose.on("u", "nuts") },
-    "some unknowns are discrete: these are drawn from their conditional laws, then the continuous ones move by nuts"
+  local name = many_values(prepared.source)
+  local for_z = name and compose.kernel("random-walk", { move = "z" }) or compose.kernel("gibbs")
+  local why = name and ("'%s' has more than %d values, too many to weigh each"):format(name, MOST_VALUES)
+  if about.D == 0 then return for_z, why or "every unknown is discrete" end
+  local law = name and "walk" or "are drawn from their conditional laws"
+  return compose.cycle { compose.on("z", for_z), compose.on("u", "nuts") },
+    ("some unknowns are discrete: these %s, then the continuous ones move by nuts%s"):format(law, why and "; " .. why or "")
 end
 
 -- ---- what is sampled ---------------------------------------------------------------------------------------

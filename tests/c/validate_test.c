@@ -222,6 +222,11 @@ Test(validate, notices_moves_of_z_by_a_kernel_that_leaves_z) {
                  "a step changes z; on mixed pair with defaults, step 0");
 }
 
+Test(validate, notices_moves_of_u_by_a_kernel_that_leaves_u) {
+  expect_noticed("wrong-drifting", "leaves u", "steps",
+                 "a step changes u; on mixed pair with defaults, step 0");
+}
+
 Test(validate, notices_a_check_that_is_not_possible) {
   expect_noticed("wrong-silent", "preserves the target", "orbit", "needs tuning fields scale");
   expect_noticed("wrong-odds", "preserves the target", "matrix", "bernoulli: p is 1.2");

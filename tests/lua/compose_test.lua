@@ -93,6 +93,13 @@ fails("several parts of the kernel report 'accept': 2.1.accept, 3.accept", other
 local chosen = core.sum(core.eq(other:info "chosen", 1)) / (4 * 8000)
 assert(math.abs(chosen - 2 / 3) < 4.5 * math.sqrt(2 / 9 / (4 * 8000)), chosen)
 
+-- Values by the thousand are walked over, not weighed each.
+local years = borel.infer(borel.model(function()
+  local k = sample("k", dist.discrete_uniform(1, 2000))
+  sample("x", dist.normal(k, 500))
+end), { draws = 10, warmup = 10, chains = 1, out = out() })
+assert(years.manifest.kernel.text == "cycle(on z: random-walk, on u: nuts)")
+
 -- ---- adaptation ----------------------------------------------------------------------------------------------------------
 
 -- Scales of 1000 and 0.001 are found for the block that a part moves, whatever else there is.

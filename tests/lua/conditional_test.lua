@@ -21,12 +21,12 @@ local function point_of(sites)
   return u, z
 end
 
--- Returns how many coordinates are drawn together with each: { 200 } or { 1, 1, 3 }.
+-- Returns how many coordinates are drawn together with each, { 200 } or { 1, 1, 3 }, and all log-densities.
 local function examine(name, model, data, engine)
   local traced = model:trace(data, engine, true)
   local target, sites = traced.target, traced.target:sites()
   local u, z = point_of(sites)
-  local runs, k = {}, 1
+  local runs, all, k = {}, {}, 1
   local site_at = {}
   for _, site in ipairs(sites) do
     if site.block == "z" then for _ = 1, site.size do site_at[#site_at + 1] = site end end
@@ -36,6 +36,7 @@ local function examine(name, model, data, engine)
     runs[#runs + 1] = #rows
     for i, row in ipairs(rows) do
       local site, kept, base = site_at[k + i - 1], z[k + i - 1], nil
+      table.move(row, 1, #row, #all + 1, all)
       assert(#row == site.count, name)
       for v = 1, site.count do
         z[k + i - 1] = site.lowest + v - 1
@@ -52,14 +53,17 @@ local function examine(name, model, data, engine)
     end
     k = k + #rows
   end
-  return runs
+  return runs, all
 end
 
 local function same(name, model, data, expected)
+  local by_engine = {}
   for _, engine in ipairs { "native", "interpreter" } do
-    local runs = table.concat(examine(name, model, data, engine), " ")
+    local runs, all = examine(name, model, data, engine)
+    runs, by_engine[#by_engine + 1] = table.concat(runs, " "), all
     assert(runs == expected, ("%s, %s: coordinates are drawn in runs of %s, not of %s"):format(name, engine, runs, expected))
   end
+  for i, x in ipairs(by_engine[1]) do assert(x == by_engine[2][i], name .. ": the engines differ") end
 end
 
 local N = 30

@@ -129,6 +129,15 @@ static borel_status restless_step(const void *self, const borel_context *context
   return BOREL_OK;
 }
 
+/* Moves u where there is a z, too, and says that it leaves u. */
+static borel_status drifting_step(const void *self, const borel_context *context, borel_target *target,
+                                  borel_point *point, double *numbers, borel_error *error) {
+  (void)self, (void)target, (void)numbers, (void)error;
+  const double u[2] = {point->u[0] == 0.5 ? 0.25 : 0.5, 0};
+  if (point->D == 2 && point->K) context->host->move_u(point, u);
+  return BOREL_OK;
+}
+
 #define KERNEL(its_step, its_name, its_flags, its_checks, its_info)                                          \
   static const borel_kernel_ops its_step##_ops = {.size = sizeof its_step##_ops,                             \
                                                   .tuning = tuning,                                          \
@@ -156,10 +165,11 @@ KERNEL(silent, "wrong-silent", BOREL_ERGODIC, BOREL_CHECK_ORBIT, info);
 KERNEL(langevin, "wrong-langevin", BOREL_REVERSIBLE, 0, NULL);
 KERNEL(odds, "wrong-odds", 0, BOREL_CHECK_MATRIX, NULL);
 KERNEL(restless, "wrong-restless", BOREL_LEAVES_Z, 0, NULL);
+KERNEL(drifting, "wrong-drifting", BOREL_LEAVES_U, 0, NULL);
 
 static const borel_component *const components[] = {
-    &wander_kernel, &crash_kernel,    &hidden_kernel, &tuning_kernel, &scratch_kernel, &swallow_kernel,
-    &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel,  &restless_kernel};
+    &wander_kernel, &crash_kernel,    &hidden_kernel, &tuning_kernel, &scratch_kernel,  &swallow_kernel,
+    &silent_kernel, &langevin_kernel, &odds_kernel,   &leave_kernel,  &restless_kernel, &drifting_kernel};
 
 BOREL_EXPORT const borel_plugin borel_plugin_entry = {BOREL_PLUGIN_HEAD,
                                                       .id = "test",
