@@ -257,6 +257,7 @@ static int model_conditional(lua_State *L) {
   if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
   int offered = BOREL_HAS(borel_target_ops, target->ops, conditional);
   n = offered ? target->ops->independent(target, layout->id, k) : 0;
+  if (n < 1) n = 1; /* also where it is not worth it */
   borel_status status =
       offered ? target->ops->conditional(target, layout->id, u, z, k, n, out, &error) : BOREL_OK;
   source->close(source, target);

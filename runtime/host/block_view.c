@@ -96,7 +96,7 @@ static borel_status view_split(borel_target *target, uint32_t id, const double *
 static size_t view_independent(borel_target *target, uint32_t id, size_t k) {
   borel_block_view *v = (borel_block_view *)target;
   (void)id;
-  size_t most = v->inner->ops->independent(v->inner, v->outer->id, v->z_at[k]), n = 1;
+  size_t most = v->inner->ops->independent(v->inner, v->outer->id, v->z_at[k]), n = most > 0;
   while (n < most && k + n < v->layout.K && v->z_at[k + n] == v->z_at[k] + n)
     n++; /* one run there and here */
   return n;

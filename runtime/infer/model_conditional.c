@@ -43,6 +43,26 @@ static borel_node blanket(borel_model *model, borel_node input, borel_error *err
   return sum;
 }
 
+/* About how many numbers a program computes. */
+static double cost_of(const borel_program *program) {
+  double cost = 0;
+  for (size_t g = 0; g < program->group_count; g++) {
+    const borel_group *group = &program->groups[g];
+    double size = (double)borel_shape_size(&group->shape);
+    cost += (double)group->count * (size > 1 ? size : 1);
+    if (group->body) cost += cost_of(group->body);
+    if (group->otherwise) cost += cost_of(group->otherwise);
+  }
+  return cost;
+}
+
+/* A law needs all values of a coordinate, the whole densities all but the present one. */
+static int is_dear(const borel_model *model, const borel_model_conditional *c, int64_t count) {
+  double by_terms = (double)count * cost_of(c->program),
+         by_wholes = (double)(count - 1) * cost_of(model->programs[DENSITY]);
+  return !c->separate && by_terms >= by_wholes;
+}
+
 static borel_status plan_input(borel_model *model, size_t i, borel_error *error) {
   const borel_model_input *input = &model->inputs.list[i];
   borel_model_conditional *c = &model->conditionals[model->conditional_count++];
@@ -55,6 +75,7 @@ static borel_status plan_input(borel_model *model, size_t i, borel_error *error)
   c->separate = terms != BOREL_NO_NODE;
   if (c->separate) sum = terms;
   c->program = borel_program_new(model->graph, &sum, 1, error);
+  if (c->program) c->dear = is_dear(model, c, site_at(model, borel_model_input_place(input, 0))->count);
   for (size_t e = 0; c->program && e < input->count; e++)
     model->conditional_of[borel_model_input_place(input, e)] =
         (borel_model_element){model->conditional_count - 1, e};
@@ -95,7 +116,7 @@ size_t borel_model_independent(borel_target *target, uint32_t layout, size_t k) 
   borel_model_element at = model->conditional_of[k];
   const borel_model_conditional *c = &model->conditionals[at.conditional];
   const borel_model_input *input = &model->inputs.list[c->input];
-  size_t n = 1;
+  size_t n = !c->dear;
   while (c->separate && at.element + n < input->count &&
          borel_model_input_place(input, at.element + n) == k + n)
     n++;

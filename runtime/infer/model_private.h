@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
   size_t input;
   int separate; /* one result for each element */
+  int dear;     /* not worth it: log-densities of the whole cost no more */
   borel_program *program;
   borel_model_places inputs;
 } borel_model_conditional;

@@ -124,7 +124,7 @@ function explain.text(report)
   end
   if report.discrete > 0 then
     line("labels   %d discrete unknowns are drawn %s", report.discrete, report.discrete_groups
-      and ("in %d group%s, each by the terms that it is in"):format(report.discrete_groups, report.discrete_groups > 1 and "s" or "")
+      and ("in %d group%s"):format(report.discrete_groups, report.discrete_groups > 1 and "s" or "")
       or "by whole log-densities")
   end
   line("size     %d nodes in the graph, %d statements in %d loops and straight lines, %d bytes of C", report.nodes,

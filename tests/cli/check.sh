@@ -131,5 +131,5 @@ json both.json "(function()
   end
 end)()"
 echo 'return borel.model(function() local z = sample("z", dist.bernoulli(0.5)) sample("x", dist.normal(z, 1)) end)' >mixed.lua
-expect "no kernel" 0 "^kernel +none: the model has discrete and continuous unknowns" "$BOREL" explain mixed.lua
+expect "two kernels" 0 "^kernel +cycle\\(on z: gibbs, on u: nuts\\): some unknowns are discrete" "$BOREL" explain mixed.lua
 finish

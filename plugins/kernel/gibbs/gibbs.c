@@ -7,7 +7,7 @@
  * order; scan = random for one of them, chosen uniformly. A target that knows its conditionals is asked for
  * them (borel_target_ops.conditional): compiled models evaluate only the terms that a coordinate is in, and
  * all elements of a site at once where these are independent given the rest, as the labels of a mixture are.
- * Another target is evaluated at every value but the present one.
+ * Another target, and one for which that would cost more, is evaluated at every value but the present one.
  *
  * Choose it for discrete unknowns of few values each. Strong dependence between coordinates makes it slow:
  * then sum some of them out. u stays where it is: combine it with a kernel for u by borel.cycle.
@@ -141,19 +141,16 @@ static borel_status draw(call *c, const borel_site *site, size_t k, double *w, i
   return BOREL_OK;
 }
 
-/* Draws coordinates k .. k + n - 1, which have the same values. */
-static borel_status draw_each(call *c, const borel_site *site, size_t k, size_t n) {
-  const borel_target_ops *ops = c->target->ops;
-  if (!BOREL_HAS(borel_target_ops, ops, conditional)) {
-    borel_status status = BOREL_OK;
-    for (size_t i = 0; i < n && status == BOREL_OK; i++) {
-      status = by_evaluation(c, site, k + i);
-      if (status == BOREL_OK) status = draw(c, site, k + i, c->weights, 1);
-    }
-    return status;
-  }
-  borel_status status =
-      ops->conditional(c->target, c->point->layout, c->point->u, c->point->z, k, n, c->weights, c->error);
+/* Draws coordinate k by log-densities of the whole. */
+static borel_status draw_by_evaluation(call *c, const borel_site *site, size_t k) {
+  borel_status status = by_evaluation(c, site, k);
+  return status == BOREL_OK ? draw(c, site, k, c->weights, 1) : status;
+}
+
+/* Draws coordinates k .. k + n - 1, which have the same values, by their conditional laws. */
+static borel_status draw_by_law(call *c, const borel_site *site, size_t k, size_t n) {
+  borel_status status = c->target->ops->conditional(c->target, c->point->layout, c->point->u, c->point->z, k,
+                                                    n, c->weights, c->error);
   for (size_t i = 0; i < n && status == BOREL_OK; i++)
     status = draw(c, site, k + i, c->weights + i * (size_t)site->count, 0);
   return status;
@@ -169,25 +166,24 @@ static const borel_site *site_of(const borel_layout *layout, size_t k) {
   return NULL;
 }
 
-/* How many coordinates from k on may be drawn together. */
-static size_t together(const call *c, size_t k) {
+/* Draws coordinate k, and those after it that may be drawn with it, *n in all, but no more than `most`. */
+static borel_status step_at(call *c, const borel_layout *layout, size_t k, size_t most, size_t *n) {
   const borel_target_ops *ops = c->target->ops;
-  return BOREL_HAS(borel_target_ops, ops, independent) ? ops->independent(c->target, c->point->layout, k) : 1;
-}
-
-static borel_status step_at(call *c, const borel_layout *layout, size_t k, size_t n) {
   const borel_site *site = site_of(layout, k);
   if (!site)
     return c->context->host->fail(c->error, BOREL_INTERNAL, "gibbs: z[%zu] belongs to no site of the layout",
                                   k);
-  return draw_each(c, site, k, n);
+  *n = BOREL_HAS(borel_target_ops, ops, conditional) ? ops->independent(c->target, c->point->layout, k) : 0;
+  if (*n > most) *n = most;
+  if (*n) return draw_by_law(c, site, k, *n);
+  *n = 1;
+  return draw_by_evaluation(c, site, k);
 }
 
 static borel_status sweep(call *c, const borel_layout *layout) {
   borel_status status = BOREL_OK;
-  for (size_t k = 0, n; k < c->point->K && status == BOREL_OK; k += n) {
-    n = together(c, k);
-    status = step_at(c, layout, k, n);
+  for (size_t k = 0, n = 1; k < c->point->K && status == BOREL_OK; k += n) {
+    status = step_at(c, layout, k, c->point->K - k, &n);
 #if BOREL_MUTANT == 8 /* only the first coordinate moves */
     break;
 #endif
@@ -205,7 +201,8 @@ static borel_status step(const void *instance, const borel_context *context, bor
   memcpy(c.z, point->z, point->K * sizeof *c.z);
   info[INFO_CHANGED] = info[INFO_NAN] = 0;
   if (self->scan == SCAN_SYSTEMATIC) return sweep(&c, layout);
-  return step_at(&c, layout, (size_t)context->rng->ops->uniform_int(context->rng, point->K), 1);
+  size_t n, k = (size_t)context->rng->ops->uniform_int(context->rng, point->K);
+  return step_at(&c, layout, k, 1, &n);
 }
 
 /* ---- the component --------------------------------------------------------------------------- */

@@ -189,7 +189,8 @@ typedef struct {
                             const int64_t *rows, size_t n, double *logdensity, double *gradient,
                             borel_error *);
   /* Optional, both or none. How many discrete coordinates from k on, all with the same values, are
-   * independent of each other given everything else: 1 or more. */
+   * independent of each other given everything else: 1 or more; 0 when the conditional law of coordinate k
+   * costs no less than log-densities of the whole. */
   size_t (*independent)(borel_target *, uint32_t layout, size_t k);
   /* The log-densities of the values of discrete coordinates k .. k + n - 1, each coordinate alone being set
    * to lowest, lowest + 1, ...: logdensity [n, count of the site], each row up to a constant of its own. n is
