@@ -294,7 +294,8 @@ static int node_text(lua_State *L) {
 }
 
 static int no_order(lua_State *L) {
-  borel_lua_fail(L, "a value drawn in a model cannot be compared with < in Lua: use x:gt(y) and borel.where");
+  borel_lua_fail(L, "a value drawn in a model cannot be compared with < in Lua: use x:gt(y) and borel.where"
+                    "; if the model is to branch, make it dynamic: borel.model(fn, { dynamic = true })");
 }
 
 /* Reached by `x == y` only when both are userdata: comparison with a number is false before anyone can act.
@@ -305,8 +306,8 @@ static int no_equality(lua_State *L) {
       lua_pushboolean(L, 0);
       return 1;
     }
-  borel_lua_fail(L,
-                 "a value drawn in a model cannot be compared with == in Lua: use x:eq(y) and borel.where");
+  borel_lua_fail(L, "a value drawn in a model cannot be compared with == in Lua: use x:eq(y) and borel.where"
+                    "; if the model is to branch, make it dynamic: borel.model(fn, { dynamic = true })");
 }
 
 static int no_text(lua_State *L) {

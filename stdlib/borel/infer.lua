@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- borel.infer: from a model and data to a run directory and a fit.
 local core = require "borel.core"
+local component = require "borel.component"
 local compose = require "borel.compose"
 local examine = require "borel.examine"
 local explain = require "borel.explain"
@@ -267,14 +268,14 @@ local function remember(result, what, opts)
 end
 
 -- A composition in place of a kernel: it runs the model as it is written.
-local function run_method(method, what, opts)
+local function run_method(method, why, what, opts)
   model.need("borel.infer", what)
   if session.mode == "check" or session.mode == "explain" then
-    local text = ("the model is run as it is written by %s"):format(method.name)
+    local text = ("the model is run as it is written by %s (%s)"):format(method.name, why)
     return fit.checked { ok = true, text = "ok: " .. text, check = { method = method.name, sites = core.json_list {} }, c_text = "" }
   end
   if opts.progress and not session.quiet then
-    io.stderr:write(("%d runs of %s (as asked)\n"):format(opts.chains, method.name))
+    io.stderr:write(("%d runs of %s (%s)\n"):format(opts.chains, method.name, why))
   end
   local result = method.run(what, opts)
   session.fits[#session.fits + 1] = result
@@ -312,7 +313,11 @@ function infer.infer(what, given)
   end
   resume = resume and session.calls == resume.call and resume or nil
 
-  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, what, opts) end
+  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, "as asked", what, opts) end
+  if opts.kernel == nil and type(what) == "table" and what.dynamic then
+    local method, why = require("borel.rep.methods").choose(what, opts)
+    return run_method(method, why, what, opts)
+  end
   local prepared = prepare(what, opts)
   if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end
   local kernel, why = choose_kernel(opts.kernel, prepared)

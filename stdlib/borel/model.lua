@@ -14,10 +14,12 @@ Model.__index = Model
 
 local model = {}
 
---- borel.model(fn): fn(data) calls sample, observe, factor, deterministic.
-function model.new(fn)
+--- borel.model(fn [, { dynamic = false }]): fn(data) calls sample, observe, factor, deterministic. dynamic = true: which
+-- sites there are may depend on what is drawn; then the function is not traced, and borel.infer runs it as it is written.
+function model.new(fn, given)
   if type(fn) ~= "function" then core.error("borel.model needs a function, got a " .. type(fn)) end
-  return setmetatable({ fn = fn, layers = {}, line = core.position() }, Model)
+  local opts = options.check("borel.model", given, { dynamic = { type = "boolean", default = false } })
+  return setmetatable({ fn = fn, layers = {}, line = core.position(), dynamic = opts.dynamic }, Model)
 end
 
 -- The same model under one more layer.
@@ -25,7 +27,7 @@ local function changed(what, kind, m, values)
   model.need(what, m)
   local list = { table.unpack(m.layers) }
   list[#list + 1] = layers.new(kind, values)
-  return setmetatable({ fn = m.fn, layers = list, line = m.line }, Model)
+  return setmetatable({ fn = m.fn, layers = list, line = m.line, dynamic = m.dynamic }, Model)
 end
 
 --- borel.condition(model, {site = value}): the model with these unknowns observed: each keeps its density. A site

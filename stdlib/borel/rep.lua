@@ -23,11 +23,11 @@ end
 
 local pipeline, times = blocks.pipeline, blocks.times
 
---- resample(scheme, { ess = 1 }): scheme is the name of a resampler ("multinomial", "systematic", ...) or a
+--- resample(scheme, { ess = 1 }): scheme is the name of a resampler ("multinomial", "systematic", ...), a borel.resampler, or a
 -- function(source, weights, n) -> list of ancestors; see blocks.resample.
 function rep.resample(scheme, given)
-  if type(scheme) == "string" then
-    local resampler = core.resampler(scheme, {})
+  if type(scheme) == "string" or type(scheme) == "table" and scheme.is_resampler then
+    local resampler = type(scheme) == "string" and core.resampler(scheme, {}) or scheme.object
     scheme = function(source, weights, n) return resampler:resample(source, weights, n):totable() end
   end
   return blocks.resample { resampler = scheme, ess = given and given.ess }

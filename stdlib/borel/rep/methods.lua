@@ -5,7 +5,6 @@
 --   borel.importance{ particles = 1000 }, borel.smc{ particles = 1000, resampler = "systematic", ess = 0.5, moves = 0 }
 --   borel.pmmh{ parameters = model, particles = 100, ... }, borel.smc2{ parameters = model, particles =, inner = 100, ... }
 local core = require "borel.core"
-local handler = require "borel.handler"
 local model = require "borel.model"
 local options = require "borel.options"
 local posterior = require "borel.rep.posterior"
@@ -243,11 +242,21 @@ methods.smc2 = method("smc2", smc2_options, function(given, what, opts)
   return populations(rep.nested(given.parameters, what, pushing), opts, smc_block(given), "smc2")
 end)
 
---- Runs a method in place of a kernel. opts: data, chains, draws, warmup, seed, as borel.infer has them.
-function methods.infer(m, what, opts)
+local MANY_FACTORS = 5
+
+--- The method for a model whose structure depends on what is drawn, and why: smc where runs pass many factors, else trace_mh.
+function methods.choose(what, opts)
   model.need("borel.infer", what)
-  if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end
-  return m.run(what, opts)
+  local world = worlds.drawing(core.stream_child(core.stream_key(opts.seed, "rep"), "choose"))
+  local most = 0
+  for _ = 1, 10 do
+    local u = rep.finish().apply(rep.start(what, opts.data), world).units[1]
+    most = math.max(most, u.passed)
+  end
+  if most >= MANY_FACTORS then
+    return methods.smc { moves = 1 }, ("the model is dynamic and weighs its runs at %d places or more"):format(most)
+  end
+  return methods.trace_mh {}, "the model is dynamic, with few factors"
 end
 
 return methods
