@@ -50,14 +50,14 @@ function checks.close(what, got, want) assert(math.abs(got - want) <= 1e-10, ("%
 
 local step = rep.mh_step()
 
--- Sites for Gibbs moves, some of which decide what other sites there are.
-local sites = { P1 = { "x", "y" }, P2 = { "r", "s" }, P3 = { "b", "c", "d", "e" }, P4 = { "x", "y" }, P5 = { "z[1]", "z[2]", "z[3]" },
+--- Sites for Gibbs moves, some of which decide what other sites there are.
+checks.sites = { P1 = { "x", "y" }, P2 = { "r", "s" }, P3 = { "b", "c", "d", "e" }, P4 = { "x", "y" }, P5 = { "z[1]", "z[2]", "z[3]" },
   P6 = { "b[0]", "b[1]", "b[2]", "b[3]" }, P7 = { "x", "u" } }
 
 -- Gibbs moves of each site.
 local function gibbs_moves(name)
   local list = {}
-  for i, site in ipairs(sites[name]) do list[i] = rep.gibbs { site = site } end
+  for i, site in ipairs(checks.sites[name]) do list[i] = rep.gibbs { site = site } end
   return list
 end
 
@@ -103,7 +103,7 @@ for name, p in pairs(finite.programs) do
     if name == "P1" or name == "P2" then checks.transition(name, p, { 0.3 }) end
   end)
   add(name, "gibbs", function()
-    for i, block in ipairs(gibbs_moves(name)) do kernel("gibbs of " .. sites[name][i], block) end
+    for i, block in ipairs(gibbs_moves(name)) do kernel("gibbs of " .. checks.sites[name][i], block) end
     if moves.conditional[name] then kernel("conditional", moves.conditional[name]) end
   end)
   if moves.finite[name] then add(name, "involutive", function() kernel("involutive", moves.finite[name]) end) end

@@ -82,6 +82,20 @@ for name, p in pairs(P) do
 end
 assert(picked.reversible and picked.kernel and not rep.pipeline({ rep.mh_step(), rep.mh_step() }).reversible)
 
+-- ---- programs that have run to some factor --------------------------------------------------------------------------------
+
+for name, p in pairs(P) do
+  for k = 1, p.factors do
+    local part = { start = rep.times(k, rep.advance()) }
+    local what = ("%s, behind factor %d"):format(name, k)
+    checks.kernel("mh_step on " .. what, rep.matrix(rep.mh_step(), p.model, part), true)
+    local site = checks.sites[name][1]
+    checks.kernel(("gibbs of %s on %s"):format(site, what), rep.matrix(rep.gibbs { site = site }, p.model, part), true)
+  end
+  local frozen = rep.pipeline { rep.advance(), rep.freeze(), rep.finish() }
+  checks.kernel("frozen, " .. name, rep.matrix(rep.mh_step(), p.model, { start = frozen }), true)
+end
+
 -- ---- conditional laws -------------------------------------------------------------------------------------------------
 
 -- Conjugate pairs: the check of exact conditionals is that of detailed balance, at every step.
@@ -141,3 +155,10 @@ fails("needs logdensity", rep.conditional, { site = "mu", draw = print })
 local cauchy = borel.model(function() observe(dist.cauchy(sample("mu", dist.normal(0, 1)), 1), 3) end)
 fails("not of the family of normal", rep.chain, rep.conjugate { site = "mu" }, cauchy)
 fails("has no family", rep.chain, rep.conjugate { site = "x" }, P.P1.model)
+fails("or state log_jacobian", one { auxiliary = aux, involution = function(t, v) return { x = t.x + 0 * math.exp(v.v) }, { v = v.v } end })
+fails("has no inverse", one { auxiliary = aux, check = false, involution = function() return { x = 1 }, { v = 2 } end })
+local simplex = borel.model(function() sample("s", dist.dirichlet { 1, 2 }) end)
+local function again(given) return function() rep.chain(rep.involutive(given), simplex, { draws = 3 }) end end
+local function fresh() sample("v", dist.dirichlet { 1, 1 }) end
+again { auxiliary = fresh, involution = function(t, v) return { s = v.v }, { v = t.s } end }()
+fails("fewer free numbers", again { auxiliary = fresh, involution = function(t, v) return { s = 1 - t.s }, { v = v.v } end })
