@@ -167,7 +167,7 @@ if not arg or not arg[0]:find "components.lua$" then return module end
 -- Six of the velocities (1000 km/s) of 82 galaxies of the Corona Borealis region (Postman, Huchra and Geller 1986; Roeder
 -- 1990).
 local y = { 9.172, 16.084, 19.070, 21.492, 22.888, 26.690 }
-local found, posterior, what = compare(y, tonumber(arg[1]) or 8000, 1)
+local found, posterior, what = compare(y, tonumber(arg[1]) or 4000, 1)
 print("components  sampled  +- error  exact")
 for k = 1, PRIOR.most do
   local f = found[k] or { mean = 0, error = 0 }

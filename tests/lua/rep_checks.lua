@@ -113,7 +113,7 @@ for name, p in pairs(finite.programs) do
   end)
 end
 
-add("P8", "smc, mh", function()
+add("P8", "mh", function()
   local P8, resample = finite.P8, rep.resample(checks.multinomial)
   local model = rep.nested(P8.parameters, P8.model, rep.merged(rep.pipeline { rep.smc(2, 1, resample), rep.collapse() }))
   checks.kernel("pmmh", rep.matrix(rep.mh_step { proposals = { theta = P8.propose } }, model), true)

@@ -96,6 +96,35 @@ for name, p in pairs(P) do
   checks.kernel("frozen, " .. name, rep.matrix(rep.mh_step(), p.model, { start = frozen }), true)
 end
 
+-- ---- within compositions ------------------------------------------------------------------------------------------------
+
+-- Moves between the steps of SMC, and of replicas.
+local resample = rep.resample(checks.multinomial)
+for name, moves_of in pairs { P1 = { moves.conditional.P1, rep.tempered_transition { ladder = { 0.5 }, moves = rep.gibbs { site = "x" } } },
+  P2 = { rep.gibbs { site = "r" } }, P3 = { moves.finite.P3, moves.conditional.P3 }, P4 = { rep.gibbs { site = "x" } },
+  P6 = { rep.gibbs { site = "b[1]" } }, P7 = { moves.finite.P7, rep.mixture { { rep.gibbs { site = "x" } }, { rep.mh_step(), 2 } } } } do
+  for _, block in ipairs(moves_of) do
+    checks.measure(block.name .. " within SMC on " .. name, P[name], rep.enumerate(rep.resample_move(2, 1, resample, block), P[name].model))
+  end
+end
+for _, name in ipairs { "P1", "P4" } do
+  local start, p = checks.with_replicas { 0.5 }, P[name]
+  local _, scale = rep.enumerate(start, p.model)
+  local measure, total = rep.enumerate(rep.pipeline { start, rep.times(2, rep.tempered { moves = rep.mh_step() }) }, p.model)
+  for key, mass in pairs(measure) do measure[key] = mass * p.total / scale end
+  checks.measure("tempered on " .. name, p, measure, total * p.total / scale)
+end
+
+-- With a program inside, whose evidence is drawn anew with each proposal.
+local P8 = dofile(folder .. "rep_programs.lua").P8
+local marginal = rep.nested(P8.parameters, P8.model, rep.merged(rep.pipeline { rep.smc(2, 1, resample), rep.collapse() }))
+local flip = rep.involutive { involution = function(t) return { theta = 1 - t.theta }, {} end }
+for what, block in pairs { involutive = flip, gibbs = rep.gibbs { site = "theta" },
+  conditional = rep.conditional { site = "theta", draw = function(choice) return choice:bernoulli(0.2) end,
+    logdensity = function(theta) return math.log(theta == 1 and 0.2 or 0.8) end } } do
+  checks.kernel(what .. " on P8", rep.matrix(block, marginal), true)
+end
+
 -- ---- conditional laws -------------------------------------------------------------------------------------------------
 
 -- Conjugate pairs: the check of exact conditionals is that of detailed balance, at every step.
