@@ -30,7 +30,8 @@ typedef struct {
 static choice *check_at(lua_State *L, int index) {
   choice *c = luaL_checkudata(L, index, CHOICE);
   if (!c->rng) borel_lua_fail(L, "the source of a component draws only while its function runs");
-  if (c->exhausted) borel_lua_fail(L, "every path of the enumeration has been taken: there is nothing to choose");
+  if (c->exhausted)
+    borel_lua_fail(L, "every path of the enumeration has been taken: there is nothing to choose");
   return c;
 }
 

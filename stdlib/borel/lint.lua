@@ -211,7 +211,8 @@ function lint.check(fn)
   follow(code, up, {}, found, 1)
   for i, finding in ipairs(found) do
     list[i] = { line = finding.line, text = ("%s: %s: while a model is traced this has one answer for all values; "
-      .. "use borel.where and x:eq(y); if the model is to branch, make it dynamic: borel.model(fn, { dynamic = true })"):format(finding.where, finding.what) }
+      .. "use borel.where and x:eq(y); if the model is to branch, make it dynamic: "
+      .. "borel.model(fn, { dynamic = true })"):format(finding.where, finding.what) }
   end
   table.sort(list, function(x, y) return x.line < y.line end)
   return list

@@ -191,3 +191,5 @@ local function again(given) return function() rep.chain(rep.involutive(given), s
 local function fresh() sample("v", dist.dirichlet { 1, 1 }) end
 again { auxiliary = fresh, involution = function(t, v) return { s = v.v }, { v = t.s } end }()
 fails("fewer free numbers", again { auxiliary = fresh, involution = function(t, v) return { s = 1 - t.s }, { v = v.v } end })
+fails("'x', which is frozen", rep.run, rep.pipeline { rep.advance(), rep.freeze(), rep.finish(), rep.involutive {
+  involution = function(t) return { x = 2 - t.x }, {} end } }, P.P4.model, 5)

@@ -38,9 +38,9 @@ end
 
 -- ---- replicas ---------------------------------------------------------------------------------------------------------
 
---- replicas{ 0.5, 0.1 }: beside each unit one for each power, run anew, with whose score to its power the unit is weighed: together they
--- have the product of the laws. Preserves the measure up to scale, the product of the evidences at these powers. A zero
--- weight is one at power 0 too.
+--- replicas{ 0.5, 0.1 }: beside each unit one for each power, run anew, by whose weight to that power the unit is weighed:
+-- together they have the product of the laws. Preserves the measure up to scale, the product of the evidences at these
+-- powers. A zero weight is one at power 0 too.
 function temper.replicas(ladder)
   checked_ladder("replicas", ladder)
   return blocks.new("replicas", "scale", function(population, world)
@@ -99,8 +99,8 @@ end
 
 -- ---- tempered transitions ---------------------------------------------------------------------------------------------
 
---- tempered_transition{ ladder = { 0.5, 0.1 }, moves = kernel }: a move of each unit by `moves` at every power down the ladder and back
--- up, accepted as a whole (Neal 1996, eq. 7). `moves` must be reversible: one move, a mixture of such, or times of one.
+--- tempered_transition{ ladder = { 0.5, 0.1 }, moves = kernel }: a move of each unit by `moves` at every power down the
+-- ladder and back up, accepted as a whole (Neal 1996). `moves` must be reversible: one move, a mixture of such, or times of one.
 -- Preserves the measure.
 function temper.transition(given)
   given = given or {}
