@@ -80,6 +80,26 @@ assert(core.sum(drawn:info "changed") > 0 and core.sum(drawn:info "1.changed") =
 assert(core.sum(core.gt(drawn:info "2.step_size", 0)) == 4 * 5000 and drawn.reliable, drawn:verdict())
 fails("the kernel reports no 'chosen'", drawn.info, drawn, "chosen")
 
+-- Labels that are certain have moved in the warm-up: they are not stuck.
+local far = {}
+for i = 1, N do far[i] = (i % 3 == 0 and 12 or 0) + math.sin(7 * i) end
+local certain = borel.infer(labelled, { data = { y = far }, draws = 1000, out = out() })
+assert(by_name(certain)["z[1]"].sd == 0 and by_name(certain)["z[3]"].mean == 1)
+for _, problem in ipairs(certain.problems) do assert(problem.kind ~= "stuck", certain:verdict()) end
+
+-- A name stands for the elements of a loop and the members of a nested model.
+local inner = borel.model(function() sample("a", dist.normal(0, 1)) sample("k", dist.bernoulli(0.5)) end)
+local outer = borel.model(function()
+  borel.call("group", inner)
+  for i = 1, 3 do sample({ "theta", i }, dist.normal(0, 1)) end
+end)
+local source = outer:trace(nil, "interpreter", true).target
+local function left(kernel) return table.concat(kernel.object:stays(source), " ") end
+assert(left(borel.on("group", "gibbs")) == "group.a theta[1] theta[2] theta[3]", left(borel.on("group", "gibbs")))
+assert(left(borel.on({ "group", "theta" }, borel.nuts {})) == "group.k")
+assert(left(borel.cycle { borel.on("group.k", "gibbs"), borel.on("theta", "nuts"), borel.on("theta[2]", "nuts") }) == "group.a")
+assert(left(borel.mixture { { borel.random_walk { move = "all" }, 1 }, { borel.thin(2, "nuts"), 1 } }) == "")
+
 -- The labels alone by a walk, and a part of u after the other: another composition, the same posterior.
 local other = borel.infer(labelled, { data = { y = y }, draws = 8000, out = out(), kernel = borel.cycle {
   borel.thin(2, borel.on({ "z" }, borel.gibbs { scan = "systematic" })),
