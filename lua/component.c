@@ -269,8 +269,8 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 typedef borel_status (*validation)(const borel_component *, borel_args, borel_validate_report *,
                                    borel_error *);
 
-/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters]): rows {claim =, method =,
- * evidence =, verdict = "holds" | "fails" | "not tested"}. */
+/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters]): rows {claim =,
+ * method =, evidence =, verdict = "holds" | "fails" | "not tested"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
   lua_settop(L, 3);
