@@ -266,28 +266,51 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 #undef FIELD
 }
 
+/* {statistical = false, seed = 1, alpha = 1e-6} at `index`, or nothing. */
+static borel_validate_tier tier_at(lua_State *L, int index) {
+  borel_validate_tier tier = {.seed = BOREL_VALIDATE_SEED, .alpha = BOREL_VALIDATE_ALPHA};
+  if (lua_isnoneornil(L, index)) return tier;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "statistical");
+  lua_getfield(L, index, "seed");
+  lua_getfield(L, index, "alpha");
+  tier.statistical = lua_toboolean(L, -3);
+  tier.seed = (uint64_t)luaL_optinteger(L, -2, BOREL_VALIDATE_SEED);
+  tier.alpha = luaL_optnumber(L, -1, BOREL_VALIDATE_ALPHA);
+  lua_pop(L, 3);
+  return tier;
+}
+
 typedef borel_status (*validation)(const borel_component *, borel_args, borel_validate_report *,
                                    borel_error *);
 
-/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters]): rows {claim =,
- * method =, evidence =, verdict = "holds" | "fails" | "not tested"}. */
-static int validate(lua_State *L) {
-  borel_error error = {0};
-  lua_settop(L, 3);
-  static const char *const kinds[] = {"kernel", "density", "resampler", NULL};
-  static const validation checks[][2] = {{borel_validate_kernel, borel_validate_kernel},
+static borel_status validate_component(const borel_component *component, int kind, borel_args args,
+                                       const borel_validate_tier *tier, borel_validate_report *report,
+                                       borel_error *error) {
+  static const validation checks[][2] = {{NULL, NULL},
                                          {borel_validate_density, borel_validate_single_density},
                                          {borel_validate_resampler, borel_validate_single_resampler}};
+  if (kind == 0) return borel_validate_kernel_tier(component, args, tier, report, error);
+  return checks[kind][borel_lua_is_scripted(component) != 0](component, args, report, error);
+}
+
+/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters [, tier]]): rows
+ * {claim =, method =, evidence =, verdict = "holds" | "fails" | "not tested" | "reported"}. */
+static int validate(lua_State *L) {
+  borel_error error = {0};
+  lua_settop(L, 4);
+  static const char *const kinds[] = {"kernel", "density", "resampler", NULL};
   int kind = luaL_checkoption(L, 1, NULL, kinds);
   const borel_component *component = component_at(L, 2, kinds[kind], &error);
   if (!component) return borel_lua_error(L, &error);
+  borel_validate_tier tier = tier_at(L, 4);
   borel_validate_report report;
-  validation check = checks[kind][borel_lua_is_scripted(component) != 0];
   borel_arg items[MOST_PARAMETERS] = {{0}};
   size_t count = 0;
   borel_status status =
       lua_istable(L, 3) ? read_args(L, 3, component->name, items, &count, &error) : BOREL_OK;
-  if (!status) status = check(component, (borel_args){items, count}, &report, &error);
+  if (!status)
+    status = validate_component(component, kind, (borel_args){items, count}, &tier, &report, &error);
   for (size_t i = 0; i < count; i++) free((void *)items[i].reals);
   if (status) return borel_lua_error(L, &error);
   lua_createtable(L, (int)report.count, 0);

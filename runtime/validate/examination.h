@@ -21,6 +21,7 @@ typedef struct {
   borel_validate_row rows[BOREL_MAX_ROWS];
   size_t count;
   borel_judged judged[BOREL_MAX_CONFIGURATIONS]; /* what it says of preservation */
+  int sampled[BOREL_MAX_CONFIGURATIONS];         /* a test of the statistical tier has */
   char refusals[BOREL_MAX_CONFIGURATIONS][200];  /* why a configuration has not been judged */
   int remembers;   /* steps depend on the state block, so that a point alone is no state of the chain */
   char doing[160]; /* for the report of a crash */
@@ -33,6 +34,7 @@ typedef struct {
   size_t count;
   borel_findings *findings;
   int single; /* one thread only */
+  const borel_validate_tier *tier;
 } borel_examination;
 
 void borel_examination_row(const borel_examination *, borel_verdict, const char *claim, const char *method,
@@ -50,6 +52,9 @@ void borel_examine_matrix(const borel_examination *);
 void borel_examine_orbits(const borel_examination *);
 /* E6: detailed balance at pairs of points, for what no other check has judged. */
 void borel_examine_pairs(const borel_examination *);
+
+/* The statistical tier: two-sample and rank tests, by which alone continuous laws are judged. */
+void borel_examine_samples(const borel_examination *);
 
 /* Rules of kind density: layout, statuses, gradient, determinism, threads. */
 void borel_examine_density(const borel_examination *);

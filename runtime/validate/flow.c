@@ -128,13 +128,13 @@ static double kinetic(const borel_orbit *o, int i) {
 static int advance(borel_orbit *o, int from, int to, double step, double *volume) {
   double gradient[BOREL_TRIAL_MAX] = {0}, force[BOREL_TRIAL_MAX];
   size_t D = o->trial->D;
-  o->trial->density(o->q[from], o->trial->z, gradient);
+  borel_trial_density(o->trial, o->q[from], o->trial->z, gradient);
   pull(o, gradient, force);
   memcpy(o->n[to], o->n[from], sizeof o->n[to]);
   memcpy(o->q[to], o->q[from], sizeof o->q[to]);
   double first = kick(o, force, step, o->n[to]);
   push(o, o->n[to], o->flow == BOREL_FLOW_ISOKINETIC ? step * sqrt((double)D) : step, o->q[to]);
-  double logdensity = o->trial->density(o->q[to], o->trial->z, gradient);
+  double logdensity = borel_trial_density(o->trial, o->q[to], o->trial->z, gradient);
   if (!isfinite(logdensity)) return 0;
   pull(o, gradient, force);
   double second = kick(o, force, step, o->n[to]);
@@ -190,7 +190,7 @@ static void go_round(borel_orbit *o) {
       memcpy(o->q[i], o->center, sizeof o->q[i]);
       push(o, at, 1, o->q[i]);
     }
-    o->energy[i] = kinetic(o, i) - o->trial->density(o->q[i], o->trial->z, NULL);
+    o->energy[i] = kinetic(o, i) - borel_trial_density(o->trial, o->q[i], o->trial->z, NULL);
   }
 }
 
@@ -223,7 +223,7 @@ int borel_orbit_lay(borel_orbit *o) {
     double size = sqrt(dot(o->trial->D, o->n[middle], o->n[middle]));
     for (size_t d = 0; d < o->trial->D; d++) o->n[middle][d] /= size;
   }
-  o->energy[middle] = kinetic(o, middle) - o->trial->density(o->q[middle], o->trial->z, NULL);
+  o->energy[middle] = kinetic(o, middle) - borel_trial_density(o->trial, o->q[middle], o->trial->z, NULL);
   if (o->flow == BOREL_FLOW_ELLIPSE) {
     go_round(o);
   } else {

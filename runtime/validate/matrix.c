@@ -56,7 +56,7 @@ static size_t point_number(const borel_trial *trial, space *s, const double *u, 
   if (s->count == MAX_POINTS) return MAX_POINTS;
   memcpy(s->u[s->count], u, trial->D * sizeof *u);
   memcpy(s->z[s->count], z, trial->K * sizeof *z);
-  s->logdensity[s->count] = trial->density(u, z, NULL);
+  s->logdensity[s->count] = borel_trial_density(trial, u, z, NULL);
   return s->count++;
 }
 
@@ -82,7 +82,7 @@ static void first_points(const borel_trial *trial, space *s) {
   for (size_t i = 0; i < trial->site_count; i++)
     for (size_t k = 0; k < trial->sites[i].size; k++) z[trial->sites[i].offset + k] = trial->sites[i].lowest;
   do
-    if (trial->density(trial->u, z, NULL) > -INFINITY) point_number(trial, s, trial->u, z);
+    if (borel_trial_density(trial, trial->u, z, NULL) > -INFINITY) point_number(trial, s, trial->u, z);
   while (next_z(trial, z));
 }
 

@@ -180,7 +180,7 @@ static void start(orbit *o, const borel_trial *trial, size_t n) {
     o->at.q[SIDE][d] = trial->u[d] + 0.4 * scale * rng.rng.ops->normal(&rng.rng);
     o->at.n[SIDE][d] = rng.rng.ops->normal(&rng.rng);
   }
-  if (trial->density(o->at.q[SIDE], trial->z, NULL) == -INFINITY)
+  if (borel_trial_density(trial, o->at.q[SIDE], trial->z, NULL) == -INFINITY)
     memcpy(o->at.q[SIDE], trial->u, sizeof trial->u);
 }
 

@@ -142,7 +142,7 @@ static int agrees(const form *f, size_t D, const double *n, const double *to) {
 /* log of pi(x) phi(n) a / |det J| */
 static double log_flow(const borel_trial *trial, const double *u, const double *n, double chance,
                        const form *f) {
-  double sum = trial->density(u, NULL, NULL) + log(chance) - f->log_volume;
+  double sum = borel_trial_density(trial, u, NULL, NULL) + log(chance) - f->log_volume;
   for (size_t d = 0; d < trial->D; d++) sum -= 0.5 * n[d] * n[d];
   return sum;
 }
@@ -188,7 +188,7 @@ static outcome one_trial(const borel_examination *e, const borel_configuration *
       u[d] = trial->u[d] * (1 + 0.4 * rng.rng.ops->normal(&rng.rng));
       n[d] = 0.5 * rng.rng.ops->normal(&rng.rng);
     }
-    if (trial->density(u, NULL, NULL) == -INFINITY) continue;
+    if (borel_trial_density(trial, u, NULL, NULL) == -INFINITY) continue;
     found = one_pair(&rig, t, u, n, &difference);
     if (found != FOUND) continue;
     t->pairs++;

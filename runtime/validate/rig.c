@@ -138,7 +138,7 @@ int borel_rig_is_true(borel_rig *rig) {
   const borel_point *view = &point->view;
   const borel_trial *trial = rig->target.trial;
   if (!in_place(rig)) return 0;
-  double gradient[BOREL_TRIAL_MAX], logdensity = trial->density(point->u, point->z, gradient);
+  double gradient[BOREL_TRIAL_MAX], logdensity = borel_trial_density(trial, point->u, point->z, gradient);
   if (logdensity == -INFINITY) {
     borel_fail(&rig->error, BOREL_INTERNAL, "a step ends outside the support");
     return 0;

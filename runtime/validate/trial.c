@@ -2,6 +2,7 @@
 #include "validate/trial.h"
 
 #include "core/error.h"
+#include "validate/joint.h"
 
 #include <math.h>
 #include <string.h>
@@ -330,6 +331,11 @@ const borel_trial *const borel_rule_trials[] = {&borel_continuous_trials[2], &bo
                                                 &mixed_normal};
 const size_t borel_rule_trial_count = sizeof borel_rule_trials / sizeof *borel_rule_trials;
 
+double borel_trial_density(const borel_trial *trial, const double *u, const int64_t *z, double *gradient) {
+  return trial->density ? trial->density(u, z, gradient)
+                        : borel_joint_density(trial->joint, trial->data, u, z, gradient);
+}
+
 /* ---- as targets ------------------------------------------------------------------------------ */
 
 static const borel_layout *layout(borel_target *target, uint32_t id) {
@@ -341,7 +347,7 @@ static borel_status evaluate(borel_target *target, const double *u, const int64_
   borel_trial_target *self = (borel_trial_target *)target;
   const borel_trial *trial = self->trial;
   int breaks = ++self->evaluations == self->breaks_at;
-  *logdensity = breaks ? NAN : trial->density(u, z, gradient);
+  *logdensity = breaks ? NAN : borel_trial_density(trial, u, z, gradient);
   for (size_t d = 0; gradient && d < trial->D; d++)
     if (breaks || *logdensity == -INFINITY) gradient[d] = NAN;
   if (breaks) return borel_fail(error, self->failure, "the trial target breaks down, as it was told to");

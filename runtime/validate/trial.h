@@ -7,18 +7,24 @@
 
 enum { BOREL_TRIAL_MAX = 3 }; /* largest D and K */
 
+struct borel_joint;
+
 typedef struct {
   const char *name;
   size_t D, K, site_count;
   const borel_site *sites;
-  /* Log-density, -inf outside the support. gradient [D] or NULL. */
+  /* Log-density, -inf outside the support. gradient [D] or NULL. NULL: that of `joint` at `data`. */
   double (*density)(const double *u, const int64_t *z, double *gradient);
+  const struct borel_joint *joint;
+  const double *data;        /* may change between two evaluations, if the point then forgets what it knew */
   double u[BOREL_TRIAL_MAX]; /* where to start, inside the support */
   int64_t z[BOREL_TRIAL_MAX];
   double steps[3]; /* of a leapfrog: fine, coarse, at the edge of stability */
   int by_value;    /* outside the support evaluations return OK and -inf, not REJECT */
   size_t together; /* it knows its conditionals: of this many coordinates at once, as they are independent */
 } borel_trial;
+
+double borel_trial_density(const borel_trial *, const double *u, const int64_t *z, double *gradient);
 
 /* A trial as a target, which can be told to break down. */
 typedef struct {

@@ -11,9 +11,11 @@
 #include <sys/mman.h>
 
 const char *borel_verdict_name(borel_verdict verdict) {
-  static const char *const names[] = {"not tested", "holds", "fails"};
+  static const char *const names[] = {"not tested", "holds", "fails", "reported"};
   return names[verdict];
 }
+
+static const borel_validate_tier exact_tier = {0};
 
 static void untested(const borel_examination *e, const char *claim, const char *why) {
   if (!borel_examination_has(e, claim)) borel_examination_row(e, BOREL_NOT_TESTED, claim, "-", "%s", why);
@@ -25,7 +27,7 @@ static void list_gaps(const borel_examination *e) {
   for (size_t i = 0; i < e->count; i++) {
     borel_judged judged = e->findings->judged[i];
     const char *text = e->configurations[i].text, *why = e->findings->refusals[i];
-    if (judged == BOREL_NOT_JUDGED && *why)
+    if (judged == BOREL_NOT_JUDGED && !e->findings->sampled[i] && *why)
       borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_PRESERVES, "-", "with %s: %s", text, why);
     if (judged == BOREL_JUDGED_PAIRS && flags & BOREL_ERGODIC)
       borel_examination_row(e, BOREL_NOT_TESTED, BOREL_CLAIM_ERGODIC, "-", "with %s: pairs cannot tell",
@@ -56,6 +58,8 @@ static borel_status examine_kernel(const borel_examination *e, borel_error *erro
   if (status == BOREL_OK && exact && claims->checks & ~BOREL_CHECK_MATRIX)
     status = borel_examine_apart(e, borel_examine_orbits, error);
   if (status == BOREL_OK && exact) status = borel_examine_apart(e, borel_examine_pairs, error);
+  if (status == BOREL_OK && exact && e->tier->statistical)
+    status = borel_examine_apart(e, borel_examine_samples, error);
   complete(e);
   return status;
 }
@@ -81,6 +85,7 @@ static borel_status examine_single_resampler(const borel_examination *e, borel_e
 }
 
 static borel_status validate(const borel_component *component, borel_args params,
+                             const borel_validate_tier *tier,
                              borel_status (*examine)(const borel_examination *, borel_error *),
                              borel_validate_report *report, borel_error *error) {
   borel_status status = BOREL_OK;
@@ -91,8 +96,8 @@ static borel_status validate(const borel_component *component, borel_args params
     status = borel_fail(error, BOREL_INTERNAL, "validate: no memory");
     goto end;
   }
-  borel_examination e = {component, configurations, borel_configurations(component, params, configurations),
-                         findings, 0};
+  borel_examination e = {
+      component, configurations, borel_configurations(component, params, configurations), findings, 0, tier};
   status = examine(&e, error);
   if (status != BOREL_OK) goto end;
   report->rows = malloc(findings->count * sizeof *report->rows);
@@ -110,13 +115,19 @@ end:
 }
 
 /* Instances are made here too before anything is examined: else the caller has an error, not a report. */
-borel_status borel_validate_kernel(const borel_component *component, borel_args params,
-                                   borel_validate_report *report, borel_error *error) {
+borel_status borel_validate_kernel_tier(const borel_component *component, borel_args params,
+                                        const borel_validate_tier *tier, borel_validate_report *report,
+                                        borel_error *error) {
   borel_kernel *kernel;
   *report = (borel_validate_report){0};
   borel_status status = borel_kernel_create(component, params, &kernel, error);
   borel_kernel_destroy(kernel);
-  return status == BOREL_OK ? validate(component, params, examine_kernel, report, error) : status;
+  return status == BOREL_OK ? validate(component, params, tier, examine_kernel, report, error) : status;
+}
+
+borel_status borel_validate_kernel(const borel_component *component, borel_args params,
+                                   borel_validate_report *report, borel_error *error) {
+  return borel_validate_kernel_tier(component, params, &exact_tier, report, error);
 }
 
 static borel_status validate_resampler(const borel_component *component, borel_args params,
@@ -162,7 +173,8 @@ static borel_status validate_density(const borel_component *component, borel_arg
   borel_density *density;
   borel_status status = borel_density_create(component, (borel_args){all, n}, &density, error);
   borel_density_destroy(density);
-  return status == BOREL_OK ? validate(component, (borel_args){all, n}, examine, report, error) : status;
+  return status == BOREL_OK ? validate(component, (borel_args){all, n}, &exact_tier, examine, report, error)
+                            : status;
 }
 
 borel_status borel_validate_density(const borel_component *component, borel_args params,

@@ -13,10 +13,11 @@
 typedef enum {
   BOREL_NOT_TESTED, /* claimed, but no check applies; `evidence` says why */
   BOREL_HOLDS,
-  BOREL_FAILS
+  BOREL_FAILS,
+  BOREL_REPORTED /* a number for people, which decides nothing */
 } borel_verdict;
 
-/* "not tested", "holds", "fails" */
+/* "not tested", "holds", "fails", "reported" */
 const char *borel_verdict_name(borel_verdict);
 
 typedef struct {
@@ -31,6 +32,16 @@ typedef struct {
   size_t count;
 } borel_validate_report;
 
+/* The exact checks, which are always done, and the statistical tests. */
+typedef struct {
+  int statistical;
+  uint64_t seed; /* of the statistical tests; the exact checks have none */
+  double alpha;  /* with which any statistical test of a valid component rejects; 0: BOREL_VALIDATE_ALPHA */
+} borel_validate_tier;
+
+#define BOREL_VALIDATE_ALPHA 1e-6 /* 1e-4 for a suite of a hundred components */
+#define BOREL_VALIDATE_SEED 1
+
 /* Tests every claim of a kernel, and the rules that all kernels follow. A CHOICE parameter that `params`
  * leaves open takes each of its values in turn. The checks run in child processes, so that a plugin that
  * crashes or never returns gives a row that fails. The result does not depend on time or on earlier calls.
@@ -38,6 +49,10 @@ typedef struct {
  * is empty then. [main thread] */
 borel_status borel_validate_kernel(const borel_component *, borel_args params, borel_validate_report *,
                                    borel_error *);
+/* The same, with the statistical tests when `tier` asks for them. */
+borel_status borel_validate_kernel_tier(const borel_component *, borel_args params,
+                                        const borel_validate_tier *tier, borel_validate_report *,
+                                        borel_error *);
 /* The same for a density: the rules of its kind, at points u ~ U(-2, 2). Required parameters that `params`
  * leaves open are 1, lists 1, 1.5, 2, as near as their ranges allow. */
 borel_status borel_validate_density(const borel_component *, borel_args params, borel_validate_report *,

@@ -382,7 +382,8 @@ function commands.plugins(args)
 end
 
 function commands.validate(args)
-  local given, rest = parse(args, 2, flags_of "json")
+  local given, rest = parse(args, 2, with({ seed = "number" }, flags_of("json", "statistical")))
+  local tier = { statistical = given.statistical, seed = given.seed }
   local list
   if rest[1] and rest[1]:find "%.lua$" then
     local made = require("borel.component").load(one(rest, "the script"))
@@ -394,7 +395,7 @@ function commands.validate(args)
   end
   local reports, holds = {}, true
   for _, c in ipairs(list) do
-    local rows = core.validate(c.kind:match "^[^/]+", c.scripted or c.name)
+    local rows = core.validate(c.kind:match "^[^/]+", c.scripted or c.name, nil, tier)
     reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
     if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
     for _, row in ipairs(rows) do

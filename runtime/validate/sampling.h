@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * The tests of the statistical tier. Each is a `test` of borel_sequential on a frozen kernel. */
+#ifndef BOREL_VALIDATE_SAMPLING_H
+#define BOREL_VALIDATE_SAMPLING_H
+
+#include "validate/frozen.h"
+
+typedef struct {
+  borel_frozen frozen;
+  borel_status status; /* of the last step */
+  size_t moves;        /* samples in which the kernel moved the point */
+  size_t worst;        /* the statistic with the smallest p-value of the last round */
+} borel_sampling;
+
+enum {
+  BOREL_TWO_SAMPLE_STEPS = 5, /* of the kernel, from an exact draw */
+  BOREL_RANK_SLOTS = 10,
+  BOREL_RANK_STEPS = 2 /* between two slots */
+};
+
+/* n times parameters and data from the joint law and some steps, against n exact draws from the joint law:
+ * when the steps preserve the density given the data, both have one law (Gandy and Scott 2020, section 3.1).
+ * Smirnov's test of each statistic. `self` is a borel_sampling. */
+double borel_two_sample(void *self, size_t round, size_t n);
+
+/* n times ten points in a row of which a random one is an exact draw and the others come from it by steps, as
+ * a reversible kernel looks the same in both directions: its rank among them is uniform (Gandy and Scott
+ * 2020, section 3.2). Binomial tests of how often the rank is at most j, and within j of the middle. */
+double borel_rank_test(void *self, size_t round, size_t n);
+
+/* How large a difference of distribution functions is noticed, but for a probability of 1e-6, when n is that
+ * of the first round and `alpha` that of borel_sequential. */
+double borel_two_sample_effect(double alpha, size_t n);
+double borel_rank_effect(double alpha, size_t n);
+
+#endif
