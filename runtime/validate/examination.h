@@ -55,6 +55,10 @@ void borel_examine_pairs(const borel_examination *);
 
 /* The statistical tier: two-sample and rank tests, by which alone continuous laws are judged. */
 void borel_examine_samples(const borel_examination *);
+/* Simulation-based calibration and the joint test of Geweke, for people to read. */
+void borel_examine_calibration(const borel_examination *);
+/* By which power of the step size the error of an approximate kernel falls. */
+void borel_examine_order(const borel_examination *);
 
 /* Rules of kind density: layout, statuses, gradient, determinism, threads. */
 void borel_examine_density(const borel_examination *);

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { WARMUP = 150, PILOTS = 12, PILOT_STEPS = 100 };
-static const double least_accept = 0.45, most_accept = 0.75, factor = 1.4;
+enum { WARMUP = 150, PILOTS = 24, PILOT_STEPS = 100, STUCK = 90 };
+static const double least_accept = 0.45, most_accept = 0.75, factor = 1.4, large_factor = 10;
 
 void borel_frozen_rng(borel_frozen *f, borel_philox_rng *rng, const char *role, uint64_t round,
                       uint64_t index) {
@@ -48,15 +48,18 @@ static double *accept_of(const borel_frozen *f) {
   return NULL;
 }
 
-static borel_status pilot(borel_frozen *f, uint64_t number) {
+/* Mean acceptance over steps from exact draws; `stuck`: how many of them moved nothing. */
+static borel_status pilot(borel_frozen *f, uint64_t number, int *stuck) {
   const double *accept = accept_of(f);
   double sum = 0;
   borel_status status = BOREL_OK;
+  *stuck = 0;
   for (uint64_t i = 0; i < PILOT_STEPS && status == BOREL_OK; i++) {
     borel_philox_rng rng;
     borel_frozen_rng(f, &rng, "pilot", number, i);
-    if (i % 10 == 0) borel_frozen_draw(f, &rng.rng);
+    borel_frozen_draw(f, &rng.rng);
     status = borel_frozen_steps(f, &rng.rng, 1);
+    *stuck += !borel_frozen_moved(f);
     if (accept) sum += *accept;
   }
   f->accept = accept ? sum / PILOT_STEPS : NAN;
@@ -67,9 +70,11 @@ static borel_status temper(borel_frozen *f) {
   double *step_size = borel_rig_tuning(&f->rig, "step_size", 1);
   borel_status status = BOREL_OK;
   for (uint64_t i = 0; i < PILOTS && status == BOREL_OK; i++) {
-    status = pilot(f, i);
-    if (!step_size || !(f->accept < least_accept || f->accept > most_accept)) break;
-    if (i + 1 < PILOTS) *step_size *= f->accept < least_accept ? 1 / factor : factor;
+    int stuck;
+    status = pilot(f, i, &stuck);
+    int low = f->accept < least_accept || stuck >= STUCK;
+    if (!step_size || !(low || f->accept > most_accept)) break;
+    if (i + 1 < PILOTS) *step_size *= stuck >= STUCK ? 1 / large_factor : low ? 1 / factor : factor;
   }
   return status;
 }

@@ -236,12 +236,14 @@ static const borel_site
     path_site[] = {{.name = "z", .block = BOREL_SITE_Z, .offset = 0, .size = 3, .lowest = 0, .count = 2}};
 
 const borel_joint borel_joints[] = {
-    {"normal means", 3, 0, 1, 3, u3, draw_means, draw_mean_data, mean_prior, mean_likelihood},
-    {"gamma-Poisson", 2, 0, 1, 2, u2, draw_rates, draw_counts, rate_prior, count_likelihood},
-    {"mixture", 2, 0, 1, 2, u2, draw_mixture, draw_square, mixture_prior, square_likelihood},
-    {"beta-binomial", 2, 2, 2, 2, group_sites, draw_groups, draw_successes, group_prior, success_likelihood},
-    {"hierarchy", 3, 0, 1, 2, u3, draw_hierarchy, draw_hierarchy_data, hierarchy_prior, hierarchy_likelihood},
-    {"hidden Markov", 0, 3, 1, 3, path_site, draw_path, draw_symbols, path_prior, symbol_likelihood},
+    {"normal means", 3, 0, 1, 3, u3, draw_means, draw_mean_data, mean_prior, mean_likelihood, 0},
+    {"gamma-Poisson", 2, 0, 1, 2, u2, draw_rates, draw_counts, rate_prior, count_likelihood, 0},
+    {"mixture", 2, 0, 1, 2, u2, draw_mixture, draw_square, mixture_prior, square_likelihood, 1},
+    {"beta-binomial", 2, 2, 2, 2, group_sites, draw_groups, draw_successes, group_prior, success_likelihood,
+     0},
+    {"hierarchy", 3, 0, 1, 2, u3, draw_hierarchy, draw_hierarchy_data, hierarchy_prior, hierarchy_likelihood,
+     0},
+    {"hidden Markov", 0, 3, 1, 3, path_site, draw_path, draw_symbols, path_prior, symbol_likelihood, 0},
 };
 const size_t borel_joint_count = sizeof borel_joints / sizeof *borel_joints;
 

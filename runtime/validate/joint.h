@@ -20,6 +20,7 @@ typedef struct borel_joint {
   /* Log-densities, the second up to terms of the data alone. They add to gradient [D], which may be NULL. */
   double (*prior)(const double *u, const int64_t *z, double *gradient);
   double (*likelihood)(const double *data, const double *u, const int64_t *z, double *gradient);
+  int modes; /* there may be several, between which chains seldom move */
 } borel_joint;
 
 extern const borel_joint borel_joints[];

@@ -68,6 +68,7 @@ double borel_rank_test(void *self, size_t round, size_t n) {
   size_t histogram[BOREL_STATISTICS][SLOTS] = {{0}}, count = 0;
   double smallest = INFINITY;
   s->status = BOREL_OK;
+  s->moves = 0;
   for (size_t i = 0; i < n && s->status == BOREL_OK; i++) s->status = one_run(s, round, i, histogram, &count);
   for (size_t t = 0; t < count && s->status == BOREL_OK; t++) {
     double p = uniform_p(histogram[t], n);

@@ -20,6 +20,7 @@ static const struct method {
 } methods[] = {{"two-sample", borel_two_sample, borel_two_sample_effect, 4000, 0, "pairs"},
                {"rank", borel_rank_test, borel_rank_effect, 1000, BOREL_REVERSIBLE, "runs"}};
 enum { METHODS = sizeof methods / sizeof *methods };
+enum { LEAST_MOVES = 20 }; /* one sample of so many moves, or the test says nothing */
 
 /* Of the tests that share a row. */
 typedef struct {
@@ -63,7 +64,7 @@ static void one_test(const borel_examination *e, size_t number, const struct met
   s.status = borel_frozen_open(&s.frozen, e->component, borel_configuration_args(c), joint, key);
   if (s.status == BOREL_OK) {
     borel_sequence result = borel_sequential(alpha_of(e), method->n, method->test, &s);
-    if (s.status == BOREL_OK && s.moves) {
+    if (s.status == BOREL_OK && s.moves * LEAST_MOVES >= result.n) {
       e->findings->sampled[number] = 1;
       add(t, &s, &result, where);
     }

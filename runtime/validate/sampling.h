@@ -8,7 +8,7 @@
 typedef struct {
   borel_frozen frozen;
   borel_status status; /* of the last step */
-  size_t moves;        /* samples in which the kernel moved the point */
+  size_t moves;        /* samples of the last round in which the kernel moved the point */
   size_t worst;        /* the statistic with the smallest p-value of the last round */
 } borel_sampling;
 

@@ -30,6 +30,7 @@ double borel_two_sample(void *self, size_t round, size_t n) {
   double *after = columns, *exact = columns + BOREL_STATISTICS * n;
   if (!columns) return NAN;
   s->status = BOREL_OK;
+  s->moves = 0;
   for (size_t i = 0; i < n && s->status == BOREL_OK; i++) {
     double a[BOREL_STATISTICS], b[BOREL_STATISTICS];
     s->status = draw_both(s, round, i, a, b, &count);

@@ -60,6 +60,8 @@ static borel_status examine_kernel(const borel_examination *e, borel_error *erro
   if (status == BOREL_OK && exact) status = borel_examine_apart(e, borel_examine_pairs, error);
   if (status == BOREL_OK && exact && e->tier->statistical)
     status = borel_examine_apart(e, borel_examine_samples, error);
+  if (status == BOREL_OK && exact && e->tier->statistical)
+    status = borel_examine_apart(e, borel_examine_calibration, error);
   complete(e);
   return status;
 }
