@@ -35,13 +35,20 @@ static void list_gaps(const borel_examination *e) {
   }
 }
 
+static int is_approximate(const borel_claims *claims) {
+  return claims->preserves == BOREL_PRESERVES_ASYMPTOTIC || claims->preserves == BOREL_PRESERVES_ORDER;
+}
+
 /* No claim goes without a row. */
 static void complete(const borel_examination *e) {
   const borel_claims *claims = &e->component->claims;
   int exact = claims->preserves == BOREL_PRESERVES_MEASURE || claims->preserves == BOREL_PRESERVES_SCALE;
   list_gaps(e);
-  untested(e, BOREL_CLAIM_PRESERVES,
-           exact ? "no exact check applies" : "claimed in a limit or to an order: there is no exact check");
+  if (exact || !is_approximate(claims) || !e->tier->statistical)
+    untested(e, BOREL_CLAIM_PRESERVES,
+             exact
+                 ? "no exact check applies"
+                 : "claimed in a limit or to an order: there is no exact check, the statistical tests tell");
   if (claims->flags & BOREL_REVERSIBLE) untested(e, BOREL_CLAIM_REVERSIBLE, "no exact check applies");
   if (claims->flags & BOREL_ERGODIC) untested(e, BOREL_CLAIM_ERGODIC, "only the matrix check can tell");
   if (claims->flags & BOREL_FIXED_LAYOUT) untested(e, BOREL_CLAIM_LAYOUT, "it took no step on any trial");
@@ -62,6 +69,8 @@ static borel_status examine_kernel(const borel_examination *e, borel_error *erro
     status = borel_examine_apart(e, borel_examine_samples, error);
   if (status == BOREL_OK && exact && e->tier->statistical)
     status = borel_examine_apart(e, borel_examine_calibration, error);
+  if (status == BOREL_OK && is_approximate(claims) && e->tier->statistical)
+    status = borel_examine_apart(e, borel_examine_order, error);
   complete(e);
   return status;
 }
