@@ -375,4 +375,8 @@ void borel_lua_open_component(lua_State *L) {
                                        {"validate", validate},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_pushinteger(L, BOREL_VALIDATE_SEED);
+  lua_setfield(L, -2, "validate_seed");
+  lua_pushnumber(L, BOREL_VALIDATE_ALPHA);
+  lua_setfield(L, -2, "validate_alpha");
 }

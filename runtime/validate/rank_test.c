@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "validate/null_law.h"
 #include "validate/sampling.h"
-#include "validate/sequential.h"
 
 #include <math.h>
 
@@ -72,6 +71,7 @@ double borel_rank_test(void *self, size_t round, size_t n) {
   for (size_t i = 0; i < n && s->status == BOREL_OK; i++) s->status = one_run(s, round, i, histogram, &count);
   for (size_t t = 0; t < count && s->status == BOREL_OK; t++) {
     double p = uniform_p(histogram[t], n);
+    if (round == 1 && t == 0) s->p = p;
     if (p < smallest) smallest = p, s->worst = t;
   }
   return s->status == BOREL_OK ? fmin(1, (double)count * smallest) : NAN;

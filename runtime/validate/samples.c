@@ -4,22 +4,14 @@
 #include "random/stream.h"
 #include "validate/examination.h"
 #include "validate/sampling.h"
-#include "validate/sequential.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct method {
-  const char *name;
-  double (*test)(void *self, size_t round, size_t n);
-  double (*effect)(double alpha, size_t n);
-  size_t n;       /* of the first round */
-  uint32_t flags; /* that a kernel must claim */
-  const char *what;
-} methods[] = {{"two-sample", borel_two_sample, borel_two_sample_effect, 4000, 0, "pairs"},
-               {"rank", borel_rank_test, borel_rank_effect, 1000, BOREL_REVERSIBLE, "runs"}};
-enum { METHODS = sizeof methods / sizeof *methods };
+const borel_sampling_method borel_sampling_methods[BOREL_SAMPLING_METHODS] = {
+    {"two-sample", borel_two_sample, borel_two_sample_effect, 4000, 0, "pairs"},
+    {"rank", borel_rank_test, borel_rank_effect, 1000, BOREL_REVERSIBLE, "runs"}};
 enum { LEAST_MOVES = 20 }; /* one sample of so many moves, or the test says nothing */
 
 /* Of the tests that share a row. */
@@ -32,10 +24,22 @@ typedef struct {
 
 static double alpha_of(const borel_examination *e) {
   double alpha = e->tier->alpha > 0 ? e->tier->alpha : BOREL_VALIDATE_ALPHA;
-  return alpha / (double)(METHODS * e->count * borel_joint_count);
+  return alpha / (double)(BOREL_SAMPLING_METHODS * e->count * borel_joint_count);
 }
 
 /* ---- one test -------------------------------------------------------------------------------- */
+
+borel_sequence borel_sampling_run(borel_sampling *s, const borel_component *component, borel_args args,
+                                  const borel_sampling_method *method, const borel_joint *joint, uint64_t key,
+                                  size_t n, double alpha) {
+  *s = (borel_sampling){0};
+  s->status = borel_frozen_open(&s->frozen, component, args, joint, key);
+  return s->status == BOREL_OK ? borel_sequential(alpha, n, method->test, s) : (borel_sequence){0};
+}
+
+int borel_sampling_counts(const borel_sampling *s, const borel_sequence *result) {
+  return s->status == BOREL_OK && s->moves * LEAST_MOVES >= result->n;
+}
 
 static void add(tally *t, const borel_sampling *s, const borel_sequence *result, const char *where) {
   char statistic[24];
@@ -52,7 +56,7 @@ static void add(tally *t, const borel_sampling *s, const borel_sequence *result,
              statistic, where, result->q, result->round, result->n);
 }
 
-static void one_test(const borel_examination *e, size_t number, const struct method *method,
+static void one_test(const borel_examination *e, size_t number, const borel_sampling_method *method,
                      const borel_joint *joint, tally *t) {
   const borel_configuration *c = &e->configurations[number];
   char where[160];
@@ -60,14 +64,12 @@ static void one_test(const borel_examination *e, size_t number, const struct met
   borel_examination_doing(e, "%s on %s with %s", method->name, joint->name, c->text);
   uint64_t key = borel_stream_child(borel_stream_root(e->tier->seed), method->name);
   key = borel_stream_child(borel_stream_child(key, c->text), joint->name);
-  borel_sampling s = {0};
-  s.status = borel_frozen_open(&s.frozen, e->component, borel_configuration_args(c), joint, key);
-  if (s.status == BOREL_OK) {
-    borel_sequence result = borel_sequential(alpha_of(e), method->n, method->test, &s);
-    if (s.status == BOREL_OK && s.moves * LEAST_MOVES >= result.n) {
-      e->findings->sampled[number] = 1;
-      add(t, &s, &result, where);
-    }
+  borel_sampling s;
+  borel_sequence result = borel_sampling_run(&s, e->component, borel_configuration_args(c), method, joint,
+                                             key, method->n, alpha_of(e));
+  if (borel_sampling_counts(&s, &result)) {
+    e->findings->sampled[number] = 1;
+    add(t, &s, &result, where);
   }
   if (s.status != BOREL_OK && s.status != BOREL_ARG)
     snprintf(t->wrong, sizeof t->wrong, "%.200s; on %s", s.frozen.rig.error.message, where);
@@ -76,7 +78,7 @@ static void one_test(const borel_examination *e, size_t number, const struct met
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void report(const borel_examination *e, const struct method *method, const tally *t) {
+static void report(const borel_examination *e, const borel_sampling_method *method, const tally *t) {
   double alpha = alpha_of(e);
   char accept[60] = "";
   if (*t->wrong) {
@@ -99,7 +101,7 @@ static void report(const borel_examination *e, const struct method *method, cons
 static const tally empty = {.q = INFINITY, .accept_low = INFINITY, .accept_high = -INFINITY};
 
 /* Configurations that the exact checks have judged share a row, each of the others has its own. */
-static void one_method(const borel_examination *e, const struct method *method) {
+static void one_method(const borel_examination *e, const borel_sampling_method *method) {
   tally shared = empty;
   for (size_t i = 0; i < e->count; i++) {
     int judged = e->findings->judged[i] != BOREL_NOT_JUDGED;
@@ -112,9 +114,9 @@ static void one_method(const borel_examination *e, const struct method *method) 
 }
 
 void borel_examine_samples(const borel_examination *e) {
-  for (size_t m = 0; m < METHODS; m++) {
-    uint32_t needs = methods[m].flags;
+  for (size_t m = 0; m < BOREL_SAMPLING_METHODS; m++) {
+    uint32_t needs = borel_sampling_methods[m].flags;
     if ((e->component->claims.flags & needs) != needs || (needs && e->findings->remembers)) continue;
-    one_method(e, &methods[m]);
+    one_method(e, &borel_sampling_methods[m]);
   }
 }

@@ -4,12 +4,14 @@
 #define BOREL_VALIDATE_SAMPLING_H
 
 #include "validate/frozen.h"
+#include "validate/sequential.h"
 
 typedef struct {
   borel_frozen frozen;
   borel_status status; /* of the last step */
   size_t moves;        /* samples of the last round in which the kernel moved the point */
   size_t worst;        /* the statistic with the smallest p-value of the last round */
+  double p;            /* p-value of the first statistic of round 1 */
 } borel_sampling;
 
 enum {
@@ -32,5 +34,25 @@ double borel_rank_test(void *self, size_t round, size_t n);
  * of the first round and `alpha` that of borel_sequential. */
 double borel_two_sample_effect(double alpha, size_t n);
 double borel_rank_effect(double alpha, size_t n);
+
+typedef struct {
+  const char *name;
+  double (*test)(void *self, size_t round, size_t n);
+  double (*effect)(double alpha, size_t n);
+  size_t n;       /* of the first round */
+  uint32_t flags; /* that a kernel must claim */
+  const char *what;
+} borel_sampling_method;
+
+enum { BOREL_SAMPLING_METHODS = 2 };
+extern const borel_sampling_method borel_sampling_methods[BOREL_SAMPLING_METHODS];
+
+/* One test of the suite: opens the kernel on the law and goes through the rounds from size n on. The result
+ * counts when s->status is OK and borel_sampling_counts; call borel_frozen_close(&s->frozen) anyway. */
+borel_sequence borel_sampling_run(borel_sampling *s, const borel_component *, borel_args,
+                                  const borel_sampling_method *, const borel_joint *, uint64_t key, size_t n,
+                                  double alpha);
+/* Did the kernel move often enough that the test says something? */
+int borel_sampling_counts(const borel_sampling *, const borel_sequence *);
 
 #endif

@@ -3,6 +3,7 @@
 -- of the arguments that returns the exit code: 0 all is well, 1 an error, 2 wrong usage, 3 an unreliable run
 -- under --strict.
 local core = require "borel.core"
+local certificate = require "borel.certificate"
 local session = require "borel.session"
 
 local usage = [[
@@ -14,8 +15,9 @@ usage: borel COMMAND [ARGUMENTS]
   summary RUN                        the table of a run directory, finished or not
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
-  validate [NAME | PLUGIN.so | COMPONENT.lua]
-                                     test what a component claims (all of them, without a name)
+  validate [NAME | PLUGIN.so | COMPONENT.lua] [--statistical] [--seed N] [--certificate FILE.json]
+                                     test what a component claims (all of them, without a name): exactly,
+                                     and on request by statistical tests; the certificate is what was found
   plugins [info NAME]                what is installed; parameters and claims of a component
   plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
                                      a kernel, density or resampler of your own that builds and passes its tests
@@ -291,6 +293,7 @@ local function print_component(c)
   if c.reference ~= "" then print("reference: " .. c.reference) end
   print("claims: " .. c.claims)
   print(("file: %s (plugin ABI %d)"):format(c.path, c.abi))
+  print(certificate.describe(c))
   if #c.params > 0 then print "parameters:" end
   for _, param in ipairs(c.params) do
     print(("  %-20s %-7s default %-9s %s"):format(param.name, param.type, describe_default(param), describe_range(param)))
@@ -356,6 +359,7 @@ function commands.plugins(args)
   local list
   if rest[1] == "info" then
     table.remove(rest, 1)
+    rest.info = true
     list = find_components(one(rest, "the name of a component"))
     if not given.json then
       for i, c in ipairs(list) do
@@ -375,28 +379,36 @@ function commands.plugins(args)
   end
   if given.json then
     local out = {}
-    for i, c in ipairs(list) do out[i] = component_json(c) end
+    for i, c in ipairs(list) do
+      out[i] = component_json(c)
+      if rest.info then out[i].certificate = certificate.describe(c) end
+    end
     print_json { components = core.json_list(out), failed = failed }
   end
   return 0
 end
 
+-- The components that `borel validate` is asked for.
+local function to_validate(rest)
+  if not rest[1] then return core.components() end
+  if not rest[1]:find "%.lua$" then return find_components(one(rest, "the name of a component")) end
+  local made = require("borel.component").load(one(rest, "the script"))
+  return { { kind = made.kind, name = made.name, path = rest[1], scripted = made.scripted } }
+end
+
 function commands.validate(args)
-  local given, rest = parse(args, 2, with({ seed = "number" }, flags_of("json", "statistical")))
-  local tier = { statistical = given.statistical, seed = given.seed }
-  local list
-  if rest[1] and rest[1]:find "%.lua$" then
-    local made = require("borel.component").load(one(rest, "the script"))
-    list = { { kind = made.kind, name = made.name, path = rest[1], scripted = made.scripted } }
-  elseif rest[1] then
-    list = find_components(one(rest, "the name of a component"))
-  else
-    list = core.components()
-  end
+  local given, rest = parse(args, 2, with({ seed = "number", certificate = "path" }, flags_of("json", "statistical")))
+  if given.seed and not given.statistical then misuse "option '--seed' is for --statistical: the exact checks use none" end
+  local tier = { statistical = given.statistical, seed = given.seed or core.validate_seed, alpha = core.validate_alpha }
+  local list = to_validate(rest)
+  if given.certificate and #list ~= 1 then misuse(("--certificate is for one component, not for %d"):format(#list)) end
   local reports, holds = {}, true
   for _, c in ipairs(list) do
     local rows = core.validate(c.kind:match "^[^/]+", c.scripted or c.name, nil, tier)
+    local made = certificate.new(c, rows, tier)
     reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
+    if given.certificate then certificate.write(given.certificate, made) end
+    if not c.scripted then certificate.keep(c, made) end
     if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
     for _, row in ipairs(rows) do
       holds = holds and row.verdict ~= "fails"

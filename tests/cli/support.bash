@@ -4,6 +4,7 @@ set -euo pipefail
 work=$(mktemp -d "${TMPDIR:-/tmp}/borel-cli-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export BOREL_CACHE=$work/cache # no test depends on what an earlier one compiled
+export BOREL_CERTIFICATES=$work/certificates # or leaves anything behind
 failures=0
 
 fail() {
