@@ -114,6 +114,14 @@ static borel_status hmc_step(const void *self, const borel_context *context, bor
 
 static const borel_field scan_state[] = {{"next", BOREL_I64, {0}, "coordinate"}, {0}};
 
+/* A value of coordinate k, each as likely. */
+static int64_t any_value(borel_rng *rng, borel_target *target, const borel_point *point, size_t k) {
+  const borel_layout *layout = target->ops->layout(target, point->layout);
+  const borel_site *site = layout->sites;
+  while (site->block != BOREL_SITE_Z || k < site->offset || k >= site->offset + site->size) site++;
+  return site->lowest + (int64_t)rng->ops->uniform_int(rng, (uint64_t)site->count);
+}
+
 static borel_status scan_step(const void *self, const borel_context *context, borel_target *target,
                               borel_point *point, double *info, borel_error *error) {
   (void)self, (void)info;
@@ -124,7 +132,7 @@ static borel_status scan_step(const void *self, const borel_context *context, bo
   if (!point->K) return context->host->fail(error, BOREL_ARG, "nothing is discrete");
   size_t k = (size_t)*next;
   held = point->z[k];
-  context->host->move_z(point, k, (int64_t)context->rng->ops->uniform_int(context->rng, 2));
+  context->host->move_z(point, k, any_value(context->rng, target, point, k));
   status = context->host->evaluate(target, point, BOREL_LOGDENSITY, error);
   int outside = status == BOREL_REJECT;
   if (status == BOREL_OK || outside)
