@@ -135,11 +135,11 @@ static borel_status scan_step(const void *self, const borel_context *context, bo
   context->host->move_z(point, k, any_value(context->rng, target, point, k));
   status = context->host->evaluate(target, point, BOREL_LOGDENSITY, error);
   int outside = status == BOREL_REJECT;
-  if (status == BOREL_OK || outside)
-    if (!context->rng->ops->accept(context->rng, outside ? -INFINITY : point->logdensity - before)) {
-      context->host->move_z(point, k, held);
-      context->host->know(point, before, NULL);
-    }
+  int fails = status != BOREL_OK && !outside;
+  if (fails || !context->rng->ops->accept(context->rng, outside ? -INFINITY : point->logdensity - before)) {
+    context->host->move_z(point, k, held);
+    context->host->know(point, before, NULL);
+  }
   if (status == BOREL_OK || outside) *next = (*next + 1) % (int64_t)point->K;
   return outside ? BOREL_OK : status;
 }
