@@ -62,7 +62,8 @@ static void one_test(const borel_examination *e, size_t number, const borel_samp
   char where[160];
   snprintf(where, sizeof where, "%s%s%s", joint->name, *t->scope ? "" : " with ", *t->scope ? "" : c->text);
   borel_examination_doing(e, "%s on %s with %s", method->name, joint->name, c->text);
-  uint64_t key = borel_stream_child(borel_stream_root(e->tier->seed), method->name);
+  uint64_t key = borel_stream_child(borel_stream_root(e->tier->seed), e->component->name);
+  key = borel_stream_child(key, method->name);
   key = borel_stream_child(borel_stream_child(key, c->text), joint->name);
   borel_sampling s;
   borel_sequence result = borel_sampling_run(&s, e->component, borel_configuration_args(c), method, joint,

@@ -34,8 +34,10 @@ static const borel_component *load(const char *path, const char *name) {
   exit(2);
 }
 
-static uint64_t key_of(uint64_t seed, const borel_sampling_method *method, const borel_joint *joint) {
-  return borel_stream_child(borel_stream_child(borel_stream_root(seed), method->name), joint->name);
+static uint64_t key_of(uint64_t seed, const borel_component *kernel, const borel_sampling_method *method,
+                       const borel_joint *joint) {
+  uint64_t key = borel_stream_child(borel_stream_root(seed), kernel->name);
+  return borel_stream_child(borel_stream_child(key, method->name), joint->name);
 }
 
 /* ---- mutants --------------------------------------------------------------------------------- */
@@ -67,13 +69,13 @@ static const struct {
 };
 
 /* The law on which it is rejected, or NULL. */
-static const char *rejected_on(const borel_component *mutant, const borel_sampling_method *method,
+static const char *rejected_on(const borel_component *kernel, const borel_sampling_method *method,
                                uint64_t seed) {
   for (size_t k = 0; k < borel_joint_count; k++) {
     borel_sampling s;
     const borel_joint *joint = &borel_joints[k];
-    borel_sequence r = borel_sampling_run(&s, mutant, (borel_args){0}, method, joint,
-                                          key_of(seed, method, joint), method->n, suite_alpha());
+    borel_sequence r = borel_sampling_run(&s, kernel, (borel_args){0}, method, joint,
+                                          key_of(seed, kernel, method, joint), method->n, suite_alpha());
     int rejected = borel_sampling_counts(&s, &r) && r.rejected;
     borel_frozen_close(&s.frozen);
     if (rejected) return joint->name;
@@ -121,7 +123,7 @@ typedef struct {
 static void one_seed(const borel_component *kernel, const borel_sampling_method *method,
                      const borel_joint *joint, uint64_t seed, alarms *a) {
   borel_sampling s;
-  uint64_t key = key_of(seed, method, joint);
+  uint64_t key = key_of(seed, kernel, method, joint);
   borel_sequence r =
       borel_sampling_run(&s, kernel, (borel_args){0}, method, joint, key, method->n, suite_alpha());
   int counts = borel_sampling_counts(&s, &r);
