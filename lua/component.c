@@ -269,8 +269,8 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
 /* {statistical = false, seed = 1, alpha = 1e-6} at `index`, or nothing. */
 static borel_validate_tier tier_at(lua_State *L, int index) {
   borel_validate_tier tier = {.seed = BOREL_VALIDATE_SEED, .alpha = BOREL_VALIDATE_ALPHA};
-  if (lua_isnoneornil(L, index)) return tier;
-  luaL_checktype(L, index, LUA_TTABLE);
+  static const char *const known[] = {"statistical", "seed", "alpha"};
+  if (!borel_lua_options(L, index, "validate", known, 3)) return tier;
   lua_getfield(L, index, "statistical");
   lua_getfield(L, index, "seed");
   lua_getfield(L, index, "alpha");

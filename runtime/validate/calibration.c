@@ -158,11 +158,12 @@ void borel_examine_calibration(const borel_examination *e) {
   each_law(e, "sbc", calibrate, &sbc);
   each_law(e, "geweke", compare_joint, &joint);
   if (sbc.laws)
-    borel_examination_row(
-        e, BOREL_REPORTED, BOREL_CLAIM_PRESERVES, "sbc",
-        "with %s: least of %zu p-values %.2g, %s; %d data sets on each of %zu laws, %d draws, "
-        "%d steps apart, after %d, all of which may be too few",
-        text, sbc.statistics, sbc.extreme, sbc.where, DATA_SETS, sbc.laws, DRAWS, THIN, BURN_IN);
+    borel_examination_row(e, BOREL_REPORTED, BOREL_CLAIM_PRESERVES, "sbc",
+                          "with %s: least of %zu p-values %.2g, %s; %d data sets on each of %zu laws, %d "
+                          "draws, %d steps apart, "
+                          "after %d steps; chains that mix slowly give small ones too",
+                          text, sbc.statistics, sbc.extreme, sbc.where, DATA_SETS, sbc.laws, DRAWS, THIN,
+                          BURN_IN);
   if (joint.laws)
     borel_examination_row(e, BOREL_REPORTED, BOREL_CLAIM_PRESERVES, "geweke",
                           "with %s: largest of %zu |z| %.2f, %s; %d batches of %d steps on each of %zu laws",

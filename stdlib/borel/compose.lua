@@ -115,14 +115,14 @@ function compose.describe(kernel)
   return described
 end
 
---- borel.validate(component or kernel): tests what it claims; a list of { claim =, method =, evidence =, verdict = "holds" |
--- "fails" | "not tested" }.
-function compose.validate(what)
+--- borel.validate(component or kernel [, { statistical = false, seed = 1 }]): tests what it claims; a list of { claim =,
+-- method =, evidence =, verdict = "holds" | "fails" | "not tested" | "reported" }.
+function compose.validate(what, tier)
   if type(what) ~= "table" or not (what.is_component or what.is_kernel) then
     core.error "borel.validate: needs a kernel such as borel.cycle{...}, or a borel.component"
   end
-  if what.parts then return core.validate("kernel", what.object) end
-  return core.validate(what.kind or "kernel", what.scripted or what.component, what.parameters)
+  if what.parts then return core.validate("kernel", what.object, nil, tier) end
+  return core.validate(what.kind or "kernel", what.scripted or what.component, what.parameters, tier)
 end
 
 return compose
