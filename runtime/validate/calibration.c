@@ -116,7 +116,8 @@ static borel_status compare_joint(borel_frozen *f, tally *t) {
   }
   for (size_t s = 0; s < 2 * count && status == BOREL_OK; s++) {
     double error = sqrt(variance_of_mean(&chain, s) + variance_of_mean(&draws, s));
-    double z = error > 0 ? fabs(chain.sum[s] - draws.sum[s]) / BATCHES / error : 0;
+    double z = error == 0 ? 0 : fabs(chain.sum[s] - draws.sum[s]) / BATCHES / error;
+    if (isnan(z)) z = INFINITY; /* the chain has gone where numbers end */
     if (!t->statistics++ || z > t->extreme) t->extreme = z, keep(t, f, s / 2);
   }
   t->laws += status == BOREL_OK;

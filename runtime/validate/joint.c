@@ -14,9 +14,8 @@ static double normal_density(double x, double mean, double sd, double *slope) {
 }
 
 static double log_factorial(double n) {
-  double sum = 0;
-  for (double k = 2; k <= n; k++) sum += log(k);
-  return sum;
+  int sign;
+  return lgamma_r(n + 1, &sign);
 }
 
 static double *slope_of(double *gradient, size_t i) { return gradient ? gradient + i : NULL; }
