@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CPU_SECONDS = 60 };
-
 void borel_examination_row(const borel_examination *examination, borel_verdict verdict, const char *claim,
                            const char *method, const char *format, ...) {
   borel_findings *findings = examination->findings;
@@ -43,8 +41,9 @@ int borel_examination_has(const borel_examination *examination, const char *clai
   return 0;
 }
 
-static _Noreturn void child(const borel_examination *examination, void (*part)(const borel_examination *)) {
-  struct rlimit time = {CPU_SECONDS, CPU_SECONDS + 1}, core = {0, 0};
+static _Noreturn void child(const borel_examination *examination, void (*part)(const borel_examination *),
+                            unsigned seconds) {
+  struct rlimit time = {seconds, seconds + 1}, core = {0, 0};
   setenv("BOREL_LOG", "off", 1); /* trials are no news to anybody */
   setrlimit(RLIMIT_CPU, &time);
   setrlimit(RLIMIT_CORE, &core);
@@ -56,21 +55,22 @@ static _Noreturn void child(const borel_examination *examination, void (*part)(c
 }
 
 borel_status borel_examine_apart(const borel_examination *examination,
-                                 void (*part)(const borel_examination *), borel_error *error) {
+                                 void (*part)(const borel_examination *), unsigned seconds,
+                                 borel_error *error) {
   borel_examination_doing(examination, "its start");
   examination->findings->finished = 0;
   pid_t pid = fork();
   if (pid < 0)
     return borel_fail(error, BOREL_INTERNAL, "validate: cannot start a process: %s", strerror(errno));
-  if (pid == 0) child(examination, part);
+  if (pid == 0) child(examination, part, seconds);
   int status;
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR)
       return borel_fail(error, BOREL_INTERNAL, "validate: lost a process: %s", strerror(errno));
   const char *doing = examination->findings->doing;
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-    borel_examination_row(examination, BOREL_FAILS, "comes back", "-", "it ran for %d s during %s",
-                          CPU_SECONDS, doing);
+    borel_examination_row(examination, BOREL_FAILS, "comes back", "-", "it ran for %u s during %s", seconds,
+                          doing);
   else if (WIFSIGNALED(status))
     borel_examination_row(examination, BOREL_FAILS, "comes back", "-", "it crashed during %s: %s", doing,
                           strsignal(WTERMSIG(status)));

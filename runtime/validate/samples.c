@@ -38,7 +38,7 @@ borel_sequence borel_sampling_run(borel_sampling *s, const borel_component *comp
 }
 
 int borel_sampling_counts(const borel_sampling *s, const borel_sequence *result) {
-  return s->status == BOREL_OK && s->moves * LEAST_MOVES >= result->n;
+  return s->status == BOREL_OK && (result->rejected || s->moves * LEAST_MOVES >= result->n);
 }
 
 static void add(tally *t, const borel_sampling *s, const borel_sequence *result, const char *where) {

@@ -52,7 +52,7 @@ extern const borel_sampling_method borel_sampling_methods[BOREL_SAMPLING_METHODS
 borel_sequence borel_sampling_run(borel_sampling *s, const borel_component *, borel_args,
                                   const borel_sampling_method *, const borel_joint *, uint64_t key, size_t n,
                                   double alpha);
-/* Did the kernel move often enough that the test says something? */
+/* Does the test say something: has it rejected, or did the kernel move often enough? */
 int borel_sampling_counts(const borel_sampling *, const borel_sequence *);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/error.h"
 #include "validate/null_law.h"
 #include "validate/sampling.h"
 
@@ -27,8 +28,8 @@ double borel_two_sample(void *self, size_t round, size_t n) {
   size_t count = 1;
   double *columns = malloc(2 * BOREL_STATISTICS * n * sizeof *columns), smallest = INFINITY;
   double *after = columns, *exact = columns + BOREL_STATISTICS * n;
-  if (!columns) return NAN;
-  s->status = BOREL_OK;
+  s->status =
+      columns ? BOREL_OK : borel_fail(&s->frozen.rig.error, BOREL_INTERNAL, "no memory for %zu pairs", n);
   s->moves = 0;
   for (size_t i = 0; i < n && s->status == BOREL_OK; i++) {
     double a[BOREL_STATISTICS], b[BOREL_STATISTICS];

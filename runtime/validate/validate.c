@@ -59,40 +59,41 @@ static void complete(const borel_examination *e) {
 static borel_status examine_kernel(const borel_examination *e, borel_error *error) {
   const borel_claims *claims = &e->component->claims;
   int exact = claims->preserves == BOREL_PRESERVES_MEASURE || claims->preserves == BOREL_PRESERVES_SCALE;
-  borel_status status = borel_examine_apart(e, borel_examine_rules, error);
+  borel_status status = borel_examine_apart(e, borel_examine_rules, BOREL_EXACT_SECONDS, error);
   if (status == BOREL_OK && exact && claims->checks & BOREL_CHECK_MATRIX)
-    status = borel_examine_apart(e, borel_examine_matrix, error);
+    status = borel_examine_apart(e, borel_examine_matrix, BOREL_EXACT_SECONDS, error);
   if (status == BOREL_OK && exact && claims->checks & ~BOREL_CHECK_MATRIX)
-    status = borel_examine_apart(e, borel_examine_orbits, error);
-  if (status == BOREL_OK && exact) status = borel_examine_apart(e, borel_examine_pairs, error);
+    status = borel_examine_apart(e, borel_examine_orbits, BOREL_EXACT_SECONDS, error);
+  if (status == BOREL_OK && exact)
+    status = borel_examine_apart(e, borel_examine_pairs, BOREL_EXACT_SECONDS, error);
   if (status == BOREL_OK && exact && e->tier->statistical)
-    status = borel_examine_apart(e, borel_examine_samples, error);
+    status = borel_examine_apart(e, borel_examine_samples, BOREL_STATISTICAL_SECONDS, error);
   if (status == BOREL_OK && exact && e->tier->statistical)
-    status = borel_examine_apart(e, borel_examine_calibration, error);
+    status = borel_examine_apart(e, borel_examine_calibration, BOREL_STATISTICAL_SECONDS, error);
   if (status == BOREL_OK && is_approximate(claims) && e->tier->statistical)
-    status = borel_examine_apart(e, borel_examine_order, error);
+    status = borel_examine_apart(e, borel_examine_order, BOREL_STATISTICAL_SECONDS, error);
   complete(e);
   return status;
 }
 
 static borel_status examine_density(const borel_examination *e, borel_error *error) {
-  return borel_examine_apart(e, borel_examine_density, error);
+  return borel_examine_apart(e, borel_examine_density, BOREL_EXACT_SECONDS, error);
 }
 
 static borel_status examine_single_density(const borel_examination *e, borel_error *error) {
   borel_examination one = *e;
   one.single = 1;
-  return borel_examine_apart(&one, borel_examine_density, error);
+  return borel_examine_apart(&one, borel_examine_density, BOREL_EXACT_SECONDS, error);
 }
 
 static borel_status examine_resampler(const borel_examination *e, borel_error *error) {
-  return borel_examine_apart(e, borel_examine_offspring, error);
+  return borel_examine_apart(e, borel_examine_offspring, BOREL_EXACT_SECONDS, error);
 }
 
 static borel_status examine_single_resampler(const borel_examination *e, borel_error *error) {
   borel_examination one = *e;
   one.single = 1;
-  return borel_examine_apart(&one, borel_examine_offspring, error);
+  return borel_examine_apart(&one, borel_examine_offspring, BOREL_EXACT_SECONDS, error);
 }
 
 static borel_status validate(const borel_component *component, borel_args params,
@@ -148,7 +149,7 @@ static borel_status validate_resampler(const borel_component *component, borel_a
   *report = (borel_validate_report){0};
   borel_status status = borel_resampler_create(component, params, &resampler, error);
   borel_resampler_destroy(resampler);
-  return status == BOREL_OK ? validate(component, params, examine, report, error) : status;
+  return status == BOREL_OK ? validate(component, params, &exact_tier, examine, report, error) : status;
 }
 
 borel_status borel_validate_resampler(const borel_component *component, borel_args params,
