@@ -17,7 +17,7 @@ void borel_lua_account(lua_State *L) {
   size_t bytes = borel_array_bytes();
   if (bytes < values->counted_bytes) values->counted_bytes = bytes;
   size_t grown = bytes - values->counted_bytes, limit = values->counted_bytes / 4;
-  if (limit < (size_t)1 << 20) limit = (size_t)1 << 20;
+  if (limit < (size_t)1 << 22) limit = (size_t)1 << 22;
   if (grown < limit || !lua_gc(L, LUA_GCISRUNNING)) return;
   size_t kb = grown / 1024;
   lua_gc(L, LUA_GCSTEP, kb < 1 << 20 ? (int)kb : 1 << 20);
@@ -31,7 +31,8 @@ borel_array *borel_lua_newarray(lua_State *L) {
   return array;
 }
 
-borel_array *borel_lua_makearray(lua_State *L, borel_dtype dtype, const borel_shape *shape) {
+static borel_array *make(lua_State *L, borel_dtype dtype, const borel_shape *shape,
+                         borel_array (*get)(borel_dtype, const borel_shape *)) {
   char text[64];
   double bytes = (double)borel_dtype_size(dtype);
   for (int i = 0; i < shape->rank; i++) bytes *= (double)shape->extent[i];
@@ -39,10 +40,18 @@ borel_array *borel_lua_makearray(lua_State *L, borel_dtype dtype, const borel_sh
     borel_lua_fail(L, "an array of shape %s would take %.3g GiB; the most is 2 GiB",
                    borel_shape_text(shape, text), bytes / 0x1p30);
   borel_array *array = borel_lua_newarray(L);
-  *array = borel_array_new(dtype, shape);
+  *array = get(dtype, shape);
   if (!array->data)
     borel_lua_fail(L, "out of memory for an array of shape %s", borel_shape_text(shape, text));
   return array;
+}
+
+borel_array *borel_lua_makearray(lua_State *L, borel_dtype dtype, const borel_shape *shape) {
+  return make(L, dtype, shape, borel_array_new);
+}
+
+borel_array *borel_lua_makeroom(lua_State *L, borel_dtype dtype, const borel_shape *shape) {
+  return make(L, dtype, shape, borel_array_room);
 }
 
 static int new_empty(lua_State *L) {
@@ -187,7 +196,9 @@ static void read_leaf(lua_State *L, reading *r, int depth) {
   if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && !missing) {
     const char *name = borel_lua_typename(L, -1);
     borel_lua_fail(L, "element %s is a %s, not a number%s", path_text(L, r, depth), name,
-                   borel_lua_isnode(L, -1) ? " yet: combine drawn values with stack{...}" : "");
+                   borel_lua_isnode(L, -1) || borel_lua_testparticles(L, -1)
+                       ? " yet: combine drawn values with stack{...}"
+                       : "");
   }
   r->all_integer &= type == LUA_TNUMBER && lua_isinteger(L, -1);
   r->all_boolean &= type == LUA_TBOOLEAN;
@@ -326,7 +337,8 @@ static int to(lua_State *L) {
       lua_pushnumber(L, value);
     return 1;
   }
-  const borel_array *from = borel_lua_checkarray(L, 1);
+  const borel_particles *particles = borel_lua_testparticles(L, 1);
+  const borel_array *from = particles ? &particles->array : borel_lua_checkarray(L, 1);
   int64_t n = borel_shape_size(&from->shape);
   if ((dtype == BOREL_I64 || dtype == BOREL_BOOL) && from->dtype != BOREL_BOOL && from->dtype != dtype)
     for (int64_t i = 0; i < n; i++) {
@@ -338,6 +350,7 @@ static int to(lua_State *L) {
   *out = borel_lua_convert(from, dtype);
   if (!out->data) borel_lua_fail(L, "out of memory for an array");
   borel_lua_account(L);
+  if (particles) borel_lua_as_particles(L, particles->lineage);
   return 1;
 }
 
@@ -375,6 +388,7 @@ static void push_nested(lua_State *L, const borel_array *array, int axis, int64_
 /* x:totable(): nested Lua tables. */
 static int totable(lua_State *L) {
   if (borel_lua_isnode(L, 1)) borel_lua_fail(L, "a symbolic value has no elements yet");
+  if (borel_lua_testparticles(L, 1)) borel_lua_no_elements(L);
   int64_t at = 0;
   push_nested(L, borel_lua_checkarray(L, 1), 0, &at);
   return 1;

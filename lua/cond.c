@@ -118,6 +118,8 @@ static int known_mask(lua_State *L, int *value) {
     *value = lua_tointeger(L, MASK) != 0;
   else if (array && array->dtype != BOREL_F64 && array->dtype != BOREL_F32)
     *value = borel_array_at(array, 0) != 0;
+  else if (borel_lua_testparticles(L, MASK))
+    borel_lua_no_elements(L);
   else
     borel_lua_fail(L, "cond: the condition is a %s, not a mask such as x:gt(0)", borel_lua_typename(L, MASK));
   return 1;

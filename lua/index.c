@@ -136,8 +136,26 @@ static borel_node constant_indices(lua_State *L, borel_graph *graph, const borel
   return borel_lua_checknode(L, borel_graph_array(graph, indices), &error);
 }
 
+/* Pushes x[places] for 0-based flat places on top of the stack, x a value of all particles. */
+static void gather_flat(lua_State *L, int x) {
+  lua_pushvalue(L, x);
+  lua_insert(L, -2);
+  borel_lua_op(L, BOREL_OP_GATHER, -2, 2, 0, NULL);
+}
+
 static void push_selection(lua_State *L, int x, selection *s) {
   finish_selection(s);
+  if (borel_lua_testparticles(L, x)) {
+    int64_t k = 0;
+    if (s->to.rank == 0) {
+      lua_pushinteger(L, walk_start(s).flat);
+    } else {
+      borel_array *places = new_indices(L, &s->to);
+      EACH_SELECTED(s, flat)((int64_t *)places->data)[k++] = flat;
+    }
+    gather_flat(L, x);
+    return;
+  }
   if (!borel_lua_isnode(L, x)) {
     const borel_array *from = borel_lua_checkarray(L, x);
     if (s->to.rank == 0) {
@@ -216,6 +234,10 @@ static void gather_rows(lua_State *L, int x, const borel_array *idx) {
     push_gather(L, graph, x, constant_indices(L, graph, flat));
     return;
   }
+  if (borel_lua_testparticles(L, x)) {
+    gather_flat(L, x);
+    return;
+  }
   const borel_array *from = borel_lua_checkarray(L, x);
   borel_array *result = borel_lua_makearray(L, from->dtype, &to);
   for (int64_t k = 0, n = borel_shape_size(&to); k < n; k++)
@@ -252,6 +274,37 @@ static void gather_symbolic(lua_State *L, int x, int key) {
   push_gather(L, graph, x, borel_lua_checknode(L, z, &error));
 }
 
+/* x[z] for whole numbers z of all particles: rows of x, in the shape of z. */
+static void gather_particles(lua_State *L, int x, int key) {
+  const borel_particles *z = borel_lua_testparticles(L, key);
+  borel_shape shape = borel_lua_shape(L, x), row = {shape.rank - 1, {0}}, column = borel_particles_shape(z);
+  if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
+  if (z->array.dtype == BOREL_BOOL) no_mask_index(L);
+  if (z->array.dtype != BOREL_I64) borel_lua_fail(L, "an index must be a whole number, this value is real");
+  for (int64_t i = 0, n = borel_shape_size(&z->array.shape); i < n; i++) {
+    int64_t at = ((const int64_t *)z->array.data)[i];
+    if (at < 1 || at > shape.extent[0])
+      borel_lua_fail(L, "index %lld of a particle is out of range: axis 1 has %lld elements", (long long)at,
+                     (long long)shape.extent[0]);
+  }
+  if (column.rank + row.rank >= BOREL_MAX_RANK)
+    borel_lua_fail(L, "values of all particles have at most %d axes each", BOREL_MAX_RANK - 1);
+  for (int i = 0; i < row.rank; i++) row.extent[i] = shape.extent[i + 1], column.extent[column.rank++] = 1;
+  lua_pushvalue(L, key);
+  lua_pushinteger(L, 1);
+  borel_lua_op(L, BOREL_OP_SUB, -2, 2, 0, NULL);
+  if (row.rank > 0) { /* the flat places of row z: z * size + 0 .. size - 1 */
+    int64_t size = borel_shape_size(&row);
+    borel_lua_reshape(L, -1, &column);
+    lua_pushinteger(L, size);
+    borel_lua_op(L, BOREL_OP_MUL, -2, 2, 0, NULL);
+    borel_array *within = new_indices(L, &row);
+    for (int64_t i = 0; i < size; i++) ((int64_t *)within->data)[i] = i;
+    borel_lua_op(L, BOREL_OP_ADD, -2, 2, 0, NULL);
+  }
+  gather_flat(L, x);
+}
+
 /* ---- x[key] ---------------------------------------------------------------------------------- */
 
 void borel_lua_index(lua_State *L, int x, int key) {
@@ -261,7 +314,7 @@ void borel_lua_index(lua_State *L, int x, int key) {
     borel_shape shape = borel_lua_shape(L, x);
     if (shape.rank == 0) borel_lua_fail(L, "a scalar has no elements");
     int64_t at = check_index(L, key, 0, shape.extent[0]);
-    const borel_array *array = shape.rank == 1 && !borel_lua_isnode(L, x) ? borel_lua_checkarray(L, x) : NULL;
+    const borel_array *array = shape.rank == 1 && !borel_lua_isnode(L, x) ? borel_lua_testarray(L, x) : NULL;
     if (array) {
       borel_lua_pushelement(L, array, at);
       return;
@@ -273,6 +326,8 @@ void borel_lua_index(lua_State *L, int x, int key) {
     select_axes(L, x, key);
   } else if (borel_lua_isnode(L, key)) {
     gather_symbolic(L, x, key);
+  } else if (borel_lua_testparticles(L, key)) {
+    gather_particles(L, x, key);
   } else if (borel_lua_testarray(L, key)) {
     gather_rows(L, x, borel_lua_checkarray(L, key));
   } else {
@@ -294,7 +349,8 @@ static int push_field(lua_State *L, const char *name) {
       borel_dtype dtype = borel_lua_nodeinfo(L, 1)->dtype;
       lua_pushstring(L, borel_lua_is_mask(L, 1) ? "bool" : borel_dtype_name(dtype));
     } else {
-      lua_pushstring(L, borel_dtype_name(borel_lua_checkarray(L, 1)->dtype));
+      const borel_particles *p = borel_lua_testparticles(L, 1);
+      lua_pushstring(L, borel_dtype_name((p ? &p->array : borel_lua_checkarray(L, 1))->dtype));
     }
   } else if (strcmp(name, "shape") == 0) {
     lua_createtable(L, shape.rank, 0);
@@ -341,9 +397,9 @@ static int index_event(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   if (push_field(L, lua_tostring(L, 2))) return 1;
-  const char *what = borel_lua_isnode(L, 1)            ? "a value of the model"
-                     : lua_type(L, 1) == LUA_TUSERDATA ? "an array"
-                                                       : luaL_typename(L, 1);
+  const char *what = borel_lua_isnode(L, 1) || borel_lua_testparticles(L, 1) ? "a value of the model"
+                     : lua_type(L, 1) == LUA_TUSERDATA                       ? "an array"
+                                                                             : luaL_typename(L, 1);
   borel_lua_fail(L, "%s%s has no '%s'", lua_type(L, 1) == LUA_TUSERDATA ? "" : "a ", what,
                  lua_tostring(L, 2));
 }
@@ -371,10 +427,29 @@ static int slice(lua_State *L) {
   return 1;
 }
 
+/* Pushes it. */
+static void reshape_particles(lua_State *L, int index, const borel_shape *to) {
+  const borel_particles *p = borel_lua_testparticles(L, index);
+  borel_shape own = borel_particles_shape(p), all = {to->rank + 1, {p->array.shape.extent[0]}};
+  char have[64], want[64];
+  if (borel_shape_size(&own) != borel_shape_size(to))
+    borel_lua_fail(L, "reshape: %s has not as many elements as %s", borel_shape_text(&own, have),
+                   borel_shape_text(to, want));
+  if (to->rank >= BOREL_MAX_RANK)
+    borel_lua_fail(L, "values of all particles have at most %d axes each", BOREL_MAX_RANK - 1);
+  memcpy(all.extent + 1, to->extent, sizeof *to->extent * (size_t)to->rank);
+  borel_array *out = borel_lua_newarray(L);
+  *out = borel_array_hold(&p->array);
+  out->shape = all;
+  borel_lua_as_particles(L, p->lineage);
+}
+
 void borel_lua_reshape(lua_State *L, int index, const borel_shape *to) {
   index = lua_absindex(L, index);
   if (borel_lua_isnode(L, index)) {
     borel_lua_op(L, BOREL_OP_RESHAPE, index, 1, 0, to);
+  } else if (borel_lua_testparticles(L, index)) {
+    reshape_particles(L, index, to);
   } else {
     char have[64], want[64];
     const borel_array *array = borel_lua_checkarray(L, index);
@@ -407,7 +482,7 @@ static int gather(lua_State *L) {
 }
 
 void borel_lua_open_index(lua_State *L) {
-  static const char *const types[] = {"borel.array", "borel.node"};
+  static const char *const types[] = {"borel.array", "borel.node", "borel.particles"};
   static const luaL_Reg events[] = {{"__newindex", newindex_event}, {"__len", length_event}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"slice", slice}, {"reshape", reshape}, {"gather", gather}, {NULL, NULL}};
@@ -425,7 +500,7 @@ void borel_lua_open_index(lua_State *L) {
     lua_setmetatable(L, -2);
     lua_pop(L, 1); /* the boolean, then the number */
   }
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     luaL_getmetatable(L, types[i]);
     lua_pushvalue(L, 2);
     luaL_getmetatable(L, types[0]);

@@ -16,7 +16,7 @@ static void take(lua_State *L, const char *name, int least, int most) {
 /* The shape of argument i, which must have `rank` axes. */
 static borel_shape need_rank(lua_State *L, const char *name, int i, int rank) {
   char text[64];
-  if (!borel_lua_testarray(L, i) && !borel_lua_isnode(L, i))
+  if (!borel_lua_testarray(L, i) && !borel_lua_isnode(L, i) && !borel_lua_testparticles(L, i))
     borel_lua_fail(L, "%s: argument %d must be a %s, got a %s", name, i, rank == 1 ? "vector" : "matrix",
                    borel_lua_typename(L, i));
   borel_shape shape = borel_lua_shape(L, i);

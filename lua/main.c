@@ -30,6 +30,8 @@ static int open_core(lua_State *L) {
   borel_lua_open_data(L);
   borel_lua_open_rows(L);
   borel_lua_open_choice(L);
+  borel_lua_open_lanes(L);
+  borel_lua_open_weights(L);
   borel_lua_open_tree(L);
   borel_lua_open_resampler(L);
   borel_lua_open_scripted(L);

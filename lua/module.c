@@ -59,6 +59,7 @@ int luaopen_borel_core(lua_State *L) {
   borel_lua_open_where(L);
   borel_lua_open_array(L);
   borel_lua_open_node(L);
+  borel_lua_open_particles(L);
   borel_lua_open_index(L);
   borel_lua_open_ops(L);
   borel_lua_open_linear(L);

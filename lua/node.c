@@ -229,7 +229,9 @@ borel_node borel_lua_tonode_as(lua_State *L, int index, borel_graph *graph, bore
 borel_shape borel_lua_shape(lua_State *L, int index) {
   if (borel_lua_isnode(L, index)) return borel_lua_nodeinfo(L, index)->shape;
   const borel_array *array = borel_lua_testarray(L, index);
-  return array ? array->shape : (borel_shape){0};
+  if (array) return array->shape;
+  const borel_particles *particles = borel_lua_testparticles(L, index);
+  return particles ? borel_particles_shape(particles) : (borel_shape){0};
 }
 
 /* ---- functions and methods ------------------------------------------------------------------- */
@@ -272,8 +274,9 @@ static int graph_text(lua_State *L) {
   return 1;
 }
 
+/* Is it a value whose elements a program cannot know: of the model that is traced, or of all particles? */
 static int is_symbolic(lua_State *L) {
-  lua_pushboolean(L, borel_lua_isnode(L, 1));
+  lua_pushboolean(L, borel_lua_isnode(L, 1) || luaL_testudata(L, 1, "borel.particles"));
   return 1;
 }
 

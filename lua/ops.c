@@ -14,13 +14,20 @@ static int is_mask_op(borel_op op) {
 
 static int is_table(lua_State *L, int index) { return lua_type(L, index) == LUA_TTABLE; }
 
+/* The elements of an array, or of a value of all particles; NULL for something else. */
+static const borel_array *array_at(lua_State *L, int index) {
+  const borel_array *array = borel_lua_testarray(L, index);
+  if (array) return array;
+  const borel_particles *particles = borel_lua_testparticles(L, index);
+  return particles ? &particles->array : NULL;
+}
+
 /* Turns tables into arrays; anything that is no value is an error. */
 static void check_value(lua_State *L, const char *name, int first, int i) {
   int index = first + i, type = lua_type(L, index);
   if (is_table(L, index))
     borel_lua_toarray(L, index);
-  else if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && !borel_lua_isnode(L, index) &&
-           !borel_lua_testarray(L, index))
+  else if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && !borel_lua_isnode(L, index) && !array_at(L, index))
     borel_lua_fail(L, "%s: argument %d is a %s; a number, an array or a value of the model is needed", name,
                    i + 1, borel_lua_typename(L, index));
 }
@@ -28,14 +35,14 @@ static void check_value(lua_State *L, const char *name, int first, int i) {
 /* A whole number that stays one in + - *: a Lua integer, an i64 array or node that is no mask. */
 static int is_integer(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TNUMBER) return lua_isinteger(L, index);
-  const borel_array *array = borel_lua_testarray(L, index);
+  const borel_array *array = array_at(L, index);
   if (array) return array->dtype == BOREL_I64;
   if (!borel_lua_isnode(L, index)) return 0;
   return borel_lua_nodeinfo(L, index)->dtype == BOREL_I64 && !borel_lua_is_mask(L, index);
 }
 
 static int is_boolean(lua_State *L, int index) {
-  const borel_array *array = borel_lua_testarray(L, index);
+  const borel_array *array = array_at(L, index);
   if (array) return array->dtype == BOREL_BOOL;
   return borel_lua_isnode(L, index) ? borel_lua_is_mask(L, index) : lua_type(L, index) == LUA_TBOOLEAN;
 }
@@ -102,7 +109,7 @@ typedef union {
  * outlive the result; a converted array in the argument's place. */
 static borel_array as_operand(lua_State *L, borel_op op, int first, int i, char type, cell *number) {
   int index = first + i;
-  const borel_array *array = borel_lua_testarray(L, index);
+  const borel_array *array = array_at(L, index);
   if (!array) {
     int boolean = lua_type(L, index) == LUA_TBOOLEAN;
     if (type == 'I' && !boolean && !lua_isinteger(L, index)) needs_mask(L, op, i);
@@ -180,6 +187,146 @@ static void on_arrays(lua_State *L, borel_op op, int first, int count, int64_t a
   borel_lua_account(L);
 }
 
+/* ---- values of all particles ------------------------------------------------------------------- */
+
+/* An argument: its elements, the shape that one particle sees, and whether every particle has its own. */
+typedef struct {
+  borel_node_info info;
+  cell number;
+  int every;
+  int64_t step; /* bytes from one particle's value to the next */
+} argument;
+
+/* [rows] + axes of extent 1 up to `rank` + the axes of one value. */
+static borel_shape spread(lua_State *L, int64_t rows, int rank, const borel_shape *own) {
+  if (rank >= BOREL_MAX_RANK)
+    borel_lua_fail(L, "values of all particles have at most %d axes each", BOREL_MAX_RANK - 1);
+  borel_shape to = {rank + 1, {rows, 1, 1, 1}};
+  memcpy(to.extent + 1 + rank - own->rank, own->extent, sizeof *own->extent * (size_t)own->rank);
+  return to;
+}
+
+/* Pushes op of whole columns: the axis of the particles is one more axis. */
+static void on_columns(lua_State *L, borel_op op, int first, int count, int64_t rows, argument *args) {
+  borel_error error = {0};
+  const borel_node_info *list[3];
+  borel_operand operands[3];
+  int rank = 0;
+  for (int i = 0; i < count; i++)
+    if (args[i].info.shape.rank > rank) rank = args[i].info.shape.rank;
+  for (int i = 0; i < count; i++) {
+    if (args[i].every)
+      args[i].info.array.shape = args[i].info.shape = spread(L, rows, rank, &args[i].info.shape);
+    list[i] = &args[i].info;
+  }
+  borel_node_info node = {.op = op};
+  if (borel_op_infer(&node, list, (size_t)count, NULL, &error)) borel_lua_error(L, &error);
+  for (int i = 0; i < count; i++) {
+    args[i].info.array = stretch(L, first + i, &args[i].info.array, &node.shape);
+    operands[i] = (borel_operand){args[i].info.array.data, &args[i].info.array.shape};
+  }
+  borel_array *out = borel_lua_makearray(L, node.dtype, &node.shape);
+  borel_op_evaluate(&node, operands, (size_t)count, out->data);
+}
+
+/* Pushes op of each particle's values, one particle after the other. */
+static void on_each(lua_State *L, borel_op op, int count, int64_t attr, const borel_shape *stated,
+                    int64_t rows, argument *args) {
+  borel_error error = {0};
+  const borel_node_info **list =
+      lua_newuserdatauv(L, (size_t)count * (sizeof *list + sizeof(borel_operand)), 0);
+  borel_operand *operands = (borel_operand *)(list + count);
+  for (int i = 0; i < count; i++) list[i] = &args[i].info;
+  borel_node_info node = {.op = op, .attr = attr};
+  if (borel_op_infer(&node, list, (size_t)count, stated, &error)) borel_lua_error(L, &error);
+  borel_shape to = spread(L, rows, node.shape.rank, &node.shape);
+  borel_array *out = borel_lua_makearray(L, node.dtype, &to);
+  size_t size = (size_t)borel_shape_size(&node.shape) * borel_dtype_size(node.dtype);
+  for (int64_t row = 0; row < rows; row++) {
+    for (int i = 0; i < count; i++)
+      operands[i] =
+          (borel_operand){(char *)args[i].info.array.data + row * args[i].step, &args[i].info.shape};
+    borel_op_evaluate(&node, operands, (size_t)count, (char *)out->data + (size_t)row * size);
+  }
+}
+
+/* The lineage of the values among the arguments; all have one. */
+static borel_lineage *lineage_of(lua_State *L, borel_op op, int first, int count) {
+  borel_lineage *lineage = NULL;
+  for (int i = 0; i < count; i++) {
+    const borel_particles *p = borel_lua_testparticles(L, first + i);
+    if (p && lineage && p->lineage != lineage)
+      borel_lua_fail(L, "%s: values of different populations", borel_op_get(op)->name);
+    if (p) lineage = p->lineage;
+  }
+  return lineage;
+}
+
+/* The same of numbers alone, one of each particle or of all, without what other shapes and types take: pushes
+ * the result and returns 1, or returns 0. */
+static int on_scalars(lua_State *L, borel_op op, int first, int count) {
+  const borel_op_info *info = borel_op_get(op);
+  double number[3];
+  borel_operand operands[3];
+  borel_lineage *lineage = NULL;
+  static const borel_shape scalar;
+  if (info->kind != BOREL_CLASS_ELEMENTWISE || info->result != 'D' || op == BOREL_OP_POW) return 0;
+  for (int i = 0; i < count; i++) {
+    const borel_particles *p = borel_lua_testparticles(L, first + i);
+    if (info->types[i] != 'D' || (!p && lua_type(L, first + i) != LUA_TNUMBER)) return 0;
+    if (p && (p->array.dtype != BOREL_F64 || p->array.shape.rank != 1 || (lineage && p->lineage != lineage)))
+      return 0;
+    if (p) lineage = p->lineage;
+    number[i] = p ? 0 : lua_tonumber(L, first + i);
+    operands[i] = p ? (borel_operand){p->array.data, &p->array.shape} : (borel_operand){&number[i], &scalar};
+  }
+  if (!lineage) return 0;
+  borel_node_info node = {.op = op, .dtype = BOREL_F64, .shape = {1, {borel_lineage_rows(lineage)}}};
+  borel_op_evaluate(&node, operands, (size_t)count, borel_lua_pushcolumn(L, lineage));
+  borel_lua_account(L);
+  return 1;
+}
+
+static void on_particles(lua_State *L, borel_op op, int first, int count, int64_t attr,
+                         const borel_shape *stated) {
+  int top = lua_gettop(L), elementwise = borel_op_get(op)->kind == BOREL_CLASS_ELEMENTWISE, anchor = first;
+  if (op == BOREL_OP_POW && lua_type(L, first + 1) == LUA_TNUMBER && lua_tonumber(L, first + 1) == 2) {
+    lua_pushvalue(L, first); /* as Lua has it for numbers */
+    lua_replace(L, first + 1);
+    op = BOREL_OP_MUL;
+  }
+  borel_lineage *lineage = lineage_of(L, op, first, count);
+  const int64_t rows = borel_lineage_rows(lineage);
+  while (!borel_lua_testparticles(L, anchor)) anchor++;
+  lua_pushvalue(L, anchor); /* keeps the lineage when the argument is converted */
+  char stacked = op == BOREL_OP_STACK ? stack_type(L, first, count) : 0;
+  argument few[3], *args = count > 3 ? lua_newuserdatauv(L, (size_t)count * sizeof *args, 0) : few;
+  for (int i = 0; i < count; i++) {
+    const borel_particles *p = borel_lua_testparticles(L, first + i);
+    borel_shape own = p ? borel_particles_shape(p) : (borel_shape){0};
+    args[i].every = p != NULL;
+    borel_array array = as_operand(L, op, first, i, wanted_type(op, i, stacked), &args[i].number);
+    args[i].info = (borel_node_info){.op = BOREL_OP_ARRAY,
+                                     .dtype = array.dtype,
+                                     .shape = args[i].every ? own : array.shape,
+                                     .array = array};
+    args[i].step = args[i].every ? borel_shape_size(&own) * (int64_t)sizeof(double) : 0;
+  }
+  if (elementwise)
+    on_columns(L, op, first, count, rows, args);
+  else
+    on_each(L, op, count, attr, stated, rows, args);
+  if (is_mask_op(op) || stacked == 'B') {
+    borel_array *mask = borel_lua_newarray(L);
+    *mask = borel_lua_convert(borel_lua_testarray(L, -2), BOREL_BOOL);
+    if (!mask->data) borel_lua_fail(L, "out of memory for an array");
+  }
+  borel_lua_account(L);
+  borel_lua_as_particles(L, lineage);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
 /* ---- symbolic values ------------------------------------------------------------------------- */
 
 static borel_node as_node(lua_State *L, borel_graph *graph, borel_op op, int first, int i, char type) {
@@ -206,18 +353,22 @@ static void on_nodes(lua_State *L, borel_op op, int first, int count, int64_t at
 }
 
 void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr, const borel_shape *stated) {
-  int numbers = 1, symbolic = 0;
+  int numbers = 1, symbolic = 0, every = 0;
   first = lua_absindex(L, first);
   luaL_checkstack(L, 8, "an operation");
+  if (count <= 3 && on_scalars(L, op, first, count)) return;
   for (int i = 0; i < count; i++) {
     check_value(L, borel_op_get(op)->name, first, i);
     int type = lua_type(L, first + i);
     numbers &= type == LUA_TNUMBER || type == LUA_TBOOLEAN;
     symbolic |= borel_lua_isnode(L, first + i);
+    every |= type == LUA_TUSERDATA && borel_lua_testparticles(L, first + i) != NULL;
   }
   if (!numbers || symbolic) op = integer_form(L, op, first, count);
   if (symbolic)
     on_nodes(L, op, first, count, attr, stated);
+  else if (every)
+    on_particles(L, op, first, count, attr, stated);
   else if (numbers && borel_op_get(op)->kind == BOREL_CLASS_ELEMENTWISE)
     on_numbers(L, op, first, count);
   else
@@ -598,6 +749,8 @@ void borel_lua_open_ops(lua_State *L) {
   luaL_getmetatable(L, "borel.array");
   add_metamethods(L);
   luaL_getmetatable(L, "borel.node");
+  add_metamethods(L);
+  luaL_getmetatable(L, "borel.particles");
   add_metamethods(L);
   lua_pushboolean(L, 1); /* masks of scalars in a plain run */
   lua_getmetatable(L, -1);

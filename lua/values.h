@@ -63,6 +63,27 @@ void borel_lua_pushnode(lua_State *L, borel_graph *graph, borel_node node);
 borel_graph *borel_lua_trace_begin(lua_State *L);
 void borel_lua_trace_end(lua_State *L, int index);
 
+/* ---- values of a population (particles.c) ----------------------------------------------------- */
+
+typedef struct borel_lineage borel_lineage; /* what the rows of a population are, and where they come from */
+typedef struct {
+  borel_array array; /* [rows] + the shape of one particle's value */
+  borel_lineage *lineage;
+} borel_particles;
+
+/* The value at `index`, its rows those of the lineage that is entered; NULL when it is something else. */
+borel_particles *borel_lua_testparticles(lua_State *L, int index);
+borel_particles *borel_lua_checkparticles(lua_State *L, int index);
+/* The shape of one particle's value. */
+borel_shape borel_particles_shape(const borel_particles *);
+int64_t borel_lineage_rows(const borel_lineage *);
+/* Replaces the array on top of the stack, which nobody else may have, by a value whose rows it has. */
+void borel_lua_as_particles(lua_State *L, borel_lineage *);
+/* Pushes a value of one number for each row, all for the caller to write; then call borel_lua_account. */
+double *borel_lua_pushcolumn(lua_State *L, borel_lineage *);
+/* Raises that drawn values cannot steer a program that runs once for all particles. */
+void borel_lua_no_elements(lua_State *L) __attribute__((noreturn));
+
 /* ---- operations (ops.c) ---------------------------------------------------------------------- */
 
 /* Applies `op` to the `count` values from stack index `first` on (numbers, booleans, arrays, tables, nodes)
@@ -86,8 +107,10 @@ typedef struct borel_lua_trace {
 /* What a Lua state keeps: in the registry, not in C globals. */
 typedef struct {
   borel_lua_trace *current;
-  uint32_t epochs;      /* used so far */
-  size_t counted_bytes; /* of array buffers at the last collector step */
+  uint32_t epochs;        /* used so far */
+  size_t counted_bytes;   /* of array buffers at the last collector step */
+  borel_lineage *lineage; /* entered: whose rows values have when they are read; or NULL */
+  uint64_t lineages;      /* made so far */
 } borel_lua_values;
 
 borel_lua_values *borel_lua_state(lua_State *L);
@@ -112,6 +135,8 @@ borel_array *borel_lua_newarray(lua_State *L);
 /* Pushes an array of zeros; raises an error, before it asks for memory, when it would take more than a data
  * file may hold. */
 borel_array *borel_lua_makearray(lua_State *L, borel_dtype, const borel_shape *);
+/* The same with elements for the caller to write, all of them. */
+borel_array *borel_lua_makeroom(lua_State *L, borel_dtype, const borel_shape *);
 /* Lets the collector work when buffers have grown; call it after filling an array. */
 void borel_lua_account(lua_State *L);
 /* A converted copy (a hold when nothing changes); data is NULL when memory is short. Values are not checked.
@@ -135,6 +160,7 @@ int borel_lua_ismissing(lua_State *L, int index);
 void borel_lua_open_where(lua_State *L);
 void borel_lua_open_array(lua_State *L);
 void borel_lua_open_node(lua_State *L);
+void borel_lua_open_particles(lua_State *L);
 void borel_lua_open_index(lua_State *L);
 void borel_lua_open_ops(lua_State *L);
 void borel_lua_open_linear(lua_State *L);

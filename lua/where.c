@@ -44,6 +44,7 @@ int borel_lua_fail(lua_State *L, const char *format, ...) {
 const char *borel_lua_typename(lua_State *L, int index) {
   if (luaL_testudata(L, index, "borel.array")) return "array";
   if (luaL_testudata(L, index, "borel.node")) return "symbolic value";
+  if (luaL_testudata(L, index, "borel.particles")) return "value of all particles";
   if (borel_lua_ismissing(L, index)) return "missing value";
   return luaL_typename(L, index);
 }

@@ -9,6 +9,7 @@
 struct borel_buffer {
   atomic_size_t holders;
   size_t bytes;
+  void *room; /* what was allocated */
 };
 
 static atomic_size_t live_bytes;
@@ -61,23 +62,36 @@ const char *borel_dtype_name(borel_dtype dtype) {
   return names[dtype];
 }
 
-borel_array borel_array_new(borel_dtype dtype, const borel_shape *shape) {
+/* The start of a buffer is aligned by hand: aligned_alloc takes a chunk apart for it, which arrays of a few
+ * thousand elements feel. */
+static borel_array new_array(borel_dtype dtype, const borel_shape *shape, int zeroed) {
   borel_array array = {dtype, *shape, NULL, NULL};
   size_t bytes = borel_dtype_size(dtype);
   for (int i = 0; i < shape->rank; i++) {
     if (shape->extent[i] < 0 || __builtin_mul_overflow(bytes, (size_t)shape->extent[i], &bytes)) return array;
   }
   if (bytes > SIZE_MAX / 2) return array;
+  const size_t used = bytes;
   bytes = (bytes + 63) / 64 * 64 + 64;
-  char *block = aligned_alloc(64, bytes + 64);
-  if (!block) return array;
-  memset(block, 0, bytes + 64);
+  char *room = zeroed ? calloc(1, bytes + 128) : malloc(bytes + 128);
+  if (!room) return array;
+  char *block = room + (64 - (uintptr_t)room % 64) % 64;
+  if (!zeroed) memset(block + 64 + used, 0, bytes - used);
   array.buffer = (borel_buffer *)(void *)block;
+  array.buffer->room = room;
   atomic_init(&array.buffer->holders, 1);
   array.buffer->bytes = bytes;
   array.data = block + 64;
   atomic_fetch_add(&live_bytes, bytes);
   return array;
+}
+
+borel_array borel_array_new(borel_dtype dtype, const borel_shape *shape) {
+  return new_array(dtype, shape, 1);
+}
+
+borel_array borel_array_room(borel_dtype dtype, const borel_shape *shape) {
+  return new_array(dtype, shape, 0);
 }
 
 borel_array borel_array_scalar(double value) {
@@ -94,7 +108,7 @@ borel_array borel_array_hold(const borel_array *array) {
 void borel_array_release(borel_array *array) {
   if (array->buffer && atomic_fetch_sub(&array->buffer->holders, 1) == 1) {
     atomic_fetch_sub(&live_bytes, array->buffer->bytes);
-    free(array->buffer);
+    free(array->buffer->room);
   }
   array->buffer = NULL;
   array->data = NULL;

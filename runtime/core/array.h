@@ -34,6 +34,8 @@ const char *borel_dtype_name(borel_dtype);
 
 /* A zeroed array; data is NULL when memory is short or the size overflows. */
 borel_array borel_array_new(borel_dtype, const borel_shape *);
+/* The same with elements for the caller to write, all of them. */
+borel_array borel_array_room(borel_dtype, const borel_shape *);
 borel_array borel_array_scalar(double);
 /* Another holder of the same data. */
 borel_array borel_array_hold(const borel_array *);

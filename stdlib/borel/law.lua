@@ -20,6 +20,8 @@
 --              (laws with an event or with parameters of rank > 0); or a function(parameters...) that says so
 -- check        function(parameters...): raises an error when they do not fit together
 -- draw         function(choice, parameters...) -> one value; absent: the law cannot be drawn from
+-- lanes        `draw` is arithmetic on one answer of `choice` for each question, so that it may be given the answers and the
+--              parameters of all particles at once: "whole" when it asks for one uniform or normal, "each" otherwise
 -- logcdf, logccdf   log P(X <= x) and log P(X > x) for numbers x of the support, elementwise; one of them is enough
 local core = require "borel.core"
 local handler = require "borel.handler"
@@ -287,7 +289,15 @@ function Dist:inside(x)
   return lp
 end
 
--- The same for a number and a distribution of numbers.
+-- Do its parameters differ between particles?
+function Dist:varies()
+  for _, arg in ipairs(self.args) do
+    if core.is_particles(arg) then return true end
+  end
+  return false
+end
+
+-- The same for a number and a distribution of numbers, whose support is the same for all particles.
 local function plain_density(self, x)
   local s = self.law.support
   if type(s) == "function" then s = s(table.unpack(self.args)) end
@@ -302,7 +312,7 @@ end
 --- Log-density of each value in x: -inf outside the support. x has the axes of one value last; those before them
 -- broadcast with the batch.
 function Dist:logdensity(x)
-  if self.plain and type(x) == "number" then return plain_density(self, x) end
+  if self.plain and type(x) == "number" and (type(self.law.support) == "table" or not self:varies()) then return plain_density(self, x) end
   if type(x) == "table" and getmetatable(x) == nil then x = core.array(x) end
   if type(x) ~= "number" and type(x) ~= "boolean" and not core.is_array(x) and not core.is_symbolic(x) then
     core.error(("%s:logdensity: needs a number, an array or a value of the model, got a %s"):format(self.law.name, type(x)))
@@ -463,8 +473,11 @@ end
 
 local NONE = {}
 
-local function all_numbers(count, a, b, c)
-  return (count < 1 or math.type(a)) and (count < 2 or math.type(b)) and (count < 3 or math.type(c))
+-- A number, or one of each particle?
+local function is_scalar(x) return math.type(x) ~= nil or core.is_particles(x) == 0 end
+
+local function all_scalars(count, a, b, c)
+  return (count < 1 or is_scalar(a)) and (count < 2 or is_scalar(b)) and (count < 3 or is_scalar(c))
 end
 
 --- The function that makes distributions of a law, which then has no name in `dist`.
@@ -479,7 +492,7 @@ function law.constructor(definition)
   for _, param in ipairs(definition.params) do simple = simple and (param.rank or 0) == 0 end
   return function(...)
     local count = select("#", ...)
-    if simple and count == #definition.params and all_numbers(count, ...) and not handler.checks() then
+    if simple and count == #definition.params and all_scalars(count, ...) and not handler.checks() then
       return setmetatable({ law = definition, args = { ... }, batch = NONE, plain = true }, Dist)
     end
     local args = { ... }
@@ -489,11 +502,11 @@ function law.constructor(definition)
     local plain = not definition.event
     for i, param in ipairs(definition.params) do
       args[i] = check_param(definition, param, args[i])
-      plain = plain and type(args[i]) == "number"
+      plain = plain and is_scalar(args[i])
     end
     if definition.check then definition.check(table.unpack(args)) end
     local self = setmetatable({ law = definition, args = args, batch = NONE }, Dist)
-    if plain then -- numbers alone: nothing has a shape
+    if plain then -- nothing has a shape
       self.plain = true
       return self
     end

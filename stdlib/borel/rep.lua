@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- borel.rep: inference as composition. Representations of a program, blocks that keep their meaning, and the
 -- algorithms that they make up. docs/composition.md explains.
+local batched = require "borel.rep.batched"
 local blocks = require "borel.rep.blocks"
 local core = require "borel.core"
 local density = require("borel.rep.given").density
@@ -26,11 +27,15 @@ local pipeline, times = blocks.pipeline, blocks.times
 --- resample(scheme, { ess = 1 }): scheme is the name of a resampler ("multinomial", "systematic", ...), a borel.resampler, or a
 -- function(source, weights, n) -> list of ancestors; see blocks.resample.
 function rep.resample(scheme, given)
-  if type(scheme) == "string" or type(scheme) == "table" and scheme.is_resampler then
+  local named = type(scheme) == "string" or type(scheme) == "table" and scheme.is_resampler
+  if named then
     local resampler = type(scheme) == "string" and core.resampler(scheme, {}) or scheme.object
-    scheme = function(source, weights, n) return resampler:resample(source, weights, n):totable() end
+    scheme = function(source, weights, n)
+      local ancestors = resampler:resample(source, weights, n)
+      return core.is_array(weights) and ancestors or ancestors:totable()
+    end
   end
-  return blocks.resample { resampler = scheme, ess = given and given.ess }
+  return blocks.resample { resampler = scheme, arrays = named, ess = given and given.ess }
 end
 
 --- Tempering: see borel/rep/temper.lua.
@@ -68,14 +73,23 @@ function rep.tree(m, ...) return tree.new((program_of("rep.tree", m, ...))) end
 
 -- The population of one unit that has not begun.
 local function start(what, m, ...)
+  if type(m) == "table" and m.is_form then
+    local args = table.pack(...)
+    return { units = m:units(args), log_weights = core.zeros(1), level = 0, model = m, arguments = args }
+  end
   local program, args = program_of(what, m, ...)
   return { units = { unit.new(program) }, log_weights = { 0 }, level = 0, model = m, arguments = args }
 end
 
 rep.start = function(m, ...) return start("rep.start", m, ...) end
 
+--- rep.batched(model): the model in another form, for rep.run, rep.inside and rep.enumerate: it runs once for all particles
+-- (borel/rep/batched.lua), which gives the same population, faster. borel.state_space{...} is a third form.
+rep.batched = batched.new
+
 --- rep.run(block, model, seed, ...): what `block` makes of model(...): a population { units, log_weights }, whose values
--- are units[i].value, and the log-weight of the layer below.
+-- are units[i].value, and the log-weight of the layer below. model: a borel.model, rep.batched(model) or a borel.state_space; the
+-- latter two have arrays, log_weights [N] and units:values().
 function rep.run(block, m, seed, ...)
   blocks.need("rep.run", block)
   local w = world.drawing(core.stream_key(seed, "rep"))

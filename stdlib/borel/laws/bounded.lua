@@ -32,6 +32,7 @@ define {
   logdensity = function(_, low, high) return -log(high - low) end,
   logcdf = function(x, low, high) return log((x - low) / (high - low)) end,
   logccdf = function(x, low, high) return log((high - x) / (high - low)) end,
+  lanes = "whole",
   draw = function(choice, low, high) return low + (high - low) * choice:uniform() end,
 }
 
@@ -85,6 +86,7 @@ define {
   logdensity = log_beta_density,
   logcdf = function(x, a, b) return core.log_inc_beta(a, b, x) end,
   logccdf = function(x, a, b) return core.log_inc_beta(b, a, 1 - x) end,
+  lanes = "each",
   draw = function(choice, a, b) return choice:beta(a, b) end,
 }
 
@@ -95,6 +97,7 @@ define {
   logdensity = function(x, mu, kappa) return log_beta_density(x, mu * kappa, (1 - mu) * kappa) end,
   logcdf = function(x, mu, kappa) return core.log_inc_beta(mu * kappa, (1 - mu) * kappa, x) end,
   logccdf = function(x, mu, kappa) return core.log_inc_beta((1 - mu) * kappa, mu * kappa, 1 - x) end,
+  lanes = "each",
   draw = function(choice, mu, kappa) return choice:beta(mu * kappa, (1 - mu) * kappa) end,
 }
 
@@ -118,6 +121,7 @@ define {
   end,
   logcdf = function(x, mu, sigma) return core.std_normal_logcdf((core.logit(x) - mu) / sigma) end,
   logccdf = function(x, mu, sigma) return core.std_normal_logcdf((mu - core.logit(x)) / sigma) end,
+  lanes = "whole",
   draw = function(choice, mu, sigma) return core.inv_logit(mu + sigma * choice:normal()) end,
 }
 

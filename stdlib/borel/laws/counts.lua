@@ -60,6 +60,7 @@ local two = support.integers(0, 2)
 define {
   name = "bernoulli", params = { p }, support = two,
   logdensity = function(x, prob) return where(core.eq(x, 1), log(prob), log1p(-prob)) end,
+  lanes = "each",
   draw = function(choice, prob) return choice:bernoulli(prob) end,
 }
 
@@ -68,6 +69,7 @@ define {
 define {
   name = "bernoulli_logit", params = { eta }, support = two,
   logdensity = function(x, e) return x * e - core.log1p_exp(e) end,
+  lanes = "each",
   draw = function(choice, e) return choice:bernoulli(core.inv_logit(e)) end,
 }
 
@@ -141,6 +143,7 @@ define {
   logdensity = function(x, lambda) return xlogy(x, lambda) - lambda - core.lgamma(x + 1) end,
   logcdf = function(x, lambda) return core.log_gamma_q(x + 1, lambda) end,
   logccdf = function(x, lambda) return core.log_gamma_p(x + 1, lambda) end,
+  lanes = "each",
   draw = function(choice, lambda) return choice:poisson(lambda) end,
 }
 
@@ -178,6 +181,7 @@ define {
   logdensity = function(x, mu, phi) return log_mean_form(x, mu, log(mu), phi) end,
   logcdf = function(x, mu, phi) return core.log_inc_beta(phi, x + 1, phi / (mu + phi)) end,
   logccdf = function(x, mu, phi) return core.log_inc_beta(x + 1, phi, mu / (mu + phi)) end,
+  lanes = "each",
   draw = function(choice, mu, phi) return choice:poisson(choice:gamma(phi) * mu / phi) end,
 }
 
@@ -242,7 +246,8 @@ define {
   support = outcomes_of,
   check = function(probs) known.probabilities("categorical", "p", probs) end,
   logdensity = function(x, probs) return log(pick(probs, x)) end,
-  draw = function(choice, probs) return choice:categorical(probs:totable()) end,
+  lanes = "each",
+  draw = function(choice, probs) return choice:categorical(core.is_particles(probs) and probs or probs:totable()) end,
 }
 
 --- categorical_logit(eta): an outcome 1 .. n with probabilities in proportion to exp(eta), a vector or each row of a matrix.
@@ -251,9 +256,11 @@ define {
   name = "categorical_logit", params = { { name = "eta", rank = 1, check = "finite" } }, batched = true,
   support = outcomes_of,
   logdensity = function(x, e) return pick(e, x) - core.log_sum_exp(e, { axis = #e.shape }) end,
+  lanes = "each",
   draw = function(choice, e)
     local weights = core.exp(e - core.maximum(e))
-    return choice:categorical((weights / core.sum(weights)):totable())
+    local probs = weights / core.sum(weights)
+    return choice:categorical(core.is_particles(probs) and probs or probs:totable())
   end,
 }
 

@@ -5,6 +5,7 @@ local param = require "borel.laws.param"
 local support = require "borel.support"
 local define = require "borel.law".define
 
+local libm = core.libm -- for draws
 local log, xlogy = core.log, core.xlogy
 local log_phi = core.std_normal_logcdf
 local LOG_2, LOG_SQRT_2PI = param.LOG_2, param.LOG_SQRT_2PI
@@ -21,7 +22,8 @@ define {
   end,
   logcdf = function(x, s) return log(core.erf(x / s * math.sqrt(0.5))) end,
   logccdf = function(x, s) return LOG_2 + log_phi(-x / s) end,
-  draw = function(choice, s) return math.abs(s * choice:normal()) end,
+  lanes = "whole",
+  draw = function(choice, s) return libm.abs(s * choice:normal()) end,
 }
 
 --- half_cauchy(sigma): |cauchy(0, sigma)|. Density: 2 / (pi sigma (1 + z^2)). Source: Gelman 2006, section 3.2.
@@ -33,7 +35,8 @@ define {
   end,
   logcdf = function(x, s) return log(core.atan(x / s)) + (LOG_2 - param.LOG_PI) end,
   logccdf = function(x, s) return LOG_2 + core.student_t_logcdf(1, -x / s) end,
-  draw = function(choice, s) return math.abs(s * math.tan(math.pi * (choice:uniform() - 0.5))) end,
+  lanes = "whole",
+  draw = function(choice, s) return libm.abs(s * libm.tan(math.pi * (choice:uniform() - 0.5))) end,
 }
 
 --- half_student_t(nu, sigma): |student_t(nu, 0, sigma)|. Density: 2 (1 + z^2 / nu)^(-(nu + 1) / 2) / (sigma sqrt(nu)
@@ -49,7 +52,8 @@ define {
     return core.log_inc_beta(0.5, 0.5 * n, square / (n + square))
   end,
   logccdf = function(x, n, s) return LOG_2 + core.student_t_logcdf(n, -x / s) end,
-  draw = function(choice, n, s) return math.abs(s * choice:normal()) / math.sqrt(2 * choice:gamma(0.5 * n) / n) end,
+  lanes = "each",
+  draw = function(choice, n, s) return libm.abs(s * choice:normal()) / libm.sqrt(2 * choice:gamma(0.5 * n) / n) end,
 }
 
 --- exponential(rate): mean 1 / rate. Density: rate exp(-rate x). Source: Johnson, Kotz and Balakrishnan 1994, chapter 19.
@@ -57,6 +61,7 @@ define {
   name = "exponential", params = { param.positive "rate" }, support = support.positive,
   logdensity = function(x, rate) return log(rate) - rate * x end,
   logccdf = function(x, rate) return -rate * x end,
+  lanes = "each",
   draw = function(choice, rate) return choice:exponential() / rate end,
 }
 
@@ -70,6 +75,7 @@ define {
   logdensity = function(x, a, b) return log_gamma_density(a, b * x) + log(b) end,
   logcdf = function(x, a, b) return core.log_gamma_p(a, b * x) end,
   logccdf = function(x, a, b) return core.log_gamma_q(a, b * x) end,
+  lanes = "each",
   draw = function(choice, a, b) return choice:gamma(a) / b end,
 }
 
@@ -80,6 +86,7 @@ define {
   logdensity = function(x, n) return log_gamma_density(0.5 * n, 0.5 * x) - LOG_2 end,
   logcdf = function(x, n) return core.log_gamma_p(0.5 * n, 0.5 * x) end,
   logccdf = function(x, n) return core.log_gamma_q(0.5 * n, 0.5 * x) end,
+  lanes = "each",
   draw = function(choice, n) return 2 * choice:gamma(0.5 * n) end,
 }
 
@@ -93,6 +100,7 @@ define {
   logdensity = log_inverse_gamma,
   logcdf = function(x, a, b) return core.log_gamma_q(a, b / x) end,
   logccdf = function(x, a, b) return core.log_gamma_p(a, b / x) end,
+  lanes = "each",
   draw = function(choice, a, b) return b / choice:gamma(a) end,
 }
 
@@ -103,6 +111,7 @@ define {
   logdensity = function(x, n) return log_inverse_gamma(x, 0.5 * n, 0.5) end,
   logcdf = function(x, n) return core.log_gamma_q(0.5 * n, 0.5 / x) end,
   logccdf = function(x, n) return core.log_gamma_p(0.5 * n, 0.5 / x) end,
+  lanes = "each",
   draw = function(choice, n) return 0.5 / choice:gamma(0.5 * n) end,
 }
 
@@ -113,6 +122,7 @@ define {
   logdensity = function(x, n, s) return log_inverse_gamma(x, 0.5 * n, 0.5 * n * s * s) end,
   logcdf = function(x, n, s) return core.log_gamma_q(0.5 * n, 0.5 * n * s * s / x) end,
   logccdf = function(x, n, s) return core.log_gamma_p(0.5 * n, 0.5 * n * s * s / x) end,
+  lanes = "each",
   draw = function(choice, n, s) return 0.5 * n * s * s / choice:gamma(0.5 * n) end,
 }
 
@@ -126,7 +136,8 @@ define {
   end,
   logcdf = function(x, m, s) return log_phi((log(x) - m) / s) end,
   logccdf = function(x, m, s) return log_phi((m - log(x)) / s) end,
-  draw = function(choice, m, s) return math.exp(m + s * choice:normal()) end,
+  lanes = "whole",
+  draw = function(choice, m, s) return libm.exp(m + s * choice:normal()) end,
 }
 
 --- weibull(alpha, sigma): shape and scale. Density: alpha / sigma z^(alpha - 1) exp(-z^alpha). Source: Johnson, Kotz and
@@ -153,7 +164,8 @@ define {
     local z = x / s
     return -0.5 * (z * z)
   end,
-  draw = function(choice, s) return s * math.sqrt(2 * choice:exponential()) end,
+  lanes = "each",
+  draw = function(choice, s) return s * libm.sqrt(2 * choice:exponential()) end,
 }
 
 --- frechet(alpha, sigma): shape and scale, for maxima. Density: alpha / sigma z^(-alpha - 1) exp(-z^-alpha). Source:
@@ -205,7 +217,8 @@ define {
   name = "pareto", params = { param.positive "y_min", alpha }, support = support.lower,
   logdensity = function(x, low, a) return log(a) - log(low) - (a + 1) * log(x / low) end,
   logccdf = function(x, low, a) return -a * log(x / low) end,
-  draw = function(choice, low, a) return low * math.exp(choice:exponential() / a) end,
+  lanes = "each",
+  draw = function(choice, low, a) return low * libm.exp(choice:exponential() / a) end,
 }
 
 --- pareto_type_2(mu, lambda, alpha): location, scale, shape, x >= mu; with mu = 0 called Lomax. Density: alpha / lambda
@@ -214,6 +227,7 @@ define {
   name = "pareto_type_2", params = { mu, param.positive "lambda", alpha }, support = function(m) return support.lower(m) end,
   logdensity = function(x, m, lambda, a) return log(a) - log(lambda) - (a + 1) * core.log1p((x - m) / lambda) end,
   logccdf = function(x, m, lambda, a) return -a * core.log1p((x - m) / lambda) end,
+  lanes = "each",
   draw = function(choice, m, lambda, a) return m + lambda * core.expm1(choice:exponential() / a) end,
 }
 

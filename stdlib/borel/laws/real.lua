@@ -5,6 +5,7 @@ local param = require "borel.laws.param"
 local support = require "borel.support"
 local define = require "borel.law".define
 
+local libm = core.libm -- for draws
 local log, where = core.log, core.where
 local log_phi = core.std_normal_logcdf
 local LOG_SQRT_2PI = param.LOG_SQRT_2PI
@@ -20,6 +21,7 @@ define {
   end,
   logcdf = function(x, m, s) return log_phi((x - m) / s) end,
   logccdf = function(x, m, s) return log_phi((m - x) / s) end,
+  lanes = "whole",
   draw = function(choice, m, s) return m + s * choice:normal() end,
 }
 
@@ -33,7 +35,8 @@ define {
   logdensity = function(x, nu, m, s) return log_t(nu, (x - m) / s) - log(s) end,
   logcdf = function(x, nu, m, s) return core.student_t_logcdf(nu, (x - m) / s) end,
   logccdf = function(x, nu, m, s) return core.student_t_logcdf(nu, (m - x) / s) end,
-  draw = function(choice, nu, m, s) return m + s * choice:normal() / math.sqrt(2 * choice:gamma(0.5 * nu) / nu) end,
+  lanes = "each",
+  draw = function(choice, nu, m, s) return m + s * choice:normal() / libm.sqrt(2 * choice:gamma(0.5 * nu) / nu) end,
 }
 
 --- cauchy(mu, sigma): location and scale. Density: 1 / (pi sigma (1 + z^2)). Source: Johnson, Kotz and Balakrishnan
@@ -46,7 +49,8 @@ define {
   end,
   logcdf = function(x, m, s) return core.student_t_logcdf(1, (x - m) / s) end,
   logccdf = function(x, m, s) return core.student_t_logcdf(1, (m - x) / s) end,
-  draw = function(choice, m, s) return m + s * math.tan(math.pi * (choice:uniform() - 0.5)) end,
+  lanes = "whole",
+  draw = function(choice, m, s) return m + s * libm.tan(math.pi * (choice:uniform() - 0.5)) end,
 }
 
 -- log P(Z <= z) of the standard double exponential.
@@ -61,6 +65,7 @@ define {
   logdensity = function(x, m, s) return -core.abs((x - m) / s) - log(s) - param.LOG_2 end,
   logcdf = function(x, m, s) return log_laplace((x - m) / s) end,
   logccdf = function(x, m, s) return log_laplace((m - x) / s) end,
+  lanes = "each",
   draw = function(choice, m, s) return m + s * (choice:exponential() - choice:exponential()) end,
 }
 
@@ -93,9 +98,10 @@ define {
   end,
   logcdf = function(x, m, s) return -core.log1p_exp((m - x) / s) end,
   logccdf = function(x, m, s) return -core.log1p_exp((x - m) / s) end,
+  lanes = "whole",
   draw = function(choice, m, s)
     local u = choice:uniform()
-    return m + s * (math.log(u) - core.log1p(-u))
+    return m + s * (libm.log(u) - core.log1p(-u))
   end,
 }
 
@@ -108,7 +114,8 @@ define {
     return -z - core.exp(-z) - log(b)
   end,
   logcdf = function(x, m, b) return -core.exp((m - x) / b) end,
-  draw = function(choice, m, b) return m - b * math.log(choice:exponential()) end,
+  lanes = "each",
+  draw = function(choice, m, b) return m - b * libm.log(choice:exponential()) end,
 }
 
 --- skew_normal(xi, omega, alpha): location, scale, slant. Density: 2 phi(z) Phi(alpha z) / omega, z = (x - xi) / omega.
@@ -119,9 +126,10 @@ define {
     local z = (x - xi) / omega
     return log_phi(alpha * z) - 0.5 * (z * z) - log(omega) + (param.LOG_2 - LOG_SQRT_2PI)
   end,
+  lanes = "each",
   draw = function(choice, xi, omega, alpha)
-    local delta = alpha / math.sqrt(1 + alpha * alpha)
-    return xi + omega * (delta * math.abs(choice:normal()) + choice:normal() / math.sqrt(1 + alpha * alpha))
+    local delta = alpha / libm.sqrt(1 + alpha * alpha)
+    return xi + omega * (delta * libm.abs(choice:normal()) + choice:normal() / libm.sqrt(1 + alpha * alpha))
   end,
 }
 
@@ -144,6 +152,7 @@ define {
     local z = (x - m) / s
     return core.log_sum_exp(log_phi(-z), log_tilted(z, lambda * s))
   end,
+  lanes = "each",
   draw = function(choice, m, s, lambda) return m + s * choice:normal() + choice:exponential() / lambda end,
 }
 

@@ -114,7 +114,7 @@ end
 local function standard(choice, K)
   local z = {}
   for k = 1, K do z[k] = choice:normal() end
-  return core.array(z)
+  return core.stack(z)
 end
 
 local function one_matrix(_, matrix) return #matrix.shape == 2 end
@@ -131,6 +131,7 @@ define {
   logdensity = function(x, mu, sigma)
     return -0.5 * distance(x, mu, sigma) - 0.5 * core.logdet(sigma) - #sigma * LOG_SQRT_2PI
   end,
+  lanes = "each",
   draw = function(choice, mu, sigma) return mu + core.matmul(core.cholesky(sigma), standard(choice, #mu)) end,
 }
 
@@ -145,6 +146,7 @@ define {
     local away = x - mu
     return -0.5 * squares(core.solve_triangular(L, columns(away)), away) - log_diagonal(L) - #L * LOG_SQRT_2PI
   end,
+  lanes = "each",
   draw = function(choice, mu, L) return mu + core.matmul(L, standard(choice, #mu)) end,
 }
 

@@ -41,28 +41,34 @@ function blocks.need(what, value)
 end
 
 --- log of the sum of the weights, -inf for a population without mass.
-function blocks.log_evidence(population)
-  local most = -math.huge
-  for _, w in ipairs(population.log_weights) do
-    if w > most then most = w end
-  end
-  if most == -math.huge then return most end
-  local sum = 0
-  for _, w in ipairs(population.log_weights) do sum = sum + math.exp(w - most) end
-  return most + math.log(sum)
+function blocks.log_evidence(population) return core.log_total(population.log_weights) end
+
+-- Is it a population in arrays (borel/rep/particles.lua)? Its log-weights are one, too.
+local function in_arrays(population) return getmetatable(population.units) ~= nil end
+
+-- A list of the ancestors[i]-th units.
+local function taken(population, ancestors)
+  if in_arrays(population) then return population.units:take(ancestors) end
+  local units = {}
+  for i, ancestor in ipairs(ancestors) do units[i] = population.units[ancestor] end
+  return units
 end
 
---- Weights that sum to 1.
-function blocks.normalised(population, log_evidence)
-  local weights = {}
-  for i, w in ipairs(population.log_weights) do weights[i] = math.exp(w - log_evidence) end
-  return weights
+-- n equal log-weights.
+local function equal_weights(population, n, each)
+  if in_arrays(population) then return core.zeros(n) + each end
+  local list = {}
+  for i = 1, n do list[i] = each end
+  return list
 end
 
-local function effective_size(weights)
-  local squares = 0
-  for _, w in ipairs(weights) do squares = squares + w * w end
-  return 1 / squares
+-- The same log-weights less a number.
+local function less(population, number)
+  local old = population.log_weights
+  if in_arrays(population) then return old - number end
+  local list = {}
+  for i, w in ipairs(old) do list[i] = w - number end
+  return list
 end
 
 -- ---- populations ----------------------------------------------------------------------------------------------------
@@ -71,21 +77,24 @@ end
 function blocks.spawn(n)
   whole("spawn: the number of particles", n, 1)
   return block(("spawn(%d)"):format(n), "measure", function(population)
-    local units, log_weights, log_n = {}, {}, math.log(n)
-    for i, u in ipairs(population.units) do
-      for _ = 1, n do
-        units[#units + 1], log_weights[#units + 1] = u, population.log_weights[i] - (MUTANT == 16 and 0 or log_n)
-      end
+    local ancestors, log_weights = {}, less(population, MUTANT == 16 and 0 or math.log(n))
+    for i = 1, #population.units do
+      for _ = 1, n do ancestors[#ancestors + 1] = i end
     end
-    return changed(population, units, log_weights)
+    local many = {}
+    if in_arrays(population) then
+      many = log_weights[core.array(ancestors, "i64")]
+    else
+      for i, ancestor in ipairs(ancestors) do many[i] = log_weights[ancestor] end
+    end
+    return changed(population, taken(population, ancestors), many)
   end)
 end
 
 -- For mutants: every unit with the same weight, of exp(total) in all.
 local function levelled(population, total)
-  local log_weights, n = {}, #population.units
-  for i = 1, n do log_weights[i] = total - math.log(n) end
-  return changed(population, population.units, log_weights)
+  local n = #population.units
+  return changed(population, population.units, equal_weights(population, n, total - math.log(n)))
 end
 
 local wrong_weight = {
@@ -108,30 +117,32 @@ local function ancestors(scheme, choice, weights, n)
   return scheme(choice, weights, n)
 end
 
-local function offspring_weight(each, n, own)
-  if MUTANT == 4 then return -math.log(n) end
-  if MUTANT == 5 then return each + math.log(n) end
-  return MUTANT == 6 and own or each
+local function offspring_weights(population, list, each)
+  local n = #population.units
+  if MUTANT == 6 then
+    local own = {}
+    for i, ancestor in ipairs(list) do own[i] = population.log_weights[ancestor] end
+    return own
+  end
+  return equal_weights(population, n, MUTANT == 4 and -math.log(n) or MUTANT == 5 and each + math.log(n) or each)
 end
 
---- resample{ scheme = "systematic", ess = 1 }: as many offspring, drawn in proportion to the weights, each with the mean
--- weight; only where the effective sample size is below `ess` of the particles (1: always). A population without mass stays as it
--- is. Preserves the measure for every scheme whose expected numbers of offspring are proportional to the weights.
+--- resample{ resampler = function(source, weights, n) -> ancestors, arrays = false, ess = 1 }: as many offspring, drawn in
+-- proportion to the weights, each with the mean weight; only where the effective sample size is below `ess` of the particles (1:
+-- always). `arrays`: a population in arrays gives and takes weights and ancestors as such, otherwise they are lists. A population
+-- without mass stays as it is. Preserves the measure for every scheme whose expected numbers of offspring are proportional to
+-- the weights.
 function blocks.resample(given)
   local scheme, threshold = given.resampler, given.ess or 1
   return block("resample", "measure", function(population, world)
     local total, n = blocks.log_evidence(population), #population.units
     if total == -math.huge then return MUTANT == 8 and levelled(population, 0) or population end
-    local weights = blocks.normalised(population, total)
-    if threshold < 1 and effective_size(weights) >= threshold * n then
-      return MUTANT == 11 and levelled(population, total) or population
-    end
+    local weights, size = core.normalised(population.log_weights, total)
+    if threshold < 1 and size >= threshold * n then return MUTANT == 11 and levelled(population, total) or population end
     world:turn()
-    local units, log_weights, each = {}, {}, total - math.log(n)
-    for i, ancestor in ipairs(ancestors(scheme, world:decision("ancestors"), weights, n)) do
-      units[i], log_weights[i] = population.units[ancestor], offspring_weight(each, n, population.log_weights[ancestor])
-    end
-    return changed(population, units, log_weights)
+    if in_arrays(population) and not given.arrays then weights = weights:totable() end
+    local list = ancestors(scheme, world:decision("ancestors"), weights, n)
+    return changed(population, taken(population, list), offspring_weights(population, list, total - math.log(n)))
   end)
 end
 
@@ -142,9 +153,7 @@ function blocks.push_evidence()
     local total = blocks.log_evidence(population)
     world:weigh(total)
     if total == -math.huge then return population end
-    local log_weights = {}
-    for i, w in ipairs(population.log_weights) do log_weights[i] = MUTANT == 13 and w or w - total end
-    return changed(population, population.units, log_weights)
+    return changed(population, population.units, less(population, MUTANT == 13 and 0 or total))
   end)
 end
 
@@ -155,9 +164,11 @@ function blocks.proper()
     if total > -math.huge and #population.units > 1 then
       world:turn()
       local choice = world:decision("proper")
-      chosen = MUTANT == 14 and choice:uniform_int(#population.units) + 1 or choice:categorical(blocks.normalised(population, total))
+      chosen = MUTANT == 14 and choice:uniform_int(#population.units) + 1
+        or choice:categorical((core.normalised(population.log_weights, total)))
     end
-    return changed(population, { population.units[chosen] }, { MUTANT == 15 and population.log_weights[chosen] or total })
+    local each = MUTANT == 15 and population.log_weights[chosen] or total
+    return changed(population, taken(population, { chosen }), equal_weights(population, 1, each))
   end)
 end
 
@@ -167,6 +178,9 @@ function blocks.collapse() return blocks.pipeline { blocks.proper(), blocks.push
 -- ---- suspended programs ---------------------------------------------------------------------------------------------
 
 local function each_unit(population, fn, level)
+  if in_arrays(population) then
+    core.error "a population in arrays has no traces that could move: run the model itself, not rep.batched(model) or a state space"
+  end
   local units, log_weights = {}, {}
   for i, u in ipairs(population.units) do
     local new, log_factor = fn(u, i - 1)
@@ -179,6 +193,10 @@ local function run_on(factors)
   return function(population, world)
     world:turn()
     local level = population.level + factors
+    if in_arrays(population) then
+      local units = population.units:advance(world, level)
+      return changed(population, units, core.weighed(population.log_weights, population.units.score, units.score), level)
+    end
     return each_unit(population, function(u, lane)
       local new = unit.advance(u, world, lane, level)
       if new == u then return u, MUTANT == 9 and u.finished and factors == 1 and -math.huge or nil end
@@ -221,26 +239,31 @@ end
 
 --- freeze: the choices made so far become constants, which later moves leave alone. Preserves the measure.
 function blocks.freeze()
-  return block("freeze", "measure", function(population) return each_unit(population, unit.freeze) end, true)
+  return block("freeze", "measure", function(population)
+    if in_arrays(population) then return population end -- none of its choices can move
+    return each_unit(population, unit.freeze)
+  end, true)
 end
 
 --- marginal: forgets how finished units came to their values; they can no longer move. Preserves the measure.
 function blocks.marginal()
-  return block("marginal", "measure", function(population) return each_unit(population, unit.forget) end, true)
+  return block("marginal", "measure", function(population)
+    if in_arrays(population) then return changed(population, population.units:forget(), population.log_weights) end
+    return each_unit(population, unit.forget)
+  end, true)
 end
 
 --- unweighted: drops the weights. Does not preserve the measure: for the report of a chain, whose law tends to the
 -- normalised one.
 function blocks.unweighted()
   return block("unweighted", "asymptotic", function(population)
-    local log_weights = {}
-    for i in ipairs(population.units) do log_weights[i] = 0 end
-    return changed(population, population.units, log_weights)
+    return changed(population, population.units, equal_weights(population, #population.units, 0))
   end)
 end
 
 -- Has a unit that has not ended?
 local function runs_on(population)
+  if in_arrays(population) then return not (population.units.finished or population.units.dead) end
   for _, u in ipairs(population.units) do
     if not (u.finished or u.dead) then return true end
   end

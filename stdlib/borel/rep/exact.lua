@@ -30,8 +30,10 @@ end
 
 local function key_of(population, below)
   local parts = { ("%a"):format(below) }
-  for i, u in ipairs(population.units) do
-    parts[#parts + 1] = unit.key(u)
+  local whole = getmetatable(population.units) ~= nil -- a population in arrays
+  if whole then parts[2] = population.units:key() end
+  for i = 1, #population.units do
+    if not whole then parts[#parts + 1] = unit.key(population.units[i]) end
     parts[#parts + 1] = ("%a"):format(population.log_weights[i])
   end
   return table.concat(parts, "\\1")
@@ -107,9 +109,14 @@ local function apart(states)
   local new = {}
   for _, state in ipairs(states) do
     local p = state.population
-    for i, u in ipairs(p.units) do
+    local whole = getmetatable(p.units) ~= nil
+    for i = 1, #p.units do
       local mass = (state.mass + state.lost) * math.exp(p.log_weights[i] + state.below)
-      if mass > 0 then put(new, { units = { u }, log_weights = { 0 }, level = p.level }, 0, mass) end
+      if mass > 0 then
+        local units, log_weights = { p.units[i] }, { 0 }
+        if whole then units, log_weights = p.units:take { i }, core.zeros(1) end
+        put(new, { units = units, log_weights = log_weights, level = p.level }, 0, mass)
+      end
     end
   end
   return new

@@ -45,6 +45,15 @@ end
 --- The source for the value of a site; good until the next one is asked for.
 function World:site(address, lane) return seat(self, "site", address, lane) end
 
+--- Has every choice its cell of the streams, so that it does not matter which is made first, or twice?
+function World:separate() return self.key ~= nil and self.tape == nil end
+
+--- The source for the values of a site of all particles at once, those of the lineage that is entered; nil where choices are
+-- made one by one.
+function World:lanes(address)
+  if self:separate() then return core.lanes(self:key_of("site", address), self.epoch) end
+end
+
 --- The source for a decision of a block: which ancestors, whether to accept.
 function World:decision(role, lane) return seat(self, "decision", role, lane or 0) end
 
