@@ -69,6 +69,7 @@ borel.rep = require "borel.rep"
 borel.state_space = require("borel.rep.state_space").new
 local methods = require "borel.rep.methods"
 borel.trace_mh, borel.importance, borel.smc = methods.trace_mh, methods.importance, methods.smc
+borel.particle_gibbs = methods.particle_gibbs
 borel.pmmh, borel.smc2 = methods.pmmh, methods.smc2
 
 local component = require "borel.component"

@@ -11,6 +11,7 @@ local handler = require "borel.handler"
 local involutive = require "borel.rep.involutive"
 local model = require "borel.model"
 local options = require "borel.options"
+local particle_gibbs = require "borel.rep.particle_gibbs"
 local temper = require "borel.rep.temper"
 local tree = require "borel.rep.tree"
 local unit = require "borel.rep.unit"
@@ -45,6 +46,11 @@ rep.replicas, rep.tempered, rep.tempered_transition = temper.replicas, temper.te
 -- see gibbs.stated. All preserve the measure.
 function rep.gibbs(given) return blocks.kernel("gibbs", gibbs.step(given)) end
 function rep.conjugate(given) return blocks.kernel("conjugate", conjugate.step(given)) end
+--- particle_gibbs(n): a new run among n particles, one of them held on the present run. Preserves the measure.
+function rep.particle_gibbs(n)
+  return blocks.kernel(("particle_gibbs(%d)"):format(blocks.whole("particle_gibbs: the number of particles", n, 2)),
+    particle_gibbs.step(n))
+end
 function rep.conditional(given) return blocks.kernel("conditional", gibbs.stated(given)) end
 
 --- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own

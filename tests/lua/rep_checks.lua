@@ -2,7 +2,7 @@
 -- Exact checks of compositions by what they look at: a program (E1, meanings, and E2, stationarity of kernels, on it), E3
 -- (kernels that reach everything), E4 (constants that means do not show), E6 (pairs of points). checks.all lists them: {
 -- column, of = the blocks that it looks at, fn }, fn raises an error where it fails. Run as a program, with one of "mh",
--- "smc", "involutive", "temper", "gibbs", "conjugate" or nothing as argument, it prints the columns that fail.
+-- "smc", "particle_gibbs", "involutive", "temper", "gibbs", "conjugate" or nothing as argument, it prints the columns that fail.
 local rep = require "borel.rep"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
 local finite = dofile(folder .. "rep_programs.lua")
@@ -107,6 +107,8 @@ for name, p in pairs(finite.programs) do
     if moves.conditional[name] then kernel("conditional", moves.conditional[name]) end
   end)
   if moves.finite[name] then add(name, "involutive", function() kernel("involutive", moves.finite[name]) end) end
+  add(name, "particle_gibbs", function() kernel("particle_gibbs", rep.particle_gibbs(2)) end)
+  add("E3", "particle_gibbs", function() checks.ergodic("particle_gibbs on " .. name, rep.matrix(rep.particle_gibbs(2), p.model)) end)
   add("E3", "mh", function() checks.ergodic("mh_step on " .. name, rep.matrix(step, p.model)) end)
   add("E3", "gibbs", function()
     checks.ergodic("gibbs on " .. name, rep.matrix(rep.pipeline(gibbs_moves(name)), p.model))

@@ -80,6 +80,9 @@ for _, kernel in ipairs { borel.smc { particles = 200 }, borel.smc { particles =
   assert(fit:summary():find "log evidence" and fit:report().method == kernel.name)
 end
 
+local held = borel.infer(walk, with { kernel = borel.particle_gibbs { particles = 20 }, data = y, chains = 8, draws = 60, warmup = 10 })
+near("particle_gibbs", held, function(value) return value end, mean)
+
 -- An unknown mean with noise: pmmh and smc2 against the conjugate posterior.
 local parameters = borel.model(function() return sample("mu", dist.normal(0, 2)) end)
 local noisy = borel.model(function(mu, data)

@@ -33,6 +33,8 @@ local function whole(what, n, least)
   return n
 end
 
+blocks.whole = whole
+
 function blocks.need(what, value)
   if type(value) ~= "table" or not value.is_block then
     core.error(("%s: needs a block such as rep.advance(), got a %s"):format(what, type(value)))

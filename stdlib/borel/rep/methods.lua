@@ -2,6 +2,7 @@
 --- Methods that borel.infer takes in place of a kernel: compositions of rep run on the model as it is written, so that its
 -- sites and factors may depend on what is drawn.
 --   borel.trace_mh{ steps = 10, sites =, proposals = }              a chain of Metropolis-Hastings moves of its trace
+--   borel.particle_gibbs{ particles = 50, steps = 1 }               a chain of runs, each drawn among particles
 --   borel.importance{ particles = 1000 }, borel.smc{ particles = 1000, resampler = "systematic", ess = 0.5, moves = 0 }
 --   borel.pmmh{ parameters = model, particles = 100, ... }, borel.smc2{ parameters = model, particles =, inner = 100, ... }
 local core = require "borel.core"
@@ -71,11 +72,12 @@ local function sites_of(u)
 end
 
 -- Chains that run the program at each step.
-local function run_chain(start, given, opts, key, c)
+local function run_chain(start, given, opts, key, c, kernel)
   local world = worlds.drawing(core.stream_child(key, "chain", c))
   world.counts = {}
   local population = started(start, world)
-  local step, run = rep.mh_step { sites = given.sites, proposals = given.proposals }, { values = {}, sites = {} }
+  local step = kernel or rep.mh_step { sites = given.sites, proposals = given.proposals }
+  local run = { values = {}, sites = {} }
   for draw = 1 - opts.warmup, opts.draws do
     for _ = 1, given.steps do population = step.apply(population, world) end
     interrupted()
@@ -202,6 +204,17 @@ end
 
 methods.trace_mh = method("trace_mh", chain_options, function(given, what, opts)
   return chains(what, given, opts, program_of(what, opts.data), "trace_mh")
+end)
+
+methods.particle_gibbs = method("particle_gibbs", {
+  particles = { type = "number", integer = true, min = 2, default = 50 }, -- one of them is held
+  steps = { type = "number", integer = true, min = 1, default = 1 },
+}, function(given, what, opts)
+  local runs, key = {}, core.stream_key(opts.seed, "rep")
+  for c = 1, opts.chains do
+    runs[c] = run_chain(rep.start(what, opts.data), given, opts, key, c, rep.particle_gibbs(given.particles))
+  end
+  return posterior.new(runs, { method = "particle_gibbs", markov = true, acceptance = mean_acceptance(runs) })
 end)
 
 methods.importance = method("importance", { particles = smc_options.particles }, function(given, what, opts)

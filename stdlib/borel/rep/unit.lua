@@ -310,15 +310,16 @@ local function again(u, world, lane)
   return begin(u.program, player)
 end
 
---- The unit behind factor `level`, or at its end. Finished units and dead ones stay as they are.
-function unit.advance(u, world, lane, level)
+--- The unit behind factor `level`, or at its end. Finished units and dead ones stay as they are. Choices are drawn, or
+-- given by `move` as in unit.propose.
+function unit.advance(u, world, lane, level, move)
   if u.finished or u.dead then return u end
   local live = u.live
   if not live or live.turn ~= u.turn then live = again(u, world, lane) end -- another copy has gone on with it
   u.live = nil
   local player = live.player
   player.world, player.lane, player.stop, player.chunk = world, lane, level, empty_chunk(u.chunk, u.count)
-  player.frozen, player.seen, player.move = u.frozen, nil, nil
+  player.frozen, player.seen, player.move = u.frozen, nil, move
   return run(live)
 end
 
