@@ -107,7 +107,11 @@ for name, p in pairs(finite.programs) do
     if moves.conditional[name] then kernel("conditional", moves.conditional[name]) end
   end)
   if moves.finite[name] then add(name, "involutive", function() kernel("involutive", moves.finite[name]) end) end
-  add(name, "particle_gibbs", function() kernel("particle_gibbs", rep.particle_gibbs(2)) end)
+  add(name, "particle_gibbs", function()
+    kernel("particle_gibbs", rep.particle_gibbs(2))
+    local part = rep.matrix(rep.particle_gibbs(2), p.model, { start = rep.advance() }) -- ends with weights that differ
+    checks.kernel("particle_gibbs to the first factor of " .. name, part, true)
+  end)
   add("E3", "particle_gibbs", function() checks.ergodic("particle_gibbs on " .. name, rep.matrix(rep.particle_gibbs(2), p.model)) end)
   add("E3", "mh", function() checks.ergodic("mh_step on " .. name, rep.matrix(step, p.model)) end)
   add("E3", "gibbs", function()
