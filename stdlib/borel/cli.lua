@@ -15,7 +15,7 @@ usage: borel COMMAND [ARGUMENTS]
   summary RUN                        the table of a run directory, finished or not
   resume RUN                         continue an interrupted run, bit for bit
   compile [--emit-c] FILE.lua        compile the model ahead of time, or print the C that Borel writes
-  validate [NAME | PLUGIN.so | COMPONENT.lua] [--statistical] [--seed N] [--certificate FILE.json]
+  validate [NAME | PLUGIN.so | COMPONENT.lua | compositions] [--statistical] [--seed N] [--certificate FILE.json]
                                      test what a component claims (all of them, without a name): exactly,
                                      and on request by statistical tests; the certificate is what was found
   plugins [info NAME]                what is installed; parameters and claims of a component
@@ -388,8 +388,29 @@ function commands.plugins(args)
   return 0
 end
 
+local BLOCKS = "compositions" -- what `borel validate` calls the blocks of borel.rep
+
+local function print_rows(rows)
+  for _, row in ipairs(rows) do print(("  %-10s  %-28s %s: %s"):format(row.verdict, row.claim, row.method, row.evidence)) end
+end
+
+-- Reports on the blocks of borel.rep; do all claims hold?
+local function validate_blocks(reports, quiet)
+  local holds = true
+  for _, report in ipairs(require("borel.rep.suite.checks").reports()) do
+    reports[#reports + 1] = { kind = "block", name = report.name, path = "", rows = core.json_list(report.rows) }
+    if not quiet then
+      print(("block %s"):format(report.name))
+      print_rows(report.rows)
+    end
+    for _, row in ipairs(report.rows) do holds = holds and row.verdict ~= "fails" end
+  end
+  return holds
+end
+
 -- The components that `borel validate` is asked for.
 local function to_validate(rest)
+  if rest[1] == BLOCKS then return {} end
   if not rest[1] then return core.components() end
   if not rest[1]:find "%.lua$" then return find_components(one(rest, "the name of a component")) end
   local made = require("borel.component").load(one(rest, "the script"))
@@ -409,12 +430,13 @@ function commands.validate(args)
     reports[#reports + 1] = { kind = c.kind, name = c.name, path = c.path, rows = core.json_list(rows) }
     if given.certificate then certificate.write(given.certificate, made) end
     if not c.scripted then certificate.keep(c, made) end
-    if not given.json then print(("%s %s  %s"):format(c.kind, c.name, c.path)) end
-    for _, row in ipairs(rows) do
-      holds = holds and row.verdict ~= "fails"
-      if not given.json then print(("  %-10s  %-28s %s: %s"):format(row.verdict, row.claim, row.method, row.evidence)) end
+    for _, row in ipairs(rows) do holds = holds and row.verdict ~= "fails" end
+    if not given.json then
+      print(("%s %s  %s"):format(c.kind, c.name, c.path))
+      print_rows(rows)
     end
   end
+  if not rest[1] or rest[1] == BLOCKS then holds = validate_blocks(reports, given.json) and holds end
   if given.json then print_json { components = core.json_list(reports), holds = holds } end
   return holds and 0 or 1
 end

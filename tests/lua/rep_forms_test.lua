@@ -5,8 +5,7 @@ local borel = require "borel"
 local core = require "borel.core"
 local rep = borel.rep
 local dist, sample, factor, observe = borel.dist, borel.sample, borel.factor, borel.observe
-local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local finite = dofile(folder .. "rep_programs.lua")
+local finite = require "borel.rep.suite.programs"
 
 local function multinomial(source, weights, n)
   local a = {}

@@ -4,8 +4,7 @@ local borel = require "borel"
 local core = require "borel.core"
 local rep = require "borel.rep"
 local dist, sample, observe, factor = borel.dist, borel.sample, borel.observe, borel.factor
-local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local finite = dofile(folder .. "rep_programs.lua")
+local finite = require "borel.rep.suite.programs"
 local quiet = { progress = false }
 local function with(more)
   local all = {}

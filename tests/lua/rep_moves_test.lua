@@ -5,11 +5,10 @@ local borel = require "borel"
 local unit = require "borel.rep.unit"
 local rep = borel.rep
 local dist, sample, observe = borel.dist, borel.sample, borel.observe
-local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local checks = dofile(folder .. "rep_checks.lua")
-local moves = dofile(folder .. "rep_moves.lua")
-local pairs_agree = dofile(folder .. "rep_pairs.lua")
-local P = dofile(folder .. "rep_programs.lua").programs
+local checks = require "borel.rep.suite.checks"
+local moves = require "borel.rep.suite.moves"
+local pairs_agree = require "borel.rep.suite.pairs"
+local P = require("borel.rep.suite.programs").programs
 
 local function fails(pattern, f, ...)
   local ok, message = pcall(f, ...)
@@ -116,7 +115,7 @@ for _, name in ipairs { "P1", "P4" } do
 end
 
 -- With a program inside, whose evidence is drawn anew with each proposal.
-local P8 = dofile(folder .. "rep_programs.lua").P8
+local P8 = require("borel.rep.suite.programs").P8
 local marginal = rep.nested(P8.parameters, P8.model, rep.merged(rep.pipeline { rep.smc(2, 1, resample), rep.collapse() }))
 local flip = rep.involutive { involution = function(t) return { theta = 1 - t.theta }, {} end }
 for what, block in pairs { involutive = flip, gibbs = rep.gibbs { site = "theta" },

@@ -3,7 +3,7 @@
 -- kill matrix of docs/validity.md. Each runs tests/lua/rep_checks.lua in a process of its own.
 if (os.getenv "BOREL_SANITIZE" or "") ~= "" then os.exit(77) end -- mutants of Lua need no sanitized C, which is slow
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local checks = dofile(folder .. "rep_checks.lua")
+local checks = require "borel.rep.suite.checks"
 local program = os.getenv "BOREL" or "build/release/borel"
 
 local looks_at = { move = "mh", blocks = "smc", unit = "smc" } -- which checks; of others, those of their own name

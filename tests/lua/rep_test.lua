@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- E1: every composition enumerated, its measure against those worked out by hand.
 local rep = require "borel.rep"
-local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local checks = dofile(folder .. "rep_checks.lua")
-local finite = dofile(folder .. "rep_programs.lua")
+local checks = require "borel.rep.suite.checks"
+local finite = require "borel.rep.suite.programs"
 local schemes, check = { "multinomial", "systematic", "stratified", "residual" }, checks.measure
 
 local step = rep.mh_step()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- E6: Green's ratio of a move at random pairs of a continuous program, against densities and differences worked out apart.
--- check(name, case, count): a case of rep_moves.lua, at `count` runs of its program.
+-- check(name, case, count): a case of moves.lua, at `count` runs of its program.
 local borel = require "borel"
 local core = require "borel.core"
 local unit = require "borel.rep.unit"
