@@ -473,11 +473,12 @@ end
 
 local NONE = {}
 
--- A number, or one of each particle?
-local function is_scalar(x) return math.type(x) ~= nil or core.is_particles(x) == 0 end
+local number_type, is_particles = math.type, core.is_particles
 
+-- Numbers, or one of each particle?
 local function all_scalars(count, a, b, c)
-  return (count < 1 or is_scalar(a)) and (count < 2 or is_scalar(b)) and (count < 3 or is_scalar(c))
+  return (count < 1 or number_type(a) or is_particles(a) == 0) and (count < 2 or number_type(b) or is_particles(b) == 0)
+    and (count < 3 or number_type(c) or is_particles(c) == 0)
 end
 
 --- The function that makes distributions of a law, which then has no name in `dist`.
@@ -502,7 +503,7 @@ function law.constructor(definition)
     local plain = not definition.event
     for i, param in ipairs(definition.params) do
       args[i] = check_param(definition, param, args[i])
-      plain = plain and is_scalar(args[i])
+      plain = plain and all_scalars(1, args[i])
     end
     if definition.check then definition.check(table.unpack(args)) end
     local self = setmetatable({ law = definition, args = args, batch = NONE }, Dist)
