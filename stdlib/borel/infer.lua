@@ -289,7 +289,10 @@ end
 -- draws to the run directory as they go; an interrupted run continues with `borel resume`.
 function infer.infer(what, given)
   if core.interrupted() then error(fit.interrupted, 0) end -- a script that caught it
-  if handler.active() then core.error("borel.infer called inside a model: call it with the model, outside") end
+  if handler.active() then
+    core.error("borel.infer called inside a model: call it with the model, outside; inside, borel.marginal(model, ...) is the exact law "
+      .. "of a finite model")
+  end
   local merged = {}
   if type(given) == "table" then
     for name, value in pairs(given) do merged[name] = value end

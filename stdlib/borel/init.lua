@@ -40,6 +40,7 @@ local model = require "borel.model"
 borel.model = model.new
 borel.check = model.check
 borel.enumerate = model.enumerate
+borel.marginal = require "borel.marginal"
 borel.simulate = require("borel.simulate").simulate
 borel.condition, borel.intervene, borel.call = model.condition, model.intervene, model.call
 

@@ -207,29 +207,42 @@ local function key_of(value)
   return tostring(value)
 end
 
+--- What a model returned as text, by which outcomes are told apart.
+model.outcome = key_of
+
+--- What model(...) may return, in no order: a list of { key =, value =, mass = }, masses unnormalised.
+function model.outcomes(m, budget, ...)
+  local choice, outcomes, by_key = core.enumerate(budget), {}, {}
+  while choice:next() do
+    local h = concrete.weigher(choice)
+    local value = table.pack(m:run(h, ...))
+    if value.n <= 1 then value = value[1] end
+    local key = key_of(value)
+    local outcome = by_key[key]
+    if not outcome then
+      outcome = { key = key, value = value, mass = 0, lost = 0 } -- compensated (Neumaier)
+      by_key[key], outcomes[#outcomes + 1] = outcome, outcome
+    end
+    local mass, old = choice:probability() * math.exp(h.log_weight), outcome.mass
+    local new = old + mass
+    outcome.lost = outcome.lost + (math.abs(old) >= math.abs(mass) and (old - new) + mass or (mass - new) + old)
+    outcome.mass = new
+  end
+  layers.check(m.layers)
+  for _, outcome in ipairs(outcomes) do outcome.mass = outcome.mass + outcome.lost end
+  return outcomes
+end
+
 --- borel.enumerate(model, data, {budget =}): the exact measure of what the model returns, for models whose
 -- sites have finitely many values (at most `budget` = 100000 paths): a table from outcome ("1 0" for a returned
 -- {1, 0}) to unnormalised mass, and the total mass.
 function model.enumerate(m, data, given)
   model.need("borel.enumerate", m)
-  local choice = core.enumerate(given and given.budget or 100000)
-  local sums, lost = {}, {} -- compensated (Neumaier)
-  while choice:next() do
-    local h = concrete.weigher(choice)
-    local key = key_of(table.pack(m:run(h, data)))
-    local mass = choice:probability() * math.exp(h.log_weight)
-    local old = sums[key] or 0
-    local new = old + mass
-    lost[key] = (lost[key] or 0) + (math.abs(old) >= math.abs(mass) and (old - new) + mass or (mass - new) + old)
-    sums[key] = new
+  local outcomes, measure, total = model.outcomes(m, given and given.budget or 100000, data), {}, 0
+  table.sort(outcomes, function(a, b) return a.key < b.key end)
+  for _, outcome in ipairs(outcomes) do
+    measure[outcome.key], total = outcome.mass, total + outcome.mass
   end
-  layers.check(m.layers)
-  local measure, total = {}, 0
-  for key, sum in pairs(sums) do measure[key] = sum + lost[key] end
-  local keys = {}
-  for key in pairs(measure) do keys[#keys + 1] = key end
-  table.sort(keys)
-  for _, key in ipairs(keys) do total = total + measure[key] end
   return measure, total
 end
 

@@ -51,17 +51,32 @@ function tree.new(program)
     return law_of[number]
   end
 
+  local given, before, asked, live = {}, 0, nil, nil -- choices, the score at the last of them, the choice that comes next, a run there
+  local function choose(n, address, dist, so_far)
+    local lowest, count = range_of(dist)
+    if not lowest or not given[n] then
+      asked = lowest and { site = site_number(address, true), law = law(dist, lowest, count) }
+      return nil
+    end
+    before = so_far
+    return lowest + given[n] - 1
+  end
+
+  -- Does the run that stopped last go on to `choices`?
+  local function goes_on(choices)
+    if not live or #choices ~= #given + 1 then return false end
+    for n, choice in ipairs(given) do
+      if choices[n] ~= choice then return false end
+    end
+    return true
+  end
+
   self.runs = core.tree(function(choices)
-    local before, asked = 0, nil -- the score at the last of them, the choice that comes next
-    local kind, value, score, lists = unit.explore(program, function(n, address, dist, so_far)
-      local lowest, count = range_of(dist)
-      if not lowest or not choices[n] then
-        asked = lowest and { site = site_number(address, true), law = law(dist, lowest, count) }
-        return nil
-      end
-      before = so_far
-      return lowest + choices[n] - 1
-    end)
+    local from = goes_on(choices) and live or nil
+    if not from then before = 0 end
+    given, asked, live = choices, nil, nil
+    local kind, value, score, lists
+    kind, value, score, lists, live = unit.explore(program, choose, from)
     if kind == "dead" then return "dead", 0, 0, 0 end
     if kind == "choice" then
       if asked then return "choice", score - before, asked.site, asked.law end

@@ -169,7 +169,7 @@ function Player:sample(address, dist)
   return value
 end
 
-local SUSPENDED, DEAD = {}, {}
+local SUSPENDED, DEAD, UNKNOWN = {}, {}, {}
 
 local function pass(self, log_weight)
   if type(log_weight) ~= "number" then log_weight = core.sum(log_weight) end
@@ -333,19 +333,26 @@ function unit.propose(u, world, lane, level, move)
 end
 
 --- Runs the program to what comes after some choices. choose(n, address, dist, score) gives the value of choice n, or nil:
--- the run stops there. Returns "choice", "dead", or "end" and the value; the score; and the choices.
-function unit.explore(program, choose)
-  local stopped = {}
-  local move = { choose = function(_, player, n, address, dist)
-    local value = choose(n, address, dist, player.score)
-    if value == nil then coroutine.yield(stopped) end
-    return value
-  end }
-  local player = new_player { known = 0, skip = 0, score = 0, stop = math.huge, move = move, chunk = empty_chunk(nil, 0) }
-  local ok, what, value = handler.resume(begin(program, player))
+-- the run stops there. Returns "choice", "dead", or "end" and the value; the score; the choices; and, where it stopped at a
+-- choice, the run, which goes on from there when it is given as `live` and choose then gives a value.
+function unit.explore(program, choose, live)
+  if not live then
+    local move = { choose = function(_, player, n, address, dist)
+      local value = choose(n, address, dist, player.score)
+      while value == nil do
+        coroutine.yield(UNKNOWN)
+        value = choose(n, address, dist, player.score)
+      end
+      return value
+    end }
+    live = begin(program, new_player { known = 0, skip = 0, score = 0, stop = math.huge, move = move, chunk = empty_chunk(nil, 0) })
+  end
+  local player = live.player
+  local ok, what, value = handler.resume(live)
   if not ok then error(what, 0) end
-  local lists = gather(new_lists(player.chunk.n), player.chunk, 0)
-  return what == stopped and "choice" or what == DEAD and "dead" or "end", value, player.score, lists
+  local kind = what == UNKNOWN and "choice" or what == DEAD and "dead" or "end"
+  if kind == "choice" then return kind, nil, player.score, nil, live end
+  return kind, value, player.score, gather(new_lists(player.chunk.n), player.chunk, 0)
 end
 
 unit.draw = draw
