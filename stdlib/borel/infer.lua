@@ -268,7 +268,12 @@ local function remember(result, what, opts)
 end
 
 -- A composition in place of a kernel: it runs the model as it is written.
-local function run_method(method, why, what, opts)
+local function run_method(method, why, what, opts, given)
+  for _, name in ipairs { "out", "checkpoint", "init", "engine" } do
+    if given[name] ~= nil then
+      core.error(("borel.infer: option '%s' is for kernels of compiled models; %s keeps its draws in memory"):format(name, method.name))
+    end
+  end
   model.need("borel.infer", what)
   if session.mode == "check" or session.mode == "explain" then
     local text = ("the model is run as it is written by %s (%s)"):format(method.name, why)
@@ -316,10 +321,10 @@ function infer.infer(what, given)
   end
   resume = resume and session.calls == resume.call and resume or nil
 
-  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, "as asked", what, opts) end
+  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, "as asked", what, opts, given) end
   if opts.kernel == nil and type(what) == "table" and what.dynamic then
     local method, why = require("borel.rep.methods").choose(what, opts)
-    return run_method(method, why, what, opts)
+    return run_method(method, why, what, opts, given)
   end
   local prepared = prepare(what, opts)
   if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end

@@ -16,10 +16,11 @@ local worlds = require "borel.rep.world"
 
 local methods = {}
 
+local MOST_PARTICLES = 10000000
 local TRIES = 1000 -- runs from the prior until one has a weight
 
 local smc_options = {
-  particles = { type = "number", integer = true, min = 1, default = 1000 },
+  particles = { type = "number", integer = true, min = 1, max = MOST_PARTICLES, default = 1000 },
   resampler = { default = "systematic" },
   ess = { type = "number", min = 0, max = 1, default = 0.5 }, -- resamples below this share of the particles
   moves = { type = "number", integer = true, min = 0, default = 0 }, -- Metropolis-Hastings steps after each resampling
@@ -207,7 +208,7 @@ methods.trace_mh = method("trace_mh", chain_options, function(given, what, opts)
 end)
 
 methods.particle_gibbs = method("particle_gibbs", {
-  particles = { type = "number", integer = true, min = 2, default = 50 }, -- one of them is held
+  particles = { type = "number", integer = true, min = 2, max = MOST_PARTICLES, default = 50 }, -- one of them is held
   steps = { type = "number", integer = true, min = 1, default = 1 },
 }, function(given, what, opts)
   local runs, key = {}, core.stream_key(opts.seed, "rep")
@@ -231,7 +232,7 @@ local function need_parameters(name, given)
 end
 
 local pmmh_options = with(with(smc_options, chain_options), { parameters = {} })
-pmmh_options.particles = { type = "number", integer = true, min = 1, default = 100 }
+pmmh_options.particles = { type = "number", integer = true, min = 1, max = MOST_PARTICLES, default = 100 }
 pmmh_options.steps = { type = "number", integer = true, min = 1, default = 1 }
 
 methods.pmmh = method("pmmh", pmmh_options, function(given, what, opts)
@@ -244,8 +245,9 @@ methods.pmmh = method("pmmh", pmmh_options, function(given, what, opts)
   return posterior.new(runs, { method = "pmmh", markov = true, acceptance = mean_acceptance(runs) })
 end)
 
-local smc2_options = with(smc_options, { parameters = {}, inner = { type = "number", integer = true, min = 1, default = 100 } })
-smc2_options.particles = { type = "number", integer = true, min = 1, default = 100 }
+local smc2_options = with(smc_options, { parameters = {},
+  inner = { type = "number", integer = true, min = 1, max = MOST_PARTICLES, default = 100 } })
+smc2_options.particles = { type = "number", integer = true, min = 1, max = MOST_PARTICLES, default = 100 }
 smc2_options.moves = { type = "number", integer = true, min = 0, default = 1 }
 
 methods.smc2 = method("smc2", smc2_options, function(given, what, opts)

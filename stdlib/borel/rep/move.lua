@@ -12,8 +12,7 @@ local move = {}
 
 local function same_support(a, b)
   local s, t = a:support(), b:support()
-  if s == t then return true end
-  if s.name ~= t.name or s.low ~= t.low or s.high ~= t.high or s.lowest ~= t.lowest or s.count ~= t.count then return false end
+  if s ~= t and (s.name ~= t.name or s.low ~= t.low or s.high ~= t.high or s.lowest ~= t.lowest or s.count ~= t.count) then return false end
   local p, q = a:shape(), b:shape()
   if #p ~= #q then return false end
   for i, n in ipairs(p) do

@@ -120,6 +120,19 @@ function Posterior:measure()
   return measure
 end
 
+-- What sorted values with weights are worth when equal ones count as one: particles that share an ancestor have its values. nan
+-- for whole numbers, which are equal by nature.
+local function distinct_ess(sorted, total)
+  local squares, weight, whole = 0, 0, true
+  for i, p in ipairs(sorted) do
+    weight, whole = weight + p[2] / total, whole and p[1] == math.floor(p[1])
+    if not sorted[i + 1] or sorted[i + 1][1] ~= p[1] then
+      squares, weight = squares + weight * weight, 0
+    end
+  end
+  return whole and 0 / 0 or 1 / squares
+end
+
 -- Weighted moments and quantiles of one element.
 local function weighted_row(self, name)
   local pairs_of, total = {}, 0
@@ -136,6 +149,7 @@ local function weighted_row(self, name)
   for _, p in ipairs(pairs_of) do mean = mean + p[2] * p[1] / total end
   for _, p in ipairs(pairs_of) do variance = variance + p[2] * (p[1] - mean) ^ 2 / total end
   table.sort(pairs_of, function(a, b) return a[1] < b[1] end)
+  if pairs_of[1] and pairs_of[1][1] == pairs_of[#pairs_of][1] then variance = 0 end
   local row, below = { name = name, value = name, share = total, mean = mean, sd = math.sqrt(variance) }, 0
   for _, p in ipairs(pairs_of) do
     below = below + p[2] / total
@@ -143,12 +157,12 @@ local function weighted_row(self, name)
       if not row[field] and below >= q - 1e-12 then row[field] = p[1] end
     end
   end
-  row.ess_bulk, row.rhat, row.mcse_mean = 0 / 0, 0 / 0, 0 / 0
+  row.ess_bulk, row.rhat, row.mcse_mean = self.markov and 0 / 0 or distinct_ess(pairs_of, total), 0 / 0, 0 / 0
   return row
 end
 
 --- posterior:rows(): for each number: name, share (of draws that have it), mean, sd, mcse_mean, q5, median, q95,
--- ess_bulk, rhat; the last two of chains, for what every draw has.
+-- ess_bulk, rhat; the last two of chains, for what every draw has. With weights ess_bulk is what different values are worth.
 function Posterior:rows()
   if self.row_list then return self.row_list end
   local always = {}
@@ -179,6 +193,8 @@ function Posterior:rows()
   return self.row_list
 end
 
+local function listing(names) return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and " and more" or "") end
+
 -- The rule of a fit, as far as it applies.
 function Posterior:judge()
   local function problem(kind, text) self.problems[#self.problems + 1] = { kind = kind, names = {}, text = text } end
@@ -190,18 +206,29 @@ function Posterior:judge()
         if row.ess_bulk ~= row.ess_bulk or row.ess_bulk < ESS_PER_CHAIN * self.chain_count then ess[#ess + 1] = row.name end
       end
     end
-    local function listing(names) return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and " and more" or "") end
     if #rhat > 0 then problem("rhat", ("R-hat above %g or undefined: %s"):format(RHAT_LIMIT, listing(rhat))) end
     if #ess > 0 then problem("ess", ("effective sample size below %d: %s"):format(ESS_PER_CHAIN * self.chain_count, listing(ess))) end
-  elseif self.weight_ess < WEIGHT_ESS then
-    problem("ess", ("the weights are worth %.1f draws, fewer than %d"):format(self.weight_ess, WEIGHT_ESS))
+  else
+    if self.weight_ess < WEIGHT_ESS then
+      problem("ess", ("the weights are worth %.1f draws, fewer than %d"):format(self.weight_ess, WEIGHT_ESS))
+    end
+    local few = {}
+    for _, row in ipairs(self:rows()) do
+      if row.share > 1 - 1e-9 and row.sd > 0 and row.ess_bulk < WEIGHT_ESS then few[#few + 1] = row.name end
+    end
+    if #few > 0 then
+      problem("ess", ("values worth fewer than %d different ones, as particles share ancestors: %s; more particles or moves help"):format(
+        WEIGHT_ESS, listing(few)))
+    end
   end
   self.reliable = #self.problems == 0
 end
 
 --- posterior:verdict(): "reliable ..." or what speaks against it.
 function Posterior:verdict()
-  if self.reliable then return self.markov and "reliable by R-hat and ESS" or "reliable by the ESS of the weights" end
+  if self.reliable then
+    return self.markov and "reliable by R-hat and ESS" or "reliable by the ESS of the weights and of different values"
+  end
   local lines = { "unreliable:" }
   for _, problem in ipairs(self.problems) do lines[#lines + 1] = "  " .. problem.text end
   return table.concat(lines, "\n")
