@@ -79,12 +79,14 @@ local function run_chain(start, given, opts, key, c, kernel)
   local population = started(start, world)
   local step = kernel or rep.mh_step { sites = given.sites, proposals = given.proposals }
   local run = { values = {}, sites = {} }
+  local last -- the unit of the draw before
   for draw = 1 - opts.warmup, opts.draws do
     for _ = 1, given.steps do population = step.apply(population, world) end
     interrupted()
     if draw >= 1 then
       local u = population.units[1]
-      run.values[draw], run.sites[draw] = u.value, sites_of(u)
+      run.values[draw], run.sites[draw] = u.value, u == last and run.sites[draw - 1] or sites_of(u)
+      last = u
     end
     if draw == 0 then world.counts = {} end
   end

@@ -11,7 +11,13 @@ local tables = require "borel.table"
 local unit = require "borel.rep.unit"
 
 local Posterior = {}
-Posterior.__index = Posterior
+local late = {} -- what makes a field when it is first asked for: chains may have more draws than anybody looks at
+function Posterior:__index(key)
+  if Posterior[key] ~= nil then return Posterior[key] end
+  if not late[key] then return nil end
+  late[key](self)
+  return rawget(self, key)
+end
 Posterior.__tostring = function(self) return self:summary() end
 
 local posterior = {}
@@ -33,17 +39,28 @@ end
 --- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }; about = { method =, ... } are
 -- further fields.
 function posterior.new(runs, about)
-  local self = setmetatable({ runs = runs, finished = true, problems = {} }, Posterior)
+  local self = setmetatable({ runs = runs, finished = true }, Posterior)
   for name, value in pairs(about) do self[name] = value end
   self.chain_count, self.draw_count = #runs, #runs[1].values
+  self:weigh()
+  return self
+end
+
+-- The numbers of each draw by name; draws in a row that share their tables share them here.
+local function tabulate(self)
   self.names, self.share = {}, {}
   local seen, total = {}, 0
-  for _, run in ipairs(runs) do
+  for _, run in ipairs(self.runs) do
     run.flat = {}
     for i, value in ipairs(run.values) do
-      local flat = {}
-      for address, x in pairs(run.sites[i]) do flatten(flat, address, x) end
-      flatten(flat, "value", value)
+      local flat
+      if i > 1 and run.sites[i] == run.sites[i - 1] and rawequal(value, run.values[i - 1]) then
+        flat = run.flat[i - 1]
+      else
+        flat = {}
+        for address, x in pairs(run.sites[i]) do flatten(flat, address, x) end
+        flatten(flat, "value", value)
+      end
       run.flat[i], total = flat, total + 1
       for name in pairs(flat) do seen[name] = (seen[name] or 0) + 1 end
     end
@@ -54,10 +71,8 @@ function posterior.new(runs, about)
   end
   table.sort(self.names)
   self.known = seen
-  self:weigh()
-  self:judge()
-  return self
 end
+late.names, late.share, late.known = tabulate, tabulate, tabulate
 
 -- Weights of all draws of all runs, which sum to 1.
 function Posterior:weigh()
@@ -196,7 +211,8 @@ end
 local function listing(names) return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and " and more" or "") end
 
 -- The rule of a fit, as far as it applies.
-function Posterior:judge()
+local function judge(self)
+  self.problems = {}
   local function problem(kind, text) self.problems[#self.problems + 1] = { kind = kind, names = {}, text = text } end
   if self.markov then
     local rhat, ess = {}, {}
@@ -223,6 +239,7 @@ function Posterior:judge()
   end
   self.reliable = #self.problems == 0
 end
+late.reliable, late.problems = judge, judge
 
 --- posterior:verdict(): "reliable ..." or what speaks against it.
 function Posterior:verdict()
