@@ -64,6 +64,17 @@ static int model_term(lua_State *L) {
   return 0;
 }
 
+/* model:sum_out(name, label, node, lowest, count) */
+static int model_sum_out(lua_State *L) {
+  borel_error error = {0};
+  borel_model *model = check_model(L);
+  if (borel_model_sum_out(model, luaL_checkstring(L, 2), luaL_checkstring(L, 3),
+                          borel_lua_tonode(L, 4, borel_model_graph(model)), luaL_checkinteger(L, 5),
+                          luaL_checkinteger(L, 6), &error))
+    return borel_lua_error(L, &error);
+  return 0;
+}
+
 /* model:build("auto" | "native" | "interpreter") */
 static int model_build(lua_State *L) {
   static const char *const engines[] = {"auto", "native", "interpreter", NULL};
@@ -404,6 +415,7 @@ void borel_lua_open_model(lua_State *L) {
   static const luaL_Reg methods[] = {{"site", model_site},
                                      {"value", model_value},
                                      {"term", model_term},
+                                     {"sum_out", model_sum_out},
                                      {"build", model_build},
                                      {"terms", model_terms},
                                      {"labels", model_labels},

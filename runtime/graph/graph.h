@@ -123,7 +123,8 @@ borel_node borel_graph_ode(borel_graph *, borel_region *region, const borel_node
 borel_node borel_graph_project(borel_graph *, borel_node region, size_t which);
 /* Lets go of a region that no graph took over. */
 void borel_region_free(borel_region *);
-/* Copies every node of `from` into `to`, its input k being inputs[k]: map[old] = new. */
+/* Copies every node of `from` into `to`, its input k being inputs[k]: map[old] = new. What is made of an
+ * input that is BOREL_NO_NODE is left out. */
 borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const borel_node *inputs,
                               borel_node *map, borel_error *);
 

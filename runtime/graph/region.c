@@ -241,9 +241,15 @@ borel_status borel_graph_copy(borel_graph *to, const borel_graph *from, const bo
   borel_status status = BOREL_OK;
   for (borel_node i = 0; i < borel_graph_size(from) && !status; i++) {
     const borel_node_info *node = borel_graph_at(from, i);
-    for (uint32_t k = 0; k < node->arg_count; k++) args[k] = map[borel_graph_args(from, i)[k]];
-    map[i] = node->op == BOREL_OP_INPUT ? inputs[node->attr] : borel_graph_like(to, node, args, error);
-    if (map[i] == BOREL_NO_NODE) status = BOREL_INTERNAL;
+    int absent = node->op == BOREL_OP_INPUT && inputs[node->attr] == BOREL_NO_NODE;
+    for (uint32_t k = 0; k < node->arg_count; k++) {
+      args[k] = map[borel_graph_args(from, i)[k]];
+      absent |= args[k] == BOREL_NO_NODE;
+    }
+    map[i] = absent                       ? BOREL_NO_NODE
+             : node->op == BOREL_OP_INPUT ? inputs[node->attr]
+                                          : borel_graph_like(to, node, args, error);
+    if (map[i] == BOREL_NO_NODE && !absent) status = BOREL_INTERNAL;
   }
   free(args);
   return status;

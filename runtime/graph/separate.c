@@ -157,7 +157,27 @@ static borel_node terms_of(const separation *s, borel_node node) {
   }
 }
 
-borel_node borel_graph_separate(borel_graph *G, borel_node root, borel_node input, borel_error *error) {
+/* What terms_of leaves out: the part of the scalar that does not depend on the input, or BOREL_NO_NODE. */
+static borel_node rest_of(const separation *s, borel_node node) {
+  const borel_node_info info = *borel_graph_at(s->G, node);
+  if (s->width[node] == FREE) return node;
+  if (info.op == BOREL_OP_SUM || info.op == BOREL_OP_SUM_LOG) return BOREL_NO_NODE;
+  borel_node args[2] = {BOREL_NO_NODE, BOREL_NO_NODE}, rests[2] = {BOREL_NO_NODE, BOREL_NO_NODE};
+  for (uint32_t k = 0; k < info.arg_count; k++) args[k] = borel_graph_args(s->G, node)[k];
+  for (uint32_t k = 0; k < info.arg_count; k++) rests[k] = rest_of(s, args[k]);
+  if (info.op == BOREL_OP_MUL || info.op == BOREL_OP_DIV) {
+    borel_node other = s->width[args[0]] == FREE ? rests[1] : rests[0];
+    return other == BOREL_NO_NODE ? other : op(s, info.op, rests, 2, 0, NULL);
+  }
+  if (info.op == BOREL_OP_NEG)
+    return rests[0] == BOREL_NO_NODE ? rests[0] : op(s, info.op, rests, 1, 0, NULL);
+  if (rests[1] == BOREL_NO_NODE) return rests[0];
+  if (rests[0] != BOREL_NO_NODE) return op(s, info.op, rests, 2, 0, NULL);
+  return info.op == BOREL_OP_SUB ? op(s, BOREL_OP_NEG, &rests[1], 1, 0, NULL) : rests[1];
+}
+
+borel_node borel_graph_separate(borel_graph *G, borel_node root, borel_node input, borel_node *rest,
+                                borel_error *error) {
   separation s = {G, borel_shape_size(&borel_graph_at(G, input)->shape), NULL, error};
   if (s.n < 1 || borel_graph_at(G, root)->shape.rank != 0 || root < input) return BOREL_NO_NODE;
   s.width = calloc((size_t)root + 1, sizeof *s.width);
@@ -168,6 +188,7 @@ borel_node borel_graph_separate(borel_graph *G, borel_node root, borel_node inpu
   s.width[input] = 1;
   for (borel_node i = input + 1; i <= root; i++) s.width[i] = width_of(&s, i);
   borel_node made = s.width[root] == FREE ? BOREL_NO_NODE : terms_of(&s, root);
+  if (rest) *rest = made == BOREL_NO_NODE ? BOREL_NO_NODE : rest_of(&s, root);
   free(s.width);
   return made;
 }

@@ -31,6 +31,13 @@ borel_status borel_model_value(borel_model *, const char *name, borel_node, bore
  * it in messages (site and line). */
 borel_status borel_model_term(borel_model *, const char *label, borel_node, int likelihood, borel_error *);
 
+/* Sums the discrete input `input` of the graph (values lowest .. lowest + count - 1; no site) out of the
+ * density: the terms that depend on it become one, labelled `label`, where the first of them stood, of the
+ * likelihood if one of them was. Errors, which name the site `name`: a value to keep depends on it; the
+ * limits of graph/eliminate.h. */
+borel_status borel_model_sum_out(borel_model *, const char *name, const char *label, borel_node input,
+                                 int64_t lowest, int64_t count, borel_error *);
+
 /* Sums of squares that are linear in the unknowns (graph/sufficient.h): by their triangle, unless told not
  * to. */
 void borel_model_use_sufficient(borel_model *, int use);

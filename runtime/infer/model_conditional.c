@@ -69,7 +69,7 @@ static borel_status plan_input(borel_model *model, size_t i, borel_error *error)
   borel_node sum = blanket(model, input->node, error), terms = BOREL_NO_NODE;
   if (sum == BOREL_NO_NODE) return BOREL_INTERNAL;
   borel_error trouble = {0};
-  if (input->count > 1) terms = borel_graph_separate(model->graph, sum, input->node, &trouble);
+  if (input->count > 1) terms = borel_graph_separate(model->graph, sum, input->node, NULL, &trouble);
   if (trouble.code) return *error = trouble, trouble.code;
   c->input = i;
   c->separate = terms != BOREL_NO_NODE;

@@ -17,12 +17,13 @@ local Scorer = {}
 Scorer.__index = Scorer
 
 --- A handler whose randomness is keyed by (seed, lane): every site has streams of its own.
--- After the run: terms = { {label =, value = }, ... }, u, z = coordinates in order, values = {name = value}.
+-- After the run: terms = { {label =, value = }, ... }, u, z = coordinates in order, values = {name = value}; kept = those of z
+-- whose site is not summed out of the traced density.
 -- With `turn` = 0, 1, ... discrete sites are not drawn: first all take their k-th value together, k = 0, 1, ...,
 -- `most` times, then each site another one.
 function concrete.scorer(seed, lane, turn)
   return setmetatable({ lenient = true, turn = turn, discrete = 0, most = 0, seed = seed, lane = lane,
-    terms = {}, u = {}, z = {}, values = {}, sites = sites.new() }, Scorer)
+    terms = {}, u = {}, z = {}, kept = {}, values = {}, sites = sites.new() }, Scorer)
 end
 
 function Scorer:choice(address) return core.philox(core.stream_key(self.seed, "prior", address), self.lane) end
@@ -60,7 +61,7 @@ function Scorer:take_turn(dist, support, drawn)
   return core.array(values, "i64"):reshape(shape)
 end
 
-function Scorer:sample(address, dist)
+function Scorer:sample(address, dist, marginalize)
   local label = self.sites:add(address)
   local choice, support = self:choice(address), dist:support()
   local drawn, x = pcall(dist.draw, dist, choice)
@@ -70,7 +71,10 @@ function Scorer:sample(address, dist)
   end
   if support.discrete then
     x = self:take_turn(dist, support, x)
-    for _, k in ipairs(shapes.flat(x)) do self.z[#self.z + 1] = k end
+    for _, k in ipairs(shapes.flat(x)) do
+      self.z[#self.z + 1] = k
+      if not marginalize then self.kept[#self.kept + 1] = k end
+    end
     self:term(label, dist:inside(x))
   else
     local u = x and dist:unconstrain(x)
@@ -106,25 +110,26 @@ end
 local Starter = setmetatable({}, { __index = Scorer })
 Starter.__index = Starter
 
---- A handler that gives the sites in `given` their values there and draws the others. After the run u and z hold the
+--- A handler that gives the sites in `given` their values there and draws the others. After the run u and kept hold the
 -- coordinates of the values given, NaN elsewhere; `used` the names that were met.
 function concrete.starter(seed, given)
-  return setmetatable({ lenient = true, discrete = 0, most = 0, seed = seed, lane = 0, terms = {}, u = {}, z = {}, values = {},
+  return setmetatable({ lenient = true, discrete = 0, most = 0, seed = seed, lane = 0, terms = {}, u = {}, z = {}, kept = {}, values = {},
     given = given, used = {}, sites = sites.new() }, Starter)
 end
 
-function Starter:sample(address, dist)
+function Starter:sample(address, dist, marginalize)
   local value = self.given[address]
-  local from_u, from_z = #self.u, #self.z
-  local drawn = Scorer.sample(self, address, dist)
+  local from_u, from_z = #self.u, #self.kept
+  local drawn = Scorer.sample(self, address, dist, marginalize)
   if value == nil then
     for i = from_u + 1, #self.u do self.u[i] = 0 / 0 end
-    for i = from_z + 1, #self.z do self.z[i] = 0 / 0 end
+    for i = from_z + 1, #self.kept do self.kept[i] = 0 / 0 end
     return drawn
   end
+  if marginalize then core.error(("init of '%s': the site is summed out, so that it starts nowhere"):format(address)) end
   self.used[address] = true
   value = sites.checked(("init of '%s'"):format(address), dist, value)
-  local coordinates = dist:support().discrete and self.z or self.u
+  local coordinates = dist:support().discrete and self.kept or self.u
   local flat = shapes.flat(dist:support().discrete and value or dist:unconstrain(value))
   for i, x in ipairs(flat) do
     if x - x ~= 0 then core.error(("init of '%s': the value must lie inside the support of %s, not on its edge or beyond"):format(address,

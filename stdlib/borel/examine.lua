@@ -22,8 +22,8 @@ local function probe(model, data, seed, lane)
   local function likelihood(before)
     for i = before + 1, #h.terms do notes.likelihood = notes.likelihood + h.terms[i].value end
   end
-  function h:sample(address, dist)
-    local x = plain.sample(self, address, dist)
+  function h:sample(address, dist, marginalize)
+    local x = plain.sample(self, address, dist, marginalize)
     local site = { name = address, law = dist.law.name, values = shapes.flat(x), round_trip = 0 }
     notes.sites[#notes.sites + 1] = site
     if not dist:support().discrete then
@@ -47,7 +47,7 @@ local function probe(model, data, seed, lane)
     likelihood(before)
   end
   handler.with(h, model.fn, data)
-  notes.u, notes.z, notes.terms = h.u, h.z, h.terms
+  notes.u, notes.z, notes.terms = h.u, h.kept, h.terms
   return notes
 end
 

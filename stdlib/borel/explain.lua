@@ -4,6 +4,7 @@ local concrete = require "borel.concrete"
 local core = require "borel.core"
 local fit = require "borel.fit"
 local handler = require "borel.handler"
+local tracer = require "borel.tracer"
 
 local explain = {}
 
@@ -24,7 +25,7 @@ end
 local function point_of_prior(model, data, seed)
   local h = concrete.scorer(seed, 1)
   handler.with(h, model.fn, data)
-  return h.u, h.z
+  return h.u, h.kept
 end
 
 local function norm(x)
@@ -78,6 +79,7 @@ function explain.model(model, traced, data, where)
     shared = about.shared, sites = about.site_count, inputs = about.inputs,
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
+  report.summed = tracer.summed_text(traced.summed)
   report.density_seconds, report.gradient_seconds = target:time(u, z)
   report.discrete, report.discrete_groups = #z, groups_of(target, u, z)
   for k, i in ipairs(order_of(values)) do
@@ -122,6 +124,7 @@ function explain.text(report)
   if report.log_products > 0 then
     line("         %d sums of logarithms are logarithms of products (not with sufficient = false)", report.log_products)
   end
+  if report.summed then line("labels   summed out: %s", report.summed) end
   if report.discrete > 0 then
     line("labels   %d discrete unknowns are drawn %s", report.discrete, report.discrete_groups
       and ("in %d group%s"):format(report.discrete_groups, report.discrete_groups > 1 and "s" or "")

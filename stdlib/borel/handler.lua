@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- The verbs of a model, and the one place that says who interprets them. A handler is a table with `sites`
 -- (borel/sites.lua) and the methods
---   sample(address, dist) -> value              observe(address, dist, value, fixed) -> value
+--   sample(address, dist, marginalize) -> value observe(address, dist, value, fixed) -> value
 --   factor(address, log_weight, likelihood)     deterministic(name, value)
+-- `marginalize` marks a site that a traced density is to sum over; who draws values draws it as any other.
 -- `fixed` marks a sample site that borel.condition turned into an observation. Names get the prefix of the
 -- calls around them, and distributions the axes of the plates around them, before a handler sees either.
 local core = require "borel.core"
@@ -123,10 +124,15 @@ function handler.site(verb, name, dist)
   return h, address, need_dist(verb .. " '" .. address .. "'", dist)
 end
 
---- sample(name, dist) -> a value of the distribution. name: text, or {text, index} for sites made in loops.
-function handler.sample(name, dist)
+local sample_options = { marginalize = { type = "boolean", default = false } }
+
+--- sample(name, dist [, options]) -> a value of the distribution. name: text, or {text, index} for sites made in loops.
+-- marginalize = true, for a discrete site of finitely many values: the compiled density is summed over them, and the site
+-- is no unknown of the sampler. What runs the model on plain numbers (borel.simulate, compositions) draws the site.
+function handler.sample(name, dist, given)
   local h, address, wide = handler.site("sample", name, dist)
-  return h:sample(address, wide)
+  if given == nil then return h:sample(address, wide) end
+  return h:sample(address, wide, options.check(("sample '%s'"):format(address), given, sample_options).marginalize)
 end
 
 --- observe([name,] dist, value) -> value: it was seen. Its shape must be that of the distribution. A simulation

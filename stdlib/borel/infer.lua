@@ -12,6 +12,7 @@ local options = require "borel.options"
 local progress = require "borel.progress"
 local read = require("borel.read").read
 local session = require "borel.session"
+local tracer = require "borel.tracer"
 
 local infer = {}
 
@@ -79,8 +80,8 @@ local function check_moves_all(kernel, prepared)
     core.error(("borel.infer: %s moves discrete unknowns only and would leave %s where they start: combine it with a kernel that "
       .. "moves them: %s"):format(described.text, unknowns_of("continuous ", stays), mixed and BY_BLOCK or "borel.nuts{}"))
   end
-  core.error(("borel.infer: %s moves continuous unknowns only and would leave %s where they start: sum them out (dist.mixture, "
-    .. "borel.log_sum_exp), or combine it with a kernel that moves them: %s"):format(described.text,
+  core.error(("borel.infer: %s moves continuous unknowns only and would leave %s where they start: sum them out (sample with "
+    .. "{ marginalize = true }, dist.mixture, borel.log_sum_exp), or combine it with a kernel that moves them: %s"):format(described.text,
     unknowns_of("discrete ", stays), mixed and BY_BLOCK or "borel.gibbs{}"))
 end
 
@@ -207,7 +208,8 @@ end
 -- In place of a run, for `borel check`, `borel explain` and `borel compile`.
 local function describe(what, prepared, opts)
   local about = prepared.about
-  local head = ("%d continuous and %d discrete unknowns%s; %s"):format(about.D, about.K,
+  local summed = prepared.traced and tracer.summed_text(prepared.traced.summed)
+  local head = ("%d continuous and %d discrete unknowns%s%s; %s"):format(about.D, about.K, summed and ", summed out: " .. summed or "",
     ((about.rerolled or 0) > 0 and (", %d terms re-rolled"):format(about.rerolled) or "") .. ((about.squares or 0) > 0
     and (", %d rows of squares in %d"):format(about.squares, about.squares_left) or ""), about.engine)
   local result = { c_text = about.text, ok = true, text = "ok: " .. head, check = { D = about.D, K = about.K,

@@ -58,7 +58,7 @@ local function flat_place(shape, places)
 end
 
 -- The site with some of its elements set, as borel.missing has it; nil when there are none of them.
-function Layer:sample_part(address, dist)
+function Layer:sample_part(address, dist, marginalize)
   local parts = address:sub(1, #self.prefix) == self.prefix and self.layer.parts[address:sub(#self.prefix + 1)]
   local batch = parts and dist:batch_shape()
   if not parts or #batch == 0 then return nil end
@@ -75,12 +75,14 @@ function Layer:sample_part(address, dist)
     if value ~= value then core.error(("%s: the value of '%s' is NaN"):format(what, part.name)) end
     values[at], self.layer.met[part.name] = value, true
   end
-  return missing.partly(self.inner, address, dist, core.array(values, "f64"):reshape(batch), true)
+  return missing.partly(self.inner, address, dist, core.array(values, "f64"):reshape(batch), true, marginalize)
 end
 
-function Layer:sample(address, dist)
+function Layer:sample(address, dist, marginalize)
   local value = self:value_of(address)
-  if value == nil then return self:sample_part(address, dist) or self.inner:sample(address, dist) end
+  if value == nil then
+    return self:sample_part(address, dist, marginalize) or self.inner:sample(address, dist, marginalize)
+  end
   local set = sites.checked(("%s of '%s' (%s)"):format(self.layer.what, address, self.layer.line), dist, value)
   if self.layer.kind == "condition" then return self.inner:observe(address, dist, set, true) end
   self.sites:add(address)

@@ -31,14 +31,15 @@ end
 local missing = {}
 
 --- Observes those of `values` (an array of the shape of the distribution) that are no NaN as the site `address` and makes the
--- others the unknowns of `address`.missing; returns all of them. fixed: as handlers have it, true for a condition.
-function missing.partly(h, address, wide, values, fixed)
+-- others the unknowns of `address`.missing; returns all of them. fixed, marginalize: as handlers have them, fixed true for a
+-- condition.
+function missing.partly(h, address, wide, values, fixed, marginalize)
   local there, holes = split(values)
   local known = values:reshape({ values.size })[core.array(there)]
   if wide:support().discrete then known = known:to "i64" end
   if #holes == 0 then return h:observe(address, wide, known:reshape(values.shape), fixed) end
   local unknown = address .. ".missing"
-  local drawn = h:sample(unknown, wide:at(core.array(holes)))
+  local drawn = h:sample(unknown, wide:at(core.array(holes)), marginalize)
   known = h:observe(address, wide:at(core.array(there)), known, fixed)
   return core.stack({ known, drawn })[order_of(there, holes)]:reshape(wide:shape())
 end

@@ -58,17 +58,18 @@ end
 
 local CHECK_POINTS, CHECK_TOLERANCE = 3, 1e-9
 
---- Traces the model on its data: { target = compiled model, names = sites, constants = { site =
--- elements that its support declares constant, as Dist:constant_elements gives them } }. Without `sufficient` (default
--- true) sums of squares stay loops over data.
-function Model:trace(data, engine, sufficient)
+--- Traces the model on its data: { target = compiled model, names = sites, summed = sites that are summed out ({ name =,
+-- count =, size = }), constants = { site = elements that its support declares constant, as Dist:constant_elements gives
+-- them } }. Without `sufficient` (default true) sums of squares stay loops over data. `whole`: no site is summed out.
+function Model:trace(data, engine, sufficient, whole)
   local findings = lint.check(self.fn)
   if findings[1] then error(findings[1].text, 0) end
   local graph = core.trace_begin()
   local h
   local ok, message = pcall(function()
-    h = tracer.new(graph)
+    h = tracer.new(graph, whole)
     self:run(h, data)
+    h:finish()
   end)
   core.trace_end(graph)
   if not ok then error(message, 0) end
@@ -76,7 +77,7 @@ function Model:trace(data, engine, sufficient)
   if #h.names == 0 and self.layers[1] then error(layers.nothing_left(self.layers), 0) end
   local start = core.clock()
   h.target:build(engine or "auto", sufficient)
-  return { target = h.target, names = h.names, constants = h.constants, seconds = core.clock() - start }
+  return { target = h.target, names = h.names, summed = h.summed, constants = h.constants, seconds = core.clock() - start }
 end
 
 local function agree(a, b, scale)
@@ -147,18 +148,77 @@ local function compare(traced, labels, h)
   compare_whole(traced, h, graph_terms, scale)
 end
 
+local MOST_SUMMED = 4096 -- combinations of values that the check of a sum takes the trouble to add up
+
+local function log_sum_exp(list)
+  local most, sum = math.max(table.unpack(list)), 0
+  if most == -math.huge then return most end
+  for _, x in ipairs(list) do sum = sum + math.exp(x - most) end
+  return most + math.log(sum)
+end
+
+-- The log-density `whole` (a model with its discrete unknowns z) summed over those at `places`, { { k =, lowest =, count = }, ... },
+-- by adding up all combinations; nil when they are too many.
+local function added_up(whole, u, z, places)
+  local combinations = 1
+  for _, place in ipairs(places) do combinations = math.min(combinations * place.count, MOST_SUMMED + 1) end
+  if combinations > MOST_SUMMED then return nil end
+  local list, at = {}, table.move(z, 1, #z, 1, {})
+  for c = 0, combinations - 1 do
+    for _, place in ipairs(places) do
+      at[place.k] = place.lowest + c % place.count
+      c = c // place.count
+    end
+    list[#list + 1] = whole:evaluate(u, at)
+  end
+  return log_sum_exp(list)
+end
+
+-- The same from the conditional laws of the elements, where these are all independent of each other given u; nil elsewhere.
+local function multiplied(whole, u, z, places)
+  local rows = whole:conditional(u, z, places[1].k)
+  if not rows or #rows ~= #places then return nil end
+  local sum = whole:evaluate(u, z)
+  for i, row in ipairs(rows) do sum = sum + log_sum_exp(row) - row[z[places[i].k] - places[i].lowest + 1] end
+  return sum
+end
+
+-- The density that is summed over some sites against that of the model in which they are unknowns, at the point of h.
+local function compare_summed(traced, whole, h)
+  local summed, places, k = {}, {}, 0
+  for _, site in ipairs(traced.summed) do summed[site.name] = true end
+  for _, site in ipairs(whole:sites()) do
+    for _ = 1, site.block == "z" and site.size or 0 do
+      k = k + 1
+      if summed[site.name] then places[#places + 1] = { k = k, lowest = site.lowest, count = site.count } end
+    end
+  end
+  local want = added_up(whole, h.u, h.z, places) or multiplied(whole, h.u, h.z, places)
+  local have, scale = traced.target:evaluate(h.u, h.kept), 1e-300
+  for _, term in ipairs(h.terms) do
+    if term.value - term.value == 0 then scale = scale + math.abs(term.value) end
+  end
+  if want and want == want and not agree(have, want, scale) then
+    error(("the log-density with sites summed out is %.12g where adding up their values gives %.12g: a defect of Borel; without "
+      .. "marginalize = true these sites are drawn"):format(have, want), 0)
+  end
+end
+
 --- Runs the plain Lua function at a few points drawn from the priors - and, where there are discrete sites, at
 -- points where each takes its values in turn - and compares every term with the graph's. What Lua hides from
--- tracing (`if x`, `z == 1` on a drawn value, a changed upvalue, math.random) shows here. Returns warnings: the
--- terms that were not a number somewhere.
+-- tracing (`if x`, `z == 1` on a drawn value, a changed upvalue, math.random) shows here. Where sites are summed out,
+-- the terms are those of the model in which they are not, and its density, summed over them, is compared with the traced
+-- one. Returns warnings: the terms that were not a number somewhere.
 function Model:check_trace(traced, data, seed)
-  local labels, odd, order = traced.target:labels(), {}, {}
+  local whole = traced.summed[1] and self:trace(data, "interpreter", true, true) or traced
+  local labels, odd, order = whole.target:labels(), {}, {}
   local points, discrete = CHECK_POINTS, false
   local point = 1
   while point <= points do
     local h = concrete.scorer(seed or 1, point, point > CHECK_POINTS and point - CHECK_POINTS - 1 or nil)
     self:run(h, data)
-    compare(traced, labels, h)
+    compare(whole, labels, h)
+    if whole ~= traced and point <= CHECK_POINTS then compare_summed(traced, whole.target, h) end
     for _, term in ipairs(h.terms) do
       if term.value ~= term.value then
         if not odd[term.label] then order[#order + 1] = term.label end
@@ -185,7 +245,7 @@ function Model:starts(data, given, seed)
   for name in pairs(given) do
     if not h.used[name] then options.unknown("borel.infer: option 'init': the model has no unknown", name, h.values) end
   end
-  return h.u, h.z
+  return h.u, h.kept
 end
 
 --- borel.check(model, data): traces and checks without running; returns a description.
@@ -194,8 +254,8 @@ function model.check(m, data)
   local traced = m:trace(data)
   local warnings = m:check_trace(traced, data)
   local about = traced.target:describe()
-  return { sites = traced.names, D = about.D, K = about.K, engine = about.engine, engine_id = about.engine_id, rerolled = about.rerolled,
-    terms = traced.target:labels(), warnings = warnings }
+  return { sites = traced.names, summed = traced.summed, D = about.D, K = about.K, engine = about.engine, engine_id = about.engine_id,
+    rerolled = about.rerolled, terms = traced.target:labels(), warnings = warnings }
 end
 
 local function key_of(value)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The handler that turns a model into a graph: every site becomes an input, every term a node.
 local core = require "borel.core"
+local shapes = require "borel.shape"
 local sites = require "borel.sites"
 
 local Tracer = {}
@@ -8,15 +9,55 @@ Tracer.__index = Tracer
 
 local tracer = {}
 
-function tracer.new(graph)
+--- `whole`: sites that are to be summed out stay unknowns.
+function tracer.new(graph, whole)
   return setmetatable({ traces = true, graph = graph, target = core.model(graph), sites = sites.new(), names = {},
-    constants = {} }, Tracer)
+    constants = {}, whole = whole, summed = {} }, Tracer)
+end
+
+local MOST_NAMED = 4
+
+--- "z (3 values, 20 elements), k (5 values)" for sites that are summed out; nil when there are none.
+function tracer.summed_text(summed)
+  local texts = {}
+  for i = 1, math.min(#summed, MOST_NAMED) do
+    local site = summed[i]
+    texts[i] = ("%s (%d values%s)"):format(site.name, site.count, site.size > 1 and (", %d elements"):format(site.size) or "")
+  end
+  if #summed > MOST_NAMED then texts[#texts + 1] = ("and %d more"):format(#summed - MOST_NAMED) end
+  return summed[1] and table.concat(texts, ", ")
 end
 
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
 
-function Tracer:sample(address, dist)
+-- The input of a site that will be summed out.
+function Tracer:to_sum(address, label, dist)
+  local support, shape = dist:support(), dist:shape()
+  if not support.discrete then
+    core.error(("site '%s': %s is continuous; only a discrete site can be summed out (marginalize)"):format(address, dist.law.name))
+  end
+  if not support.count then
+    core.error(("site '%s' cannot be summed out: %s has no largest value; truncate it, or let it be drawn"):format(address,
+      dist.law.name))
+  end
+  if #dist:event_shape() > 0 then
+    core.error(("site '%s' cannot be summed out: a value of %s is an array"):format(address, dist.law.name))
+  end
+  local x = self.graph:input(shape, "i64")
+  self.summed[#self.summed + 1] = { name = address, label = label, input = x, lowest = support.lowest, count = support.count,
+    size = shapes.size(shape) }
+  self:term(label, dist:inside(x), false)
+  return x
+end
+
+--- After the model has run: sums out the sites that are marked so, in their order; for a chain that is its forward recursion.
+function Tracer:finish()
+  for _, site in ipairs(self.summed) do self.target:sum_out(site.name, site.label, site.input, site.lowest, site.count) end
+end
+
+function Tracer:sample(address, dist, marginalize)
   local label = self.sites:add(address)
+  if marginalize and not self.whole then return self:to_sum(address, label, dist) end
   self.names[#self.names + 1] = address
   self.constants[address] = dist:constant_elements()
   local support, shape = dist:support(), dist:shape()
