@@ -22,9 +22,13 @@ local function new_reader(graph, columns)
     factors = {} }, Reader)
 end
 
-function Reader:sample(address, dist)
+function Reader:sample(address, dist, marginalize)
   self.sites:add(address)
   local column, shape = self.columns[address], dist:shape()
+  if not column and marginalize then
+    core.error(("fit:log_likelihood: site '%s' is summed out and has no draws, given which observations would have densities; "
+      .. "write the sum of each observation as dist.mixture, or as borel.factor(name, log_weights, { likelihood = true })"):format(address))
+  end
   if not column then
     core.error(("fit:log_likelihood: the fit has no draws of site '%s': is this the model that it was made with?"):format(address))
   end

@@ -17,15 +17,23 @@ end
 
 local MOST_NAMED = 4
 
---- "z (3 values, 20 elements), k (5 values)" for sites that are summed out; nil when there are none.
+--- "z (3 values, 20 elements), k (5 values)" for sites that are summed out, those of a loop together; nil when there are none.
 function tracer.summed_text(summed)
-  local texts = {}
-  for i = 1, math.min(#summed, MOST_NAMED) do
-    local site = summed[i]
-    texts[i] = ("%s (%d values%s)"):format(site.name, site.count, site.size > 1 and (", %d elements"):format(site.size) or "")
+  local families, texts = {}, {}
+  for _, site in ipairs(summed) do
+    local last, base = families[#families], site.name:match "^(.+)%[[^%]]*%]$" or site.name
+    if last and last.name == base and last.count == site.count then
+      last.size = last.size + site.size
+    else
+      families[#families + 1] = { name = base, count = site.count, size = site.size }
+    end
   end
-  if #summed > MOST_NAMED then texts[#texts + 1] = ("and %d more"):format(#summed - MOST_NAMED) end
-  return summed[1] and table.concat(texts, ", ")
+  for i = 1, math.min(#families, MOST_NAMED) do
+    local f = families[i]
+    texts[i] = ("%s (%d values%s)"):format(f.name, f.count, f.size > 1 and (", %d elements"):format(f.size) or "")
+  end
+  if #families > MOST_NAMED then texts[#texts + 1] = ("and %d more"):format(#families - MOST_NAMED) end
+  return families[1] and table.concat(texts, ", ")
 end
 
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
