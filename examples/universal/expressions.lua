@@ -24,4 +24,4 @@ for n = 1, 400 do -- of what remains the weights are below 3^-396
 end
 
 return beside { model = model, of = function(value) return value end, truth = sum / total, log_evidence = math.log(total),
-  methods = { borel.trace_mh {}, borel.importance {} } }
+  methods = { borel.trace_mh { steps = 5 }, borel.importance {} } }

@@ -20,4 +20,4 @@ end)
 
 local alone = math.exp(-RATE)
 return beside { model = model, of = function(size) return size end, truth = (1 / (1 - RATE) - alone) / (1 - alone),
-  log_evidence = math.log(1 - alone), methods = { borel.trace_mh {}, borel.importance {} } }
+  log_evidence = math.log(1 - alone), methods = { borel.trace_mh { steps = 5 }, borel.importance {} } }

@@ -32,4 +32,4 @@ local model = borel.model(function(seen)
 end)
 
 return beside { model = model, data = { "tall", "John" }, of = function(word) return word == "runs" and 1 or 0 end, truth = 0.4,
-  log_evidence = math.log(0.4 * 0.6 ^ 3), methods = { borel.trace_mh { steps = 20 }, borel.smc {} } }
+  log_evidence = math.log(0.4 * 0.6 ^ 3), methods = { borel.trace_mh { steps = 10 }, borel.smc { particles = 500 } } }

@@ -114,10 +114,11 @@ local function run_on_tree(tree, steps, opts, key, c)
     local made, yes = walk:chain(moves, c - 1, first, ends)
     if made < ends.size then return nil end
     interrupted()
+    local numbers = ends:totable()
     for k = steps, made, steps do
       local draw = (first + k) // steps - opts.warmup
       if draw >= 1 then
-        local record = tree.ends[ends[k]]
+        local record = tree.ends[numbers[k]]
         run.values[draw] = record.value
         if not record.sites then
           record.sites = {}

@@ -76,15 +76,23 @@ late.names, late.share, late.known = tabulate, tabulate, tabulate
 
 -- Weights of all draws of all runs, which sum to 1.
 function Posterior:weigh()
+  if not self.runs[1].log_weights then
+    self.weight_ess = #self.runs * self.draw_count
+    for _, run in ipairs(self.runs) do
+      run.weights, run.total = {}, 1 / #self.runs
+      for i = 1, self.draw_count do run.weights[i] = 1 / self.weight_ess end
+    end
+    return
+  end
   local most = -math.huge
   for _, run in ipairs(self.runs) do
-    for _, w in ipairs(run.log_weights or {}) do most = math.max(most, w) end
+    for _, w in ipairs(run.log_weights) do most = math.max(most, w) end
   end
   local sum, squares = 0, 0
   for _, run in ipairs(self.runs) do
     run.weights = {}
     for i in ipairs(run.values) do
-      local w = run.log_weights and math.exp(run.log_weights[i] - most) or 1
+      local w = math.exp(run.log_weights[i] - most)
       run.weights[i], sum, squares = w, sum + w, squares + w * w
     end
   end
