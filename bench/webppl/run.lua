@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- run.lua NAME STEPS WARMUP CHAINS SEED: chains of one model; prints for each the mean and the seconds of processor time.
 local models = require "models"
-local name, steps, warmup = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])
-local chains, seed = math.tointeger(arg[4]), math.tointeger(arg[5])
+local name, counts = arg[1], { table.unpack(arg, 2) }
+for i, text in ipairs(counts) do counts[i] = math.tointeger(text) end
+local steps, warmup, chains, seed = table.unpack(counts)
 local model = borel.model(models[name].fn)
 print(("truth %.17g"):format(models[name].truth))
 for chain = 1, chains do

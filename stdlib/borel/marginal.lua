@@ -59,8 +59,7 @@ local known = setmetatable({}, { __mode = "k" }) -- by model, then by the text o
 -- arguments that are numbers, texts, truths or lists of them are remembered, so a model must depend on nothing else that changes.
 return function(m, ...)
   model.need("borel.marginal", m)
-  local key = text_of { n = nil, table.unpack({ ... }) }
-  if select("#", ...) == 0 then key = "" end
+  local key = text_of { ... }
   local laws = known[m] or {}
   known[m] = laws
   if key and laws[key] then return laws[key] end

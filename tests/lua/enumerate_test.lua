@@ -75,3 +75,22 @@ end, { ["3"] = 1 / 36, ["4"] = 1 / 64 }, 1 / 36 + 1 / 64)
 -- A law with infinitely many outcomes is refused by name.
 local ok, message = pcall(borel.enumerate, borel.model(function() return sample("x", dist.normal(0, 1)) end))
 assert(not ok and message:find("normal", 1, true), message)
+
+-- ---- borel.marginal ---------------------------------------------------------------------------------------------------
+
+local runs = 0
+local coin = borel.model(function(p, scale)
+  runs = runs + 1
+  local x = sample("x", dist.bernoulli(p))
+  factor(x == 1 and log(scale[1]) or 0)
+  return x == 1 and "up" or "down"
+end)
+local law = borel.marginal(coin, 0.5, { 3 })
+assert(math.abs(law:p "up" - 3 / 4) < 1e-14 and law:p "side" == 0 and law:log_p "side" == -math.huge and math.abs(law.total - 2) < 1e-14)
+assert(borel.marginal(coin, 0.5, { 3 }) == law and runs == 2, "found once")
+assert(borel.marginal(coin, 0.5, { 1 }):p "up" == 0.5 and borel.marginal(coin, 0.25, { 1 }):p "up" == 0.25, "other arguments")
+check("drawn from a law", function()
+  local x = borel.marginal(coin, 0.5, { 3 }):sample "x"
+  return x, sample("y", dist.bernoulli(0.5))
+end, { ["up 0"] = 3 / 8, ["up 1"] = 3 / 8, ["down 0"] = 1 / 8, ["down 1"] = 1 / 8 }, 1)
+assert(not pcall(borel.marginal, borel.model(function() factor(-math.huge) end)))
