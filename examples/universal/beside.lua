@@ -10,7 +10,7 @@ return function(given)
   end
   for _, method in ipairs(given.methods) do
     local fit = borel.infer(given.model, { kernel = method, data = given.data, chains = given.chains or 10, draws = given.draws,
-      warmup = 200, progress = false })
+      warmup = 100, progress = false })
     local mean, error = fit:mean(given.of)
     row(method.name, mean, error, given.truth)
     if fit.log_evidence and given.log_evidence then

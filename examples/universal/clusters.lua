@@ -42,4 +42,4 @@ local exact, truth = borel.marginal(collapsed, y), 0
 for _, count in ipairs(exact.values) do truth = truth + count * exact:p(count) end
 
 return beside { model = model, data = y, of = function(count) return count end, truth = truth, log_evidence = math.log(exact.total),
-  methods = { borel.trace_mh { steps = 5 }, borel.smc { particles = 200, moves = 1 } }, chains = 10, draws = 200 }
+  methods = { borel.trace_mh { steps = 5 }, borel.smc { particles = 100, moves = 1 } }, chains = 10, draws = 200 }

@@ -26,4 +26,4 @@ for n = 1, MOST do
 end
 
 return beside { model = model, data = calls, of = function(n) return n end, truth = sum / total, log_evidence = math.log(total),
-  methods = { borel.trace_mh { steps = 5 }, borel.smc { particles = 200 } } }
+  methods = { borel.trace_mh { steps = 5 }, borel.smc { particles = 100 } } }
