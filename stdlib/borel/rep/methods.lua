@@ -106,7 +106,8 @@ local function run_on_tree(tree, steps, opts, key, c)
     if score > -math.huge then break end
     if try == TRIES then nothing_found() end
   end
-  local run, accepted, moves, first = { values = {}, sites = {} }, 0, core.stream_child(key, "moves"), 0
+  local records, ends_of = {}, tree.ends
+  local accepted, moves, first = 0, core.stream_child(key, "moves"), 0
   local total = (opts.warmup + opts.draws) * steps
   local block = steps * math.max(1, 100000 // steps)
   while first < total do
@@ -117,20 +118,11 @@ local function run_on_tree(tree, steps, opts, key, c)
     local numbers = ends:totable()
     for k = steps, made, steps do
       local draw = (first + k) // steps - opts.warmup
-      if draw >= 1 then
-        local record = tree.ends[numbers[k]]
-        run.values[draw] = record.value
-        if not record.sites then
-          record.sites = {}
-          for n, address in ipairs(record.address) do record.sites[address] = record.values[n] end
-        end
-        run.sites[draw] = record.sites
-      end
+      if draw >= 1 then records[draw] = ends_of[numbers[k]] end
     end
     first, accepted = first + made, accepted + yes
   end
-  run.accepted = accepted / total
-  return run
+  return { records = records, accepted = accepted / total }
 end
 
 local function mean_acceptance(runs)

@@ -36,12 +36,32 @@ local function flatten(flat, name, value)
   end
 end
 
---- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }; about = { method =, ... } are
--- further fields.
+-- Draws that are records of a tree of runs become lists when they are looked at, and equal weights too.
+local Run = {}
+function Run.__index(run, key)
+  if key == "weights" and run.weight then
+    run.weights = {}
+    for i = 1, #run.values do run.weights[i] = run.weight end
+  elseif (key == "values" or key == "sites") and run.records then
+    run.values, run.sites = {}, {}
+    for i, record in ipairs(run.records) do
+      if not record.sites then
+        record.sites = {}
+        for n, address in ipairs(record.address) do record.sites[address] = record.values[n] end
+      end
+      run.values[i], run.sites[i] = record.value, record.sites
+    end
+  end
+  return rawget(run, key)
+end
+
+--- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }, or { { records = { {
+-- value =, address = {}, values = {} } } } }; about = { method =, ... } are further fields.
 function posterior.new(runs, about)
   local self = setmetatable({ runs = runs, finished = true }, Posterior)
   for name, value in pairs(about) do self[name] = value end
-  self.chain_count, self.draw_count = #runs, #runs[1].values
+  for _, run in ipairs(runs) do setmetatable(run, Run) end
+  self.chain_count, self.draw_count = #runs, #(runs[1].records or runs[1].values)
   self:weigh()
   return self
 end
@@ -79,8 +99,7 @@ function Posterior:weigh()
   if not self.runs[1].log_weights then
     self.weight_ess = #self.runs * self.draw_count
     for _, run in ipairs(self.runs) do
-      run.weights, run.total = {}, 1 / #self.runs
-      for i = 1, self.draw_count do run.weights[i] = 1 / self.weight_ess end
+      run.weight, run.total = 1 / self.weight_ess, 1 / #self.runs
     end
     return
   end
