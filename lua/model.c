@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "engine.h"
+#include "graph/eliminate.h"
+#include "graph/separate.h"
 #include "infer/density_source.h"
 #include "infer/model.h"
 #include "values.h"
@@ -73,6 +75,30 @@ static int model_sum_out(lua_State *L) {
                           luaL_checkinteger(L, 6), &error))
     return borel_lua_error(L, &error);
   return 0;
+}
+
+/* core.depends(value, node): is the value computed from that node? */
+static int depends(lua_State *L) {
+  borel_graph *graph = borel_lua_current_graph(L);
+  if (!borel_lua_isnode(L, 1)) return lua_pushboolean(L, 0), 1;
+  borel_node root = borel_lua_tonode(L, 1, graph), node = borel_lua_tonode(L, 2, graph);
+  uint8_t *marks = lua_newuserdatauv(L, (size_t)root + 1, 0);
+  if (root >= node) borel_graph_dependents(graph, node, root, marks);
+  return lua_pushboolean(L, root >= node && marks[root]), 1;
+}
+
+/* core.sum_out_each(root, input, lowest, count): log sum exp of the root over the values of each element
+ * alone; nil where the elements are not separate */
+static int sum_out_each(lua_State *L) {
+  borel_error error = {0};
+  borel_graph *graph = borel_lua_current_graph(L);
+  borel_node root = borel_lua_tonode(L, 1, graph), input = borel_lua_tonode(L, 2, graph);
+  borel_node made =
+      borel_graph_sum_out_each(graph, root, input, luaL_checkinteger(L, 3), luaL_checkinteger(L, 4), &error);
+  if (error.code) return borel_lua_error(L, &error);
+  if (made == BOREL_NO_NODE) return 0;
+  borel_lua_pushnode(L, graph, made);
+  return 1;
 }
 
 /* model:build("auto" | "native" | "interpreter") */
@@ -441,6 +467,10 @@ void borel_lua_open_model(lua_State *L) {
   luaL_newlib(L, density_methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  static const luaL_Reg functions[] = {{"model", model_new}, {"density", density_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"model", model_new},
+                                       {"density", density_new},
+                                       {"depends", depends},
+                                       {"sum_out_each", sum_out_each},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

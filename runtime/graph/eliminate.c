@@ -139,34 +139,57 @@ static int64_t count_joint(int64_t count, int64_t n) {
   return all;
 }
 
-borel_node borel_graph_sum_out(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
-                               int64_t count, borel_error *error) {
-  int64_t n = borel_shape_size(&borel_graph_at(G, input)->shape), combinations = count;
-  borel_node rest = BOREL_NO_NODE, separate = BOREL_NO_NODE, sum = BOREL_NO_NODE;
-  borel_error trouble = {0};
-  if (n > 1) separate = borel_graph_separate(G, root, input, &rest, &trouble);
-  if (trouble.code) return *error = trouble, BOREL_NO_NODE;
-  if (n > 1 && separate == BOREL_NO_NODE && (combinations = count_joint(count, n)) == 0) {
-    borel_fail(
-        error, BOREL_ARG,
-        "cannot be summed out: its %lld elements do not enter terms of their own, and together they have "
-        "more than %d values; make scalar sites of them in a loop, each observation beside its own",
-        (long long)n, BOREL_MOST_JOINT);
-    return BOREL_NO_NODE;
-  }
+static borel_node sum_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                               int64_t count, int64_t combinations, borel_error *error) {
   branch b;
-  int ready = branch_begin(&b, G, separate == BOREL_NO_NODE ? root : separate, input, error);
-  if (!ready)
+  borel_node sum = BOREL_NO_NODE;
+  if (!branch_begin(&b, G, root, input, error))
     no_memory(error);
   else if ((double)b.count * (double)combinations > BOREL_MOST_BRANCHES)
     borel_fail(error, BOREL_ARG,
-               "cannot be summed out: %lld values of %zu operations that depend on it are more than %d",
+               "cannot be summed out: %lld values of %zu operations that depend on it are more than %d; is "
+               "one term made "
+               "of many such sites? observe each value beside its own site",
                (long long)combinations, b.count, BOREL_MOST_BRANCHES);
   else
     sum = sum_values(&b, lowest, count, combinations);
   branch_end(&b);
-  if (sum != BOREL_NO_NODE && !is_number(G, sum))
-    sum = borel_graph_op(G, BOREL_OP_SUM, &sum, 1, -1, NULL, error);
+  return sum;
+}
+
+/* The elements together. */
+static borel_node sum_jointly(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                              int64_t count, borel_error *error) {
+  int64_t n = borel_shape_size(&borel_graph_at(G, input)->shape), combinations = count_joint(count, n);
+  if (n == 1) combinations = count;
+  if (combinations > 0) return sum_branches(G, root, input, lowest, count, combinations, error);
+  borel_fail(
+      error, BOREL_ARG,
+      "cannot be summed out: its %lld elements do not enter terms of their own, and together they have "
+      "more than %d values; make scalar sites of them in a loop, each observation beside its own",
+      (long long)n, BOREL_MOST_JOINT);
+  return BOREL_NO_NODE;
+}
+
+borel_node borel_graph_sum_out(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                               int64_t count, borel_error *error) {
+  borel_node rest = BOREL_NO_NODE, separate = BOREL_NO_NODE;
+  borel_error trouble = {0};
+  if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
+    separate = borel_graph_separate(G, root, input, &rest, &trouble);
+  if (trouble.code) return *error = trouble, BOREL_NO_NODE;
+  if (separate == BOREL_NO_NODE) return sum_jointly(G, root, input, lowest, count, error);
+  borel_node sum = sum_branches(G, separate, input, lowest, count, count, error);
+  if (sum != BOREL_NO_NODE) sum = borel_graph_op(G, BOREL_OP_SUM, &sum, 1, -1, NULL, error);
   if (sum == BOREL_NO_NODE || rest == BOREL_NO_NODE) return sum;
   return borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){sum, rest}, 2, 0, NULL, error);
+}
+
+borel_node borel_graph_sum_out_each(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                                    int64_t count, borel_error *error) {
+  borel_node rest = BOREL_NO_NODE, each = root;
+  if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
+    each = borel_graph_separate(G, root, input, &rest, error);
+  if (each == BOREL_NO_NODE || rest != BOREL_NO_NODE) return BOREL_NO_NODE;
+  return sum_branches(G, each, input, lowest, count, count, error);
 }

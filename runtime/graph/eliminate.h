@@ -17,5 +17,9 @@ enum {
  * begins "cannot be summed out", above the limits. */
 borel_node borel_graph_sum_out(borel_graph *, borel_node root, borel_node input, int64_t lowest,
                                int64_t count, borel_error *);
+/* The same for each element: the vector of their parts of the sum, a number for a scalar input. BOREL_NO_NODE
+ * without a message where elements are not separate or a part of the root belongs to none of them. */
+borel_node borel_graph_sum_out_each(borel_graph *, borel_node root, borel_node input, int64_t lowest,
+                                    int64_t count, borel_error *);
 
 #endif

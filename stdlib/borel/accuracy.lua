@@ -19,15 +19,19 @@ Reader.__index = Reader
 
 local function new_reader(graph, columns)
   return setmetatable({ graph = graph, columns = columns, sites = sites.new(), inputs = {}, observed = {}, names = {},
-    factors = {} }, Reader)
+    factors = {}, summed = {}, others = {} }, Reader)
 end
 
 function Reader:sample(address, dist, marginalize)
   self.sites:add(address)
   local column, shape = self.columns[address], dist:shape()
   if not column and marginalize then
-    core.error(("fit:log_likelihood: site '%s' is summed out and has no draws, given which observations would have densities; "
-      .. "write the sum of each observation as dist.mixture, or as borel.factor(name, log_weights, { likelihood = true })"):format(address))
+    local x, support = self.graph:input(shape, "i64"), dist:support()
+    local prior = core.sum(dist:inside(x))
+    self.summed[#self.summed + 1] = { name = address, x = x, lowest = support.lowest, count = support.count, prior = prior,
+      size = shapes.size(shape) }
+    self.others[#self.others + 1] = prior
+    return x
   end
   if not column then
     core.error(("fit:log_likelihood: the fit has no draws of site '%s': is this the model that it was made with?"):format(address))
@@ -38,7 +42,45 @@ function Reader:sample(address, dist, marginalize)
   end
   local x = self.graph:input(shape, dist:support().discrete and "i64" or "f64")
   self.inputs[#self.inputs + 1] = { x, column.offset + 1 }
+  if self.summed[1] then self.others[#self.others + 1] = dist:inside(x) end
   return x
+end
+
+-- Is a site that is summed out in a density that is no observation's, but for its own?
+function Reader:is_tied(site)
+  for _, other in ipairs(self.others) do
+    if not rawequal(other, site.prior) and core.depends(other, site.x) then return true end
+  end
+  return false
+end
+
+-- The lists of log-likelihoods and the places in them that depend on a site.
+function Reader:observations_of(site)
+  local found = {}
+  for _, name in ipairs(self.names) do
+    for i, lp in ipairs(self.observed[name]) do
+      if core.depends(lp, site.x) then found[#found + 1] = { list = self.observed[name], i = i } end
+    end
+  end
+  return found
+end
+
+-- Sums sites out of the log-likelihoods: each element of a site belongs to one observation, which no other shares.
+function Reader:sum_out()
+  for _, site in ipairs(self.summed) do
+    local found = self:observations_of(site)
+    local one, tied = found[1], self:is_tied(site)
+    if one and not tied and #found == 1 and shapes.size(shapes.of(one.list[one.i])) == site.size then
+      one.list[one.i] = core.sum_out_each(site.prior + core.sum(one.list[one.i]), site.x, site.lowest, site.count)
+      tied = one.list[one.i] == nil
+    elseif one then
+      tied = true
+    end
+    if one and tied then
+      core.error(("fit:log_likelihood: site '%s' is summed out and ties observations to each other or to other unknowns, so that "
+        .. "one alone has no log-likelihood; let borel.factor(name, log_weights, { likelihood = true }) say what is left out"):format(site.name))
+    end
+  end
 end
 
 -- Notes the log-likelihoods of the elements of an observation; those of a loop are one.
@@ -54,7 +96,10 @@ end
 
 function Reader:observe(address, dist, value, fixed)
   local label, seen = self.sites:observed(address, dist, value)
-  if fixed then return seen end -- an unknown that borel.condition has set is no observation
+  if fixed then -- an unknown that borel.condition has set is no observation
+    if self.summed[1] then self.others[#self.others + 1] = dist:logdensity(seen) end
+    return seen
+  end
   self:note(address and (simulate.base(address) or address) or label:gsub(", visit %d+$", ""), dist:logdensity(seen))
   return seen
 end
@@ -64,7 +109,7 @@ function Reader:factor(address, log_weight, likelihood)
   if likelihood then
     self:note(simulate.base(address) or address, log_weight)
   else
-    self.factors[#self.factors + 1] = label
+    self.factors[#self.factors + 1], self.others[#self.others + 1] = label, log_weight
   end
 end
 
@@ -81,6 +126,7 @@ local function read(self, what, m, given)
     h = new_reader(graph, self.columns)
     m:run(h, opts.data)
     if #h.names == 0 then core.error(what .. ": the model observes nothing") end
+    h:sum_out()
     local outputs = {}
     for i, name in ipairs(h.names) do outputs[i] = core.stack(h.observed[name]) end
     arrays = core.evaluate(graph, h.inputs, outputs, self.value_logs)

@@ -17,7 +17,8 @@ for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_
   "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "stream_child", "tape", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
-  "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit", "methods" } do
+  "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit", "methods", "depends",
+  "sum_out_each" } do
   borel[name] = nil
 end
 

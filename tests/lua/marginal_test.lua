@@ -177,6 +177,19 @@ end
 
 against_brute_force("a short chain", chain(3), table.move(y, 1, 6, 1, {}), 3 ^ 6)
 
+-- A start and moves of probability 0: from the left to the right.
+local function one_way(data)
+  local p, mu = sample("p", dist.beta(2, 2)), sample("mu", dist.normal(0, 2):iid(3))
+  local none, moves, z = 0 * p, nil, nil
+  moves = borel.stack { p, 1 - p, none, none, p, 1 - p, none, none, none + 1 }:reshape { 3, 3 }
+  for t = 1, #data do
+    z = sample({ "z", t }, dist.categorical(t == 1 and borel.array { 1, 0, 0 } or moves[z]), out)
+    observe({ "y", t }, dist.normal(mu[z], 1), data[t])
+  end
+end
+against_brute_force("a chain that goes one way", borel.model(one_way), table.move(y, 1, 6, 1, {}), 3 ^ 6)
+examine("a long chain that goes one way", borel.model(one_way), y)
+
 -- Independent forward recursion on numbers: Rabiner 1989, section III.A.
 local function forward(mu, moves, data)
   local states, alpha = #mu, nil
@@ -243,6 +256,36 @@ do -- nuts is chosen, and finds what gibbs and nuts find
     local error = math.sqrt(row.mcse_mean ^ 2 + other.mcse_mean ^ 2)
     assert(math.abs(row.mean - other.mean) < 5 * error, ("%s: %g and %g"):format(row.name, row.mean, other.mean))
   end
+  -- Each observation has its own label: its likelihood is that of a mixture, at every draw.
+  local other = borel.model(function(d)
+    local w = sample("w", dist.beta(2, 2))
+    local mu, gap = sample("mu", dist.normal(0, 5)), sample("gap", dist.half_normal(5))
+    observe("y", dist.mixture(borel.stack { 1 - w, w }, { dist.normal(mu, 1), dist.normal(mu + gap, 1) }):iid(#d.y), d.y)
+  end)
+  local loop = borel.model(function(d)
+    local w = sample("w", dist.beta(2, 2))
+    local mu, gap = sample("mu", dist.normal(0, 5)), sample("gap", dist.half_normal(5))
+    for i = 1, #d.y do
+      local z = sample({ "z", i }, dist.bernoulli(w), out)
+      observe({ "y", i }, dist.normal(mu + gap * z, 1), d.y[i])
+    end
+  end)
+  local want = a:log_likelihood(other).y
+  for _, m in ipairs { model(out), loop } do
+    local have = a:log_likelihood(m).y
+    assert(have.size == want.size and have.size == 4 * 500 * 60)
+    -- Logarithms of sums of two, of order 1 to 10: a few roundings.
+    assert(core.maximum(borel.abs(have - want)) < 1e-13, "pointwise log-likelihood")
+  end
+  assert(#a:loo().elements == 60)
+  local tied = borel.model(function(d)
+    local w = sample("w", dist.beta(2, 2))
+    local mu, gap = sample("mu", dist.normal(0, 5)), sample("gap", dist.half_normal(5))
+    local z = sample("z", dist.bernoulli(w), out)
+    for i = 1, #d.y do observe({ "y", i }, dist.normal(mu + gap * z, 1), d.y[i]) end
+  end)
+  local ok, message = pcall(a.log_likelihood, a, tied)
+  assert(not ok and message:find "site 'z' is summed out and ties observations to each other", message)
   os.execute(("rm -r %s-a %s-b"):format(folder, folder))
 end
 
