@@ -78,7 +78,8 @@ function Reader:sum_out()
     end
     if one and tied then
       core.error(("fit:log_likelihood: site '%s' is summed out and ties observations to each other or to other unknowns, so that "
-        .. "one alone has no log-likelihood; let borel.factor(name, log_weights, { likelihood = true }) say what is left out"):format(site.name))
+        .. "one alone has no log-likelihood; let borel.factor(name, log_weights, { likelihood = true }) say what is left out"):format(
+        site.name))
     end
   end
 end

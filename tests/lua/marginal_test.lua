@@ -180,8 +180,8 @@ against_brute_force("a short chain", chain(3), table.move(y, 1, 6, 1, {}), 3 ^ 6
 -- A start and moves of probability 0: from the left to the right.
 local function one_way(data)
   local p, mu = sample("p", dist.beta(2, 2)), sample("mu", dist.normal(0, 2):iid(3))
-  local none, moves, z = 0 * p, nil, nil
-  moves = borel.stack { p, 1 - p, none, none, p, 1 - p, none, none, none + 1 }:reshape { 3, 3 }
+  local none, z = 0 * p, nil
+  local moves = borel.stack { p, 1 - p, none, none, p, 1 - p, none, none, none + 1 }:reshape { 3, 3 }
   for t = 1, #data do
     z = sample({ "z", t }, dist.categorical(t == 1 and borel.array { 1, 0, 0 } or moves[z]), out)
     observe({ "y", t }, dist.normal(mu[z], 1), data[t])
