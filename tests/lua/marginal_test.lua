@@ -155,6 +155,13 @@ against_brute_force("two that interact", borel.model(function(data)
   observe("y", dist.normal(mu[b] * (1 + a), 1), data)
 end), 1.3, 6)
 
+against_brute_force("in loops and choices", borel.model(function()
+  local a = sample("a", dist.normal(0, 1))
+  local k = sample("k", dist.categorical { 0.2, 0.3, 0.5 }, out)
+  observe("x", dist.normal(borel.scan(function(c, t) return c * 0.5 + a * k * t end, 0, borel.array { 1, 2, 3 }), 1), 0.5)
+  observe("y", dist.normal(borel.cond(borel.eq(k, 2), function() return a * 2 end, function() return a + k end), 1), 0.7)
+end), nil, 3)
+
 -- Impossible values add nothing.
 against_brute_force("impossible", borel.model(function()
   local mu = sample("mu", dist.normal(0, 1))
@@ -233,6 +240,14 @@ do
   set:check_trace(traced, data, 1)
   local u = point_of(traced.target)
   near(traced.target:evaluate(u, {}), (labels:trace(data, "native", true, true).target:evaluate(u, { 1, 2, 3, 1, 2 })), 1e-13, "condition")
+end
+
+-- Of some elements: the others are still summed out.
+against_brute_force("a condition on one label", borel.condition(labels, { ["z[2]"] = 3 }), { y = { 0.5, -1.2, 2, 0.1, 3 } }, 3 ^ 4)
+
+do -- a simulation draws the site
+  local simulated = borel.simulate(labels, { data = { y = borel.zeros { 5 } }, draws = 20 }):draws("z")
+  assert(simulated.shape[1] == 20 and simulated.shape[2] == 5 and core.maximum(simulated:to "f64") == 3)
 end
 
 do -- nuts is chosen, and finds what gibbs and nuts find
