@@ -70,6 +70,7 @@ while read -r name steps warmup; do
 done <<'END'
 geometric 300000 10000
 hmm 300000 10000
+binomial 300000 10000
 walk 20000 1000
 END
 exit $failed

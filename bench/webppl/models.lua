@@ -31,6 +31,10 @@ do -- forward recursion
   models.hmm.truth = p[1]
 end
 
+models.binomial = { truth = 1.5, fn = function()
+  return sample("a", dist.bernoulli(0.5)) + sample("b", dist.bernoulli(0.5)) + sample("c", dist.bernoulli(0.5))
+end }
+
 local numbers = { 0.3, 1.1, 0.4, 1.9, 2.5, 2.2, 1.8, 2.9, 3.1, 2.0 }
 
 models.walk = { fn = function()
