@@ -209,6 +209,7 @@ static const borel_target_ops conditional_ops = {
     .logdensity = target_logdensity,
     .gradient = target_gradient,
     .split = target_split,
+    .batch = target_batch,
     .independent = borel_model_independent,
     .conditional = borel_model_conditional_at,
 };
