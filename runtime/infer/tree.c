@@ -215,7 +215,7 @@ static borel_status complete(borel_tree_run *run, size_t count, choosing *how, b
   borel_tree *tree = run->tree;
   path *y = &run->next;
   for (;; count++) {
-    if (!room(run, count + 1)) return no_memory(error);
+    if (count == run->capacity && !room(run, count + 1)) return no_memory(error);
     uint32_t at;
     borel_status status = follow(tree, y, count, &at, error);
     if (status) return status;
@@ -302,7 +302,8 @@ borel_status borel_tree_step(borel_tree_run *run, borel_rng *rng, int *accepted,
   if (status) return status;
   *accepted = 0;
   if (y->score == -INFINITY) return BOREL_OK;
-  double log_ratio = y->score - x->score + how.log_ratio + log((double)x->count) - log((double)y->count);
+  double log_ratio = y->score - x->score + how.log_ratio;
+  if (x->count != y->count) log_ratio += log((double)x->count) - log((double)y->count);
   if (!rng->ops->accept(rng, log_ratio)) return rng->status;
   *accepted = 1;
   return adopt(run, error);

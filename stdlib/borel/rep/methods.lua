@@ -106,8 +106,7 @@ local function run_on_tree(tree, steps, opts, key, c)
     if score > -math.huge then break end
     if try == TRIES then nothing_found() end
   end
-  local records, ends_of = {}, tree.ends
-  local accepted, moves, first = 0, core.stream_child(key, "moves"), 0
+  local blocks, accepted, moves, first = {}, 0, core.stream_child(key, "moves"), 0
   local total = (opts.warmup + opts.draws) * steps
   local block = steps * math.max(1, 100000 // steps)
   while first < total do
@@ -115,14 +114,11 @@ local function run_on_tree(tree, steps, opts, key, c)
     local made, yes = walk:chain(moves, c - 1, first, ends)
     if made < ends.size then return nil end
     interrupted()
-    local numbers = ends:totable()
-    for k = steps, made, steps do
-      local draw = (first + k) // steps - opts.warmup
-      if draw >= 1 then records[draw] = ends_of[numbers[k]] end
-    end
+    blocks[#blocks + 1] = ends
     first, accepted = first + made, accepted + yes
   end
-  return { records = records, accepted = accepted / total }
+  return { ends = { blocks = blocks, steps = steps, warmup = opts.warmup, draws = opts.draws, records = tree.ends },
+    accepted = accepted / total }
 end
 
 local function mean_acceptance(runs)

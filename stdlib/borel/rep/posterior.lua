@@ -36,15 +36,29 @@ local function flatten(flat, name, value)
   end
 end
 
--- Draws that are records of a tree of runs become lists when they are looked at, and equal weights too.
+-- The record of each draw: of the ends of all steps, in blocks, every `steps`-th after the warm-up.
+local function records_of(ends)
+  local records, first = {}, 0
+  for _, block in ipairs(ends.blocks) do
+    local numbers = block:totable()
+    for k = ends.steps, #numbers, ends.steps do
+      local draw = (first + k) // ends.steps - ends.warmup
+      if draw >= 1 then records[draw] = ends.records[numbers[k]] end
+    end
+    first = first + #numbers
+  end
+  return records
+end
+
+-- Draws on a tree of runs become lists when they are looked at, and equal weights too.
 local Run = {}
 function Run.__index(run, key)
   if key == "weights" and run.weight then
     run.weights = {}
     for i = 1, #run.values do run.weights[i] = run.weight end
-  elseif (key == "values" or key == "sites") and run.records then
+  elseif (key == "values" or key == "sites") and run.ends then
     run.values, run.sites = {}, {}
-    for i, record in ipairs(run.records) do
+    for i, record in ipairs(records_of(run.ends)) do
       if not record.sites then
         record.sites = {}
         for n, address in ipairs(record.address) do record.sites[address] = record.values[n] end
@@ -55,13 +69,13 @@ function Run.__index(run, key)
   return rawget(run, key)
 end
 
---- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }, or { { records = { {
--- value =, address = {}, values = {} } } } }; about = { method =, ... } are further fields.
+--- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }, or of { ends = { blocks =
+-- {}, steps =, warmup =, draws =, records = { { value =, address = {}, values = {} } } } }; about = { method =, ... } are further fields.
 function posterior.new(runs, about)
   local self = setmetatable({ runs = runs, finished = true }, Posterior)
   for name, value in pairs(about) do self[name] = value end
   for _, run in ipairs(runs) do setmetatable(run, Run) end
-  self.chain_count, self.draw_count = #runs, #(runs[1].records or runs[1].values)
+  self.chain_count, self.draw_count = #runs, runs[1].ends and runs[1].ends.draws or #runs[1].values
   self:weigh()
   return self
 end
