@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Metropolis-Hastings on traces: some choices are drawn anew, the program runs again, and every other choice keeps its
--- value where the site is still made and has the same support (card of rules: Scibior et al., POPL 2018; Wingate et al.,
+-- value where the site is still made and has the same support (Scibior et al., POPL 2018; Wingate et al.,
 -- AISTATS 2011). The ratio of Green's theorem is then
 --   log w(y) - log w(x) + log n(x) - log n(y) + sum over kept sites of log p(v; y) - log p(v; x) + proposals,
 -- n the number of choices when one of them is picked; fresh choices and those that vanish cancel.
