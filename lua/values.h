@@ -90,6 +90,12 @@ void borel_lua_no_elements(lua_State *L) __attribute__((noreturn));
  * and pushes the result: a number or boolean, an array, or a node when an argument is one. */
 void borel_lua_op(lua_State *L, borel_op op, int first, int count, int64_t attr, const borel_shape *stated);
 
+/* Is the value at `index` a boolean, or an array of them? */
+int borel_lua_is_boolean(lua_State *L, int index);
+/* Raises, in the name of the function `name`, when argument i (from `first` on) is no value of the language.
+ */
+void borel_lua_check_value(lua_State *L, const char *name, int first, int i);
+
 /* ---- between the files of this binding ------------------------------------------------------- */
 
 /* One trace: a graph that is open from begin to end. The body of a region is a trace with an `outer` one,

@@ -3,6 +3,7 @@
 set -e
 cd "$(dirname "$0")"
 borel=${BOREL:-borel}
+headers=$("$borel" plugins headers)
 ${CXX:-c++} -std=c++17 -O2 -Wall -Wextra -ffp-contract=off -fvisibility=hidden -shared -fPIC \
-  -I"$("$borel" plugins headers)" NAME.cpp -o NAME.so
+  -I"$headers" NAME.cpp -o NAME.so
 "$borel" validate ./NAME.so

@@ -3,6 +3,7 @@
 set -e
 cd "$(dirname "$0")"
 borel=${BOREL:-borel}
+headers=$("$borel" plugins headers)
 ${CC:-cc} -O2 -Wall -Wextra -ffp-contract=off -fvisibility=hidden -shared -fPIC \
-  -I"$("$borel" plugins headers)" NAME.c -o NAME.so -lm
+  -I"$headers" NAME.c -o NAME.so -lm
 "$borel" validate ./NAME.so

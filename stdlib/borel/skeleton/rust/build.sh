@@ -3,6 +3,7 @@
 set -e
 cd "$(dirname "$0")"
 borel=${BOREL:-borel}
-BOREL_INCLUDE=$("$borel" plugins headers) \
+headers=$("$borel" plugins headers)
+BOREL_INCLUDE="$headers" \
   "${RUSTC:-rustc}" --edition 2021 --crate-type cdylib -C opt-level=3 NAME.rs -o NAME.so
 "$borel" validate ./NAME.so
