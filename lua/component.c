@@ -100,6 +100,17 @@ static borel_status read_args(lua_State *L, int index, const char *name, borel_a
       }
       break;
     }
+    case LUA_TUSERDATA: { /* an array of any shape: its elements in order */
+      const borel_array *array = borel_lua_testarray(L, -1);
+      if (array) {
+        arg->kind = BOREL_ARG_REALS;
+        arg->count = (size_t)borel_shape_size(&array->shape);
+        double *reals = malloc((arg->count + 1) * sizeof *reals);
+        if (!(arg->reals = reals)) return borel_fail(error, BOREL_INTERNAL, "out of memory for parameters");
+        for (size_t i = 0; i < arg->count; i++) reals[i] = borel_array_at(array, (int64_t)i);
+        break;
+      }
+    } /* fall through */
     default:
       return borel_fail(error, BOREL_ARG, "%s: parameter '%s' is a %s, not a number, text or list", name,
                         arg->name, luaL_typename(L, -1));
@@ -117,24 +128,37 @@ static const borel_component *component_at(lua_State *L, int index, const char *
   return scripted ? scripted : find(L, kind, luaL_checkstring(L, index), error);
 }
 
+/* How instances of each kind are made. */
+#define MAKE(type)                                                                                           \
+  static borel_status make_##type(const borel_component *component, borel_args args, void **made,            \
+                                  borel_error *error) {                                                      \
+    borel_##type *instance = NULL;                                                                           \
+    borel_status status = borel_##type##_create(component, args, &instance, error);                          \
+    *made = instance;                                                                                        \
+    return status;                                                                                           \
+  }
+MAKE(kernel)
+MAKE(density)
+MAKE(resampler)
+MAKE(process)
+MAKE(score)
+MAKE(solver)
+
+static const struct {
+  const char *kind;
+  borel_status (*make)(const borel_component *, borel_args, void **, borel_error *);
+} makers[] = {{"kernel", make_kernel},   {"density", make_density}, {"resampler", make_resampler},
+              {"process", make_process}, {"score", make_score},     {"solver", make_solver}};
+
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error) {
   const borel_component *component = component_at(L, index, kind, error);
   if (!component) return error->code;
   borel_arg items[MOST_PARAMETERS] = {{0}};
-  size_t count = 0;
+  size_t count = 0, k = 0;
   borel_status status =
       lua_istable(L, index + 1) ? read_args(L, index + 1, component->name, items, &count, error) : BOREL_OK;
-  borel_args args = {items, count};
-  borel_kernel *kernel = NULL;
-  borel_density *density = NULL;
-  borel_resampler *resampler = NULL;
-  if (!status && strcmp(kind, "kernel") == 0)
-    status = borel_kernel_create(component, args, &kernel, error);
-  else if (!status && strcmp(kind, "density") == 0)
-    status = borel_density_create(component, args, &density, error);
-  else if (!status)
-    status = borel_resampler_create(component, args, &resampler, error);
-  *made = kernel ? (void *)kernel : density ? (void *)density : (void *)resampler;
+  while (strcmp(makers[k].kind, kind) != 0) k++;
+  if (!status) status = makers[k].make(component, (borel_args){items, count}, made, error);
   for (size_t i = 0; i < count; i++) free((void *)items[i].reals);
   return status;
 }

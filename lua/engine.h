@@ -22,6 +22,8 @@ void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness 
 void borel_lua_open_lanes(lua_State *L);     /* lanes.c: the source of all particles at once */
 void borel_lua_open_weights(lua_State *L);   /* weights.c: sums of weights on the log scale */
 void borel_lua_open_resampler(lua_State *L); /* resampler.c */
+void borel_lua_open_diffusion(lua_State *L); /* diffusion.c: processes, scores, predictors */
+void borel_lua_open_reverse(lua_State *L);   /* reverse.c: solvers, plans, runs from noise to data */
 
 void borel_lua_open_system(lua_State *L); /* system.c */
 void borel_lua_open_place(lua_State *L);  /* place.c: the folders of Borel's own files */
@@ -39,9 +41,8 @@ borel_rng *borel_lua_rng(lua_State *L, int index);
 /* Pushes a userdata that owns the kernel; its user value 1 is free for what must live as long. */
 void borel_lua_push_kernel(lua_State *L, borel_kernel *);
 int borel_lua_kernel_stays(lua_State *L); /* a method of kernels (compose.c) */
-/* Makes an instance of a kind ("kernel", "density" or "resampler") from the name, path or component in Lua at
- * `index` and the table of parameters after it; *made points to its borel_kernel, borel_density or
- * borel_resampler. */
+/* Makes an instance of a kind ("kernel", "density", ...) from the name, path or component in Lua at `index`
+ * and the table of parameters after it; *made points to its borel_kernel, borel_density, ... */
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error);
 /* Pushes {name =, hash = of its file, parameters =}: what a run depends on. */
 void borel_lua_describe(lua_State *L, const borel_component *, const borel_value *values);

@@ -34,6 +34,8 @@ static int open_core(lua_State *L) {
   borel_lua_open_weights(L);
   borel_lua_open_tree(L);
   borel_lua_open_resampler(L);
+  borel_lua_open_diffusion(L);
+  borel_lua_open_reverse(L);
   borel_lua_open_scripted(L);
   borel_lua_open_system(L);
   borel_lua_open_place(L);

@@ -37,7 +37,8 @@ static int resolve(const borel_field *field, int32_t dim, const borel_dims *dims
   else if (dim == BOREL_DIM_V)
     *out = dims->V;
   else if (dim <= BOREL_DIM_PARAM(0) && dims->values) {
-    double number = dims->values[BOREL_DIM_PARAM(0) - dim].number;
+    const borel_value *value = &dims->values[BOREL_DIM_PARAM(0) - dim];
+    double number = value->reals ? (double)value->count : value->number;
     if (!(number >= 0 && number <= BIGGEST_EXACT)) {
       borel_fail(error, BOREL_ARG, "field %s: an extent of %g is not possible", field->name, number);
       return 0;

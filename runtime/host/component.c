@@ -66,13 +66,14 @@ static borel_status check_params(const borel_component *c, size_t *count, borel_
   return BOREL_OK;
 }
 
-/* Can `dim` be resolved? A parameter must be a whole number that is never negative. */
+/* Can `dim` be resolved? A parameter must be a list, or a whole number that is never negative. */
 static int extent_is_possible(const borel_component *c, size_t params, int32_t dim) {
   if (dim > 0 || dim == BOREL_DIM_D || dim == BOREL_DIM_K || dim == BOREL_DIM_N || dim == BOREL_DIM_V)
     return 1;
   if (dim > BOREL_DIM_PARAM(0)) return 0;
   size_t index = (size_t)(BOREL_DIM_PARAM(0) - (int64_t)dim);
-  return index < params && c->params[index].type == BOREL_INT && c->params[index].min >= 0;
+  if (index >= params) return 0;
+  return c->params[index].type == BOREL_REALS || (c->params[index].type == BOREL_INT && c->params[index].min >= 0);
 }
 
 static borel_status check_fields(const borel_component *c, size_t params, const borel_field *fields,

@@ -74,63 +74,51 @@ void borel_kernel_destroy(borel_kernel *kernel) {
   free(kernel);
 }
 
-borel_status borel_density_create(const borel_component *component, borel_args args, borel_density **out,
-                                  borel_error *error) {
-  *out = NULL;
-  borel_density *density = calloc(1, sizeof *density);
-  if (!density) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);
-  density->component = component;
-  density->ops = &density->table;
-  borel_status status = prepare(component, BOREL_DENSITY, args, &density->table, sizeof density->table,
-                                &density->values, error);
-  if (status != BOREL_OK) goto fail;
+/* Instances of the other kinds are alike but for their ops, whose table has `create` at this offset. */
+typedef borel_status (*create_op)(const borel_host *, const borel_value *, void **, borel_error *);
+
+static borel_status instantiate(const borel_component *component, const char *kind, borel_args args,
+                                void *table, size_t table_size, size_t create_at, borel_value **values,
+                                void **self, borel_error *error) {
+  borel_status status = prepare(component, kind, args, table, table_size, values, error);
+  if (status != BOREL_OK) return status;
+  create_op create;
+  memcpy(&create, (const char *)table + create_at, sizeof create);
   unsigned environment = borel_fpenv_get();
-  status = density->table.create(borel_host_table(), density->values, &density->self, error);
-  status = created(component, status, environment, error);
-  if (status != BOREL_OK) goto fail;
-  *out = density;
-  return BOREL_OK;
-
-fail:
-  borel_density_destroy(density);
-  return status;
+  status = create(borel_host_table(), *values, self, error);
+  return created(component, status, environment, error);
 }
 
-void borel_density_destroy(borel_density *density) {
-  if (!density) return;
-  if (density->self) density->table.destroy(borel_host_table(), density->self);
-  free(density->values);
-  free(density);
-}
+#define INSTANCES(type, KIND)                                                                                \
+  borel_status borel_##type##_create(const borel_component *component, borel_args args, borel_##type **out,  \
+                                     borel_error *error) {                                                   \
+    *out = NULL;                                                                                             \
+    borel_##type *made = calloc(1, sizeof *made);                                                            \
+    if (!made) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);                   \
+    made->component = component;                                                                             \
+    made->ops = &made->table;                                                                                \
+    borel_status status =                                                                                    \
+        instantiate(component, KIND, args, &made->table, sizeof made->table,                                 \
+                    offsetof(borel_##type##_ops, create), &made->values, &made->self, error);                \
+    if (status == BOREL_OK)                                                                                  \
+      *out = made;                                                                                           \
+    else                                                                                                     \
+      borel_##type##_destroy(made);                                                                          \
+    return status;                                                                                           \
+  }                                                                                                          \
+                                                                                                             \
+  void borel_##type##_destroy(borel_##type *made) {                                                          \
+    if (!made) return;                                                                                       \
+    if (made->self) made->table.destroy(borel_host_table(), made->self);                                     \
+    free(made->values);                                                                                      \
+    free(made);                                                                                              \
+  }
 
-borel_status borel_resampler_create(const borel_component *component, borel_args args, borel_resampler **out,
-                                    borel_error *error) {
-  *out = NULL;
-  borel_resampler *resampler = calloc(1, sizeof *resampler);
-  if (!resampler) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);
-  resampler->component = component;
-  resampler->ops = &resampler->table;
-  borel_status status = prepare(component, BOREL_RESAMPLER, args, &resampler->table, sizeof resampler->table,
-                                &resampler->values, error);
-  if (status != BOREL_OK) goto fail;
-  unsigned environment = borel_fpenv_get();
-  status = resampler->table.create(borel_host_table(), resampler->values, &resampler->self, error);
-  status = created(component, status, environment, error);
-  if (status != BOREL_OK) goto fail;
-  *out = resampler;
-  return BOREL_OK;
-
-fail:
-  borel_resampler_destroy(resampler);
-  return status;
-}
-
-void borel_resampler_destroy(borel_resampler *resampler) {
-  if (!resampler) return;
-  if (resampler->self) resampler->table.destroy(borel_host_table(), resampler->self);
-  free(resampler->values);
-  free(resampler);
-}
+INSTANCES(density, BOREL_DENSITY)
+INSTANCES(resampler, BOREL_RESAMPLER)
+INSTANCES(process, BOREL_PROCESS)
+INSTANCES(score, BOREL_SCORE)
+INSTANCES(solver, BOREL_SOLVER)
 
 static borel_status plain_blocks(const borel_kernel *kernel, const borel_layout *layout, size_t N,
                                  borel_kernel_blocks *blocks, borel_error *error) {

@@ -5,6 +5,7 @@
 
 #include "host/blocks.h"
 #include "host/schema.h"
+#include <borel/diffusion.h>
 
 typedef struct borel_composition borel_composition; /* host/compose.h */
 
@@ -35,6 +36,30 @@ typedef struct {
   borel_resampler_ops table;
 } borel_resampler;
 
+typedef struct {
+  const borel_component *component;
+  const borel_process_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_process_ops table;
+} borel_process;
+
+typedef struct {
+  const borel_component *component;
+  const borel_score_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_score_ops table;
+} borel_score;
+
+typedef struct {
+  const borel_component *component;
+  const borel_solver_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_solver_ops table;
+} borel_solver;
+
 /* Errors: those of borel_schema_check, ARG for a component of another kind or one whose `create` changed the
  * floating-point environment, and whatever `create` reports. [main thread] */
 borel_status borel_kernel_create(const borel_component *, borel_args, borel_kernel **, borel_error *);
@@ -43,6 +68,12 @@ borel_status borel_density_create(const borel_component *, borel_args, borel_den
 void borel_density_destroy(borel_density *);
 borel_status borel_resampler_create(const borel_component *, borel_args, borel_resampler **, borel_error *);
 void borel_resampler_destroy(borel_resampler *);
+borel_status borel_process_create(const borel_component *, borel_args, borel_process **, borel_error *);
+void borel_process_destroy(borel_process *);
+borel_status borel_score_create(const borel_component *, borel_args, borel_score **, borel_error *);
+void borel_score_destroy(borel_score *);
+borel_status borel_solver_create(const borel_component *, borel_args, borel_solver **, borel_error *);
+void borel_solver_destroy(borel_solver *);
 
 /* The arrays that one chain needs for a kernel. */
 typedef struct {

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "host/hamiltonian.h"
 #include "host/point.h"
+#include "host/quadrature.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -112,6 +113,7 @@ const borel_host *borel_host_table(void) {
       .dual_averaging = &dual_averaging,
       .welford = &welford,
       .hamiltonian = &borel_hamiltonian_table,
+      .quadrature = &borel_quadrature_table,
   };
   return &table;
 }

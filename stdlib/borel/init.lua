@@ -68,6 +68,7 @@ function borel.gibbs(parameters) return compose.kernel("gibbs", parameters) end
 borel.cycle, borel.mixture, borel.on, borel.thin = compose.cycle, compose.mixture, compose.on, compose.thin
 
 borel.rep = require "borel.rep"
+borel.diffusion = require "borel.diffusion"
 borel.state_space = require("borel.rep.state_space").new
 local methods = require "borel.rep.methods"
 borel.trace_mh, borel.importance, borel.smc = methods.trace_mh, methods.importance, methods.smc

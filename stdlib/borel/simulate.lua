@@ -254,6 +254,7 @@ local known = {
 -- from it: that is inference. Factors do not count. sites: names to keep. Returns an object with :draws(name) ->
 -- [draws, ...], :returned(), .names. Run k of a seed is the same for any number of draws.
 function simulate.simulate(m, given)
+  if type(m) == "table" and m.is_reverse then return m:simulate(given) end -- diffusion.lua
   model.need("borel.simulate", m)
   local opts = options.check("borel.simulate", given, known)
   if type(opts.data) == "string" then opts.data = read(opts.data) end

@@ -82,7 +82,7 @@ enum { BOREL_F64 = 0, BOREL_F32 = 1, BOREL_I64 = 2, BOREL_BOOL = 3 };
 #define BOREL_DIM_K (-2) /* discrete coordinates of the point */
 #define BOREL_DIM_N (-3) /* lanes: particles or replicas; 1 in a plain chain */
 #define BOREL_DIM_V (-4) /* values of all discrete coordinates together: the sum of their counts */
-#define BOREL_DIM_PARAM(i) (-100 - (i)) /* value of integer parameter i of the component */
+#define BOREL_DIM_PARAM(i) (-100 - (i)) /* integer parameter i of the component, or the length of list i */
 
 /* One named array of a host-owned block. The host allocates, zeroes, checkpoints, copies and shows
  * it; tuning and state survive a checkpoint by name, scratch means nothing between two calls. */
@@ -363,6 +363,28 @@ typedef struct {
                         borel_error *);
 } borel_hamiltonian;
 
+/* ---- host services: polynomials against exponentials ------------------------------------------ */
+
+/* What solvers of differential equations plan with: weights of values at n nodes, distinct, n at most
+ * BOREL_NODES. [any thread] */
+#define BOREL_NODES 16
+typedef struct {
+  uint32_t size;
+  /* phi_0(z) = e^z, phi_k(z) = (phi_{k-1}(z) - 1/(k-1)!) / z: to rounding for every z; k at most 8. */
+  double (*phi)(unsigned k, double z);
+  /* out [n]: sum_j out_j f(nodes_j) is the derivative of this order at `at`, for polynomials of degree
+   * below n; order at most n - 1. NaN, here and below, where two nodes are one. */
+  void (*derivative)(size_t n, const double *nodes, double at, unsigned order, double *out);
+  /* out [n]: sum_j out_j f(nodes_j) is the integral of e^{rate (s - b)} f(s) over s from a to b, for
+   * polynomials of degree below n; n at most 8. */
+  void (*exponential)(size_t n, const double *nodes, double a, double b, double rate, double *out);
+  /* The same against any smooth weight, by Gauss-Legendre quadrature with 40 points. */
+  void (*weighted)(size_t n, const double *nodes, double a, double b,
+                   double (*weight)(const void *data, double s), const void *data, double *out);
+  /* Solves matrix [n, n] y = right [n] in place of both, y in `right`. 0 when it is singular. */
+  int (*solve)(size_t n, double *matrix, double *right);
+} borel_quadrature;
+
 typedef uint32_t borel_log_level;
 enum { BOREL_LOG_DEBUG = 0, BOREL_LOG_INFO = 1, BOREL_LOG_WARN = 2 };
 
@@ -386,6 +408,7 @@ struct borel_host {
   const borel_dual_averaging *dual_averaging;
   const borel_welford *welford;
   const borel_hamiltonian *hamiltonian;
+  const borel_quadrature *quadrature;
 };
 
 /* ---- components ------------------------------------------------------------------------------ */
