@@ -104,7 +104,7 @@ static int plan_gc(lua_State *L) {
   return 0;
 }
 
-/* plan:about(): {nfe =, steps =, slots =, buffers =, instructions =, stochastic =, hash =} */
+/* plan:about(): {nfe =, steps =, slots =, buffers =, length =, stochastic =, hash =} */
 static int plan_about(lua_State *L) {
   const borel_tape_view *view = borel_tape_look(check_plan(L, 1));
   lua_createtable(L, 0, 8);
@@ -113,7 +113,7 @@ static int plan_about(lua_State *L) {
   FIELD("steps", view->steps);
   FIELD("slots", view->slots);
   FIELD("buffers", view->buffers);
-  FIELD("instructions", view->count);
+  FIELD("length", view->count);
   FIELD("dimension", view->D);
 #undef FIELD
   lua_pushboolean(L, view->stochastic);
