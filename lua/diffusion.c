@@ -498,7 +498,7 @@ static int predictor_about(lua_State *L) {
   return 1;
 }
 
-static void class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction collect) {
+void borel_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction collect) {
   luaL_newmetatable(L, name);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
@@ -509,19 +509,16 @@ static void class(lua_State *L, const char *name, const luaL_Reg *methods, lua_C
 }
 
 void borel_lua_open_diffusion(lua_State *L) {
-  static const luaL_Reg paths[] = {{"describe", path_describe},
-                                   {"about", path_about},
-                                   {"grid", path_grid},
-                                   {"slopes", path_slopes}, {"level", path_level},
-                                   {NULL, NULL}};
+  static const luaL_Reg paths[] = {{"describe", path_describe}, {"about", path_about}, {"grid", path_grid},
+                                   {"slopes", path_slopes},     {"level", path_level}, {NULL, NULL}};
   static const luaL_Reg scores[] = {{"describe", score_describe}, {"logdensity", score_logdensity},
                                     {"jvp", score_jvp},           {"vjp", score_vjp},
                                     {"diagonal", score_diagonal}, {NULL, NULL}};
   static const luaL_Reg predictors[] = {
       {"predict", predictor_predict}, {"about", predictor_about}, {NULL, NULL}};
-  class(L, PATH, paths, path_gc);
-  class(L, SCORE, scores, score_gc);
-  class(L, PREDICTOR, predictors, predictor_gc);
+  borel_lua_class(L, PATH, paths, path_gc);
+  borel_lua_class(L, SCORE, scores, score_gc);
+  borel_lua_class(L, PREDICTOR, predictors, predictor_gc);
   static const luaL_Reg functions[] = {{"path", path_new},
                                        {"score", score_new},
                                        {"predictor", predictor_new},

@@ -16,7 +16,7 @@
 
 /* ---- solvers ----------------------------------------------------------------------------------- */
 
-static borel_solver *check_solver(lua_State *L, int index) {
+const borel_solver *borel_lua_solver(lua_State *L, int index) {
   return *(borel_solver **)luaL_checkudata(L, index, SOLVER);
 }
 
@@ -42,7 +42,7 @@ static int solver_gc(lua_State *L) {
 }
 
 static int solver_describe(lua_State *L) {
-  const borel_solver *solver = check_solver(L, 1);
+  const borel_solver *solver = borel_lua_solver(L, 1);
   borel_lua_describe(L, solver->component, solver->values);
   lua_pushboolean(L, solver->ops->plan != NULL);
   lua_setfield(L, -2, "plans");
@@ -52,7 +52,7 @@ static int solver_describe(lua_State *L) {
 /* solver:claims(): {order =, weak_order =, exact_data =, exact_noise =, stochastic =, one_way =, coupled =,
  * degree =, form = "data" | "noise"} */
 static int solver_claims(lua_State *L) {
-  const borel_solver *solver = check_solver(L, 1);
+  const borel_solver *solver = borel_lua_solver(L, 1);
   borel_solver_claims claims = {.size = sizeof claims};
   solver->ops->claims(solver->self, &claims);
   lua_createtable(L, 0, 9);
@@ -81,7 +81,7 @@ static borel_tape *check_plan(lua_State *L, int index) {
 
 static int plan_new(lua_State *L) {
   lua_settop(L, 4);
-  const borel_solver *solver = check_solver(L, 1);
+  const borel_solver *solver = borel_lua_solver(L, 1);
   const borel_path *path = borel_lua_path(L, 2);
   lua_Integer D = luaL_checkinteger(L, 3);
   if (D < 1 || D > INT32_MAX) borel_lua_fail(L, "a plan is for at least one dimension, not %d", (int)D);
@@ -202,40 +202,55 @@ static int plan_instructions(lua_State *L) {
 
 /* ---- runs -------------------------------------------------------------------------------------- */
 
-static borel_reverse *check(lua_State *L, int index) {
-  return *(borel_reverse **)luaL_checkudata(L, index, REVERSE);
-}
-
 typedef struct {
   borel_reverse *run;
-  size_t rows, D;
+  borel_reverse_options options; /* its arrays are the run's own */
 } reverse_box;
 
-/* core.reverse(plan, predictor, { n =, seed = 0, first = 1, threads = 1, shift =, condition = }) */
-static int reverse_new(lua_State *L) {
-  lua_settop(L, 3);
-  const borel_tape *tape = check_plan(L, 1);
-  borel_predictor *predictor = borel_lua_predictor(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  lua_getfield(L, 3, "n");
-  lua_getfield(L, 3, "seed");
-  lua_getfield(L, 3, "threads");
-  lua_Integer n = luaL_checkinteger(L, 4), threads = luaL_optinteger(L, 6, 1);
+static reverse_box *check_box(lua_State *L) { return luaL_checkudata(L, 1, REVERSE); }
+static borel_reverse *check(lua_State *L) { return check_box(L)->run; }
+
+borel_reverse_options borel_lua_reverse_options(lua_State *L, int index, size_t D) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "n");
+  lua_getfield(L, index, "seed");
+  lua_getfield(L, index, "threads");
+  lua_Integer n = luaL_checkinteger(L, -3), threads = luaL_optinteger(L, -1, 1);
   if (n < 1 || threads < 1) borel_lua_fail(L, "n and threads are at least 1");
-  borel_reverse_options options = {.rows = (size_t)n,
-                                   .D = borel_tape_look(tape)->D,
-                                   .seed = (uint64_t)luaL_optinteger(L, 5, 0),
-                                   .threads = (unsigned)threads};
+  borel_reverse_options options = {
+      .rows = (size_t)n, .D = D, .seed = (uint64_t)luaL_optinteger(L, -2, 0), .threads = (unsigned)threads};
   borel_score_call call = {.size = sizeof call};
-  borel_lua_call_options(L, 3, options.rows, options.D, &call);
+  borel_lua_call_options(L, index, options.rows, options.D, &call);
   options.first = call.first;
   options.shift = call.shift;
   options.shift_stride = call.shift_stride;
   options.condition = call.condition;
   options.condition_size = call.condition_size;
   options.condition_stride = call.condition_stride;
+  return options;
+}
+
+void borel_lua_push_x(lua_State *L, const borel_reverse_options *o, const double *x) {
+  borel_array *out = borel_lua_makeroom(L, BOREL_F64, &(borel_shape){2, {(int64_t)o->rows, (int64_t)o->D}});
+  memcpy(out->data, x, o->rows * o->D * sizeof *x);
+  borel_lua_account(L);
+}
+
+void borel_lua_read_x(lua_State *L, int index, const borel_reverse_options *o, double *x) {
+  const borel_array *given = borel_lua_rows(L, index, o->D, "x");
+  if ((size_t)given->shape.extent[0] != o->rows)
+    borel_lua_fail(L, "x has %d rows for %d samples", (int)given->shape.extent[0], (int)o->rows);
+  memcpy(x, given->data, o->rows * o->D * sizeof *x);
+}
+
+/* core.reverse(plan, predictor, { n =, seed = 0, first = 1, threads = 1, shift =, condition = }) */
+static int reverse_new(lua_State *L) {
+  lua_settop(L, 3);
+  const borel_tape *tape = check_plan(L, 1);
+  borel_predictor *predictor = borel_lua_predictor(L, 2);
+  borel_reverse_options options = borel_lua_reverse_options(L, 3, borel_tape_look(tape)->D);
   reverse_box *box = lua_newuserdatauv(L, sizeof *box, 2);
-  *box = (reverse_box){.rows = options.rows, .D = options.D};
+  *box = (reverse_box){.options = options};
   luaL_setmetatable(L, REVERSE);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
@@ -247,7 +262,7 @@ static int reverse_new(lua_State *L) {
 }
 
 static int reverse_gc(lua_State *L) {
-  reverse_box *box = luaL_checkudata(L, 1, REVERSE);
+  reverse_box *box = check_box(L);
   borel_reverse_destroy(box->run);
   box->run = NULL;
   return 0;
@@ -255,32 +270,26 @@ static int reverse_gc(lua_State *L) {
 
 /* run:prior(scale [, degrees]): x is noise of this scale. */
 static int reverse_prior(lua_State *L) {
-  borel_reverse_prior(check(L, 1), luaL_checknumber(L, 2), luaL_optnumber(L, 3, 0));
+  borel_reverse_prior(&check_box(L)->options, luaL_checknumber(L, 2), luaL_optnumber(L, 3, 0),
+                      borel_reverse_x(check(L)));
   return 0;
 }
 
-/* run:x([array]): x less the shift [rows, D], after setting it. */
+/* run:x([array]): x less the shift [rows, D]; or sets it. */
 static int reverse_x(lua_State *L) {
-  reverse_box *box = luaL_checkudata(L, 1, REVERSE);
-  size_t bytes = box->rows * box->D * sizeof(double);
-  if (!lua_isnoneornil(L, 2)) {
-    const borel_array *given = borel_lua_rows(L, 2, box->D, "x");
-    if ((size_t)given->shape.extent[0] != box->rows)
-      borel_lua_fail(L, "x has %d rows for %d samples", (int)given->shape.extent[0], (int)box->rows);
-    memcpy(borel_reverse_x(box->run), given->data, bytes);
-    return 0;
-  }
-  borel_array *out =
-      borel_lua_makeroom(L, BOREL_F64, &(borel_shape){2, {(int64_t)box->rows, (int64_t)box->D}});
-  memcpy(out->data, borel_reverse_x(box->run), bytes);
-  borel_lua_account(L);
-  return 1;
+  reverse_box *box = check_box(L);
+  int reading = lua_isnoneornil(L, 2);
+  if (reading)
+    borel_lua_push_x(L, &box->options, borel_reverse_x(box->run));
+  else
+    borel_lua_read_x(L, 2, &box->options, borel_reverse_x(box->run));
+  return reading;
 }
 
 /* run:advance([until]): runs instructions up to number `until`, or all that are left. Returns the number
  * reached. */
 static int reverse_advance(lua_State *L) {
-  borel_reverse *run = check(L, 1);
+  borel_reverse *run = check(L);
   lua_Integer until = luaL_optinteger(L, 2, -1);
   borel_error error = {0};
   borel_lua_predictors_enter(L);
@@ -292,7 +301,7 @@ static int reverse_advance(lua_State *L) {
 
 /* run:save(): a string; run:load(string) */
 static int reverse_save(lua_State *L) {
-  const borel_reverse *run = check(L, 1);
+  const borel_reverse *run = check(L);
   size_t size = borel_reverse_size(run);
   luaL_Buffer buffer;
   borel_reverse_save(run, luaL_buffinitsize(L, &buffer, size));
@@ -304,35 +313,27 @@ static int reverse_load(lua_State *L) {
   size_t size;
   const char *bytes = luaL_checklstring(L, 2, &size);
   borel_error error = {0};
-  if (borel_reverse_load(check(L, 1), bytes, size, &error)) return borel_lua_error(L, &error);
+  if (borel_reverse_load(check(L), bytes, size, &error)) return borel_lua_error(L, &error);
   return 0;
 }
 
 /* run:gather(rows): a list or array of n row numbers, from 1. */
 static int reverse_gather(lua_State *L) {
-  reverse_box *box = luaL_checkudata(L, 1, REVERSE);
+  reverse_box *box = check_box(L);
   const borel_array *given = borel_lua_toarray(L, 2);
-  if ((size_t)borel_shape_size(&given->shape) != box->rows)
-    borel_lua_fail(L, "%d ancestors for %d samples", (int)borel_shape_size(&given->shape), (int)box->rows);
-  int64_t *rows = lua_newuserdatauv(L, box->rows * sizeof *rows, 0);
-  for (size_t i = 0; i < box->rows; i++) {
+  if ((size_t)borel_shape_size(&given->shape) != box->options.rows)
+    borel_lua_fail(L, "%d ancestors for %d samples", (int)borel_shape_size(&given->shape),
+                   (int)box->options.rows);
+  int64_t *rows = lua_newuserdatauv(L, box->options.rows * sizeof *rows, 0);
+  for (size_t i = 0; i < box->options.rows; i++) {
     double row = borel_array_at(given, (int64_t)i);
-    if (!(row >= 1 && row <= (double)box->rows)) borel_lua_fail(L, "ancestor %d is %f", (int)i + 1, row);
+    if (!(row >= 1 && row <= (double)box->options.rows))
+      borel_lua_fail(L, "ancestor %d is %f", (int)i + 1, row);
     rows[i] = (int64_t)row - 1;
   }
   borel_error error = {0};
   if (borel_reverse_gather(box->run, rows, &error)) return borel_lua_error(L, &error);
   return 0;
-}
-
-static void class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction collect) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
 }
 
 void borel_lua_open_reverse(lua_State *L) {
@@ -345,9 +346,9 @@ void borel_lua_open_reverse(lua_State *L) {
                                   {"load", reverse_load},
                                   {"gather", reverse_gather},
                                   {NULL, NULL}};
-  class(L, SOLVER, solvers, solver_gc);
-  class(L, PLAN, plans, plan_gc);
-  class(L, REVERSE, runs, reverse_gc);
+  borel_lua_class(L, SOLVER, solvers, solver_gc);
+  borel_lua_class(L, PLAN, plans, plan_gc);
+  borel_lua_class(L, REVERSE, runs, reverse_gc);
   static const luaL_Reg functions[] = {
       {"solver", solver_new}, {"plan", plan_new}, {"reverse", reverse_new}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

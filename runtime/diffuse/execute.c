@@ -2,18 +2,17 @@
 #include "diffuse/execute.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/hash.h"
 #include "diffuse/brownian.h"
+#include "diffuse/crew.h"
 #include "random/source_philox.h"
 
 /* Numbers of one slot that a thread works on at a time: a few slots of them fit the cache next to a core. */
-enum { CHUNK_NUMBERS = 4096, MOST_THREADS = 256 };
+enum { CHUNK_NUMBERS = 4096 };
 
 struct borel_reverse {
   const borel_tape_view *tape;
@@ -22,8 +21,8 @@ struct borel_reverse {
   double *shift, *condition;
   double *buffers; /* [buffers, rows, D]; the first is x */
   size_t chunk;    /* rows of a chunk */
-  size_t at;
-  uint64_t noise_key, prior_key;
+  size_t at, until;
+  uint64_t noise_key;
   borel_status status;
 };
 
@@ -39,28 +38,37 @@ static double *copy(const double *given, size_t count) {
   return made;
 }
 
+borel_status borel_reverse_check(const borel_reverse_options *options, const borel_predictor *predictor,
+                                 size_t most, borel_error *error) {
+  size_t rows = options->rows, D = options->D;
+  if (!D || (predictor->D && predictor->D != D))
+    return borel_fail(error, BOREL_ARG, "samples have %zu dimensions, but the score has %zu", D,
+                      predictor->D);
+  if (!rows || rows > UINT32_MAX || options->first > UINT32_MAX - rows)
+    return borel_fail(error, BOREL_ARG, "samples %llu to %llu: there are streams for numbers up to %u",
+                      (unsigned long long)options->first + 1, (unsigned long long)(options->first + rows),
+                      UINT32_MAX);
+  if (rows > SIZE_MAX / sizeof(double) / D / most / 2)
+    return borel_fail(error, BOREL_INTERNAL, "%zu samples of %zu numbers are too many", rows, D);
+  return BOREL_OK;
+}
+
 borel_status borel_reverse_create(const borel_tape *tape, borel_predictor *predictor,
                                   const borel_reverse_options *options, borel_reverse **out,
                                   borel_error *error) {
   *out = NULL;
   const borel_tape_view *view = borel_tape_look(tape);
   size_t rows = options->rows, D = options->D;
-  if (D != view->D || (predictor->D && predictor->D != D))
-    return borel_fail(error, BOREL_ARG, "samples have %zu dimensions, the tape %zu and the score %zu", D,
-                      view->D, predictor->D ? predictor->D : D);
-  if (!rows || rows > UINT32_MAX || options->first > UINT32_MAX - rows)
-    return borel_fail(error, BOREL_ARG, "samples %llu to %llu: there are streams for numbers up to %u",
-                      (unsigned long long)options->first + 1, (unsigned long long)(options->first + rows),
-                      UINT32_MAX);
-  if (rows > SIZE_MAX / sizeof(double) / D / view->buffers / 2)
-    return borel_fail(error, BOREL_INTERNAL, "%zu samples of %zu numbers are too many", rows, D);
+  if (D != view->D)
+    return borel_fail(error, BOREL_ARG, "samples have %zu dimensions, but the plan is for %zu", D, view->D);
+  borel_status status = borel_reverse_check(options, predictor, view->buffers, error);
+  if (status != BOREL_OK) return status;
   borel_reverse *run = calloc(1, sizeof *run);
   if (!run) return borel_fail(error, BOREL_INTERNAL, "out of memory for a run");
   run->tape = view;
   run->predictor = predictor;
   run->options = *options;
   run->noise_key = key_of(options->seed, "noise");
-  run->prior_key = key_of(options->seed, "prior");
   run->chunk = CHUNK_NUMBERS / D ? CHUNK_NUMBERS / D : 1;
   if (predictor->rows > run->chunk) run->chunk = predictor->rows;
   if (run->chunk > rows || predictor->serial) run->chunk = rows;
@@ -101,19 +109,20 @@ void borel_reverse_normals(uint64_t seed, uint64_t sample, uint64_t step, uint32
   borel_cell_fill_normal(&cell, 0, out, 1, D);
 }
 
-void borel_reverse_prior(borel_reverse *run, double scale, double degrees) {
-  size_t rows = run->options.rows, D = run->options.D;
-  borel_cell cell = cell_of(run->prior_key, run->options.first, 0, 0);
-  borel_cell_fill_normal(&cell, 0, run->buffers, rows, D);
+void borel_reverse_prior(const borel_reverse_options *options, double scale, double degrees, double *x) {
+  size_t rows = options->rows, D = options->D;
+  uint64_t key = key_of(options->seed, "prior");
+  borel_cell cell = cell_of(key, options->first, 0, 0);
+  borel_cell_fill_normal(&cell, 0, x, rows, D);
   for (size_t r = 0; r < rows; r++) {
     double factor = scale;
     if (degrees > 0) { /* Student's t: one chi-squared for all coordinates of a sample */
       borel_error error = {0};
       borel_philox_rng source;
-      borel_philox_open(&source, run->prior_key, (uint32_t)(run->options.first + r), 0, 1, &error);
+      borel_philox_open(&source, key, (uint32_t)(options->first + r), 0, 1, &error);
       factor *= sqrt(degrees / (2 * source.rng.ops->gamma(&source.rng, degrees / 2)));
     }
-    for (size_t d = 0; d < D; d++) run->buffers[r * D + d] *= factor;
+    for (size_t d = 0; d < D; d++) x[r * D + d] *= factor;
   }
 }
 
@@ -249,47 +258,37 @@ static borel_status run_chunk(const worker *w, size_t from, size_t until) {
 
 /* ---- threads ----------------------------------------------------------------------------------- */
 
-typedef struct {
-  borel_reverse *run;
-  size_t until, chunks;
-  atomic_size_t next;
-  atomic_int failed;
-  pthread_mutex_t lock; /* of the error: that of the first chunk among those that failed */
-  size_t failed_chunk;
-  borel_error error;
-} crew;
-
-static void keep_error(crew *c, size_t chunk, const borel_error *error) {
-  pthread_mutex_lock(&c->lock);
-  if (chunk < c->failed_chunk) {
-    c->failed_chunk = chunk;
-    c->error = *error;
-  }
-  pthread_mutex_unlock(&c->lock);
-  atomic_store(&c->failed, 1);
+static void close_worker(void *run, void *room) {
+  worker *w = room;
+  if (w->room) ((borel_reverse *)run)->predictor->ops->close(((borel_reverse *)run)->predictor, w->room);
+  free(w->noise);
+  free(w);
 }
 
-static void *work(void *given) {
-  crew *c = given;
-  borel_reverse *run = c->run;
-  borel_error error = {0};
-  worker w = {.run = run, .error = &error};
-  size_t D = run->options.D, rows = run->options.rows;
-  w.room = run->predictor->ops->open(run->predictor, run->chunk, D, &error);
-  w.noise = malloc((run->chunk * D + 1) * sizeof *w.noise);
-  if (!w.room || !w.noise) {
-    if (w.room) borel_fail(&error, BOREL_INTERNAL, "out of memory for noise");
-    keep_error(c, 0, &error);
-  } else {
-    for (size_t k; !atomic_load(&c->failed) && (k = atomic_fetch_add(&c->next, 1)) < c->chunks;) {
-      w.first = k * run->chunk;
-      w.rows = rows - w.first < run->chunk ? rows - w.first : run->chunk;
-      if (run_chunk(&w, run->at, c->until) != BOREL_OK) keep_error(c, k, &error);
-    }
+static void *open_worker(void *context, borel_error *error) {
+  borel_reverse *run = context;
+  worker *w = calloc(1, sizeof *w);
+  if (!w) {
+    borel_fail(error, BOREL_INTERNAL, "out of memory for a run");
+    return NULL;
   }
-  if (w.room) run->predictor->ops->close(run->predictor, w.room);
-  free(w.noise);
+  w->run = run;
+  w->room = run->predictor->ops->open(run->predictor, run->chunk, run->options.D, error);
+  w->noise = malloc((run->chunk * run->options.D + 1) * sizeof *w->noise);
+  if (w->room && w->noise) return w;
+  if (w->room) borel_fail(error, BOREL_INTERNAL, "out of memory for noise");
+  close_worker(run, w);
   return NULL;
+}
+
+static borel_status do_chunk(void *context, void *room, size_t number, borel_error *error) {
+  borel_reverse *run = context;
+  worker *w = room;
+  size_t rows = run->options.rows;
+  w->error = error;
+  w->first = number * run->chunk;
+  w->rows = rows - w->first < run->chunk ? rows - w->first : run->chunk;
+  return run_chunk(w, run->at, run->until);
 }
 
 static borel_status check_x(const borel_reverse *run, borel_error *error) {
@@ -306,21 +305,11 @@ borel_status borel_reverse_advance(borel_reverse *run, size_t until, borel_error
   if (run->status != BOREL_OK) return borel_fail(error, run->status, "this run has failed before");
   if (until > run->tape->count) until = run->tape->count;
   if (until <= run->at) return BOREL_OK;
+  static const borel_crew_ops crew = {open_worker, close_worker, do_chunk};
   size_t chunks = (run->options.rows + run->chunk - 1) / run->chunk;
-  crew c = {.run = run, .until = until, .chunks = chunks, .failed_chunk = SIZE_MAX};
-  pthread_mutex_init(&c.lock, NULL);
-  pthread_t ids[MOST_THREADS];
-  size_t wanted = run->predictor->serial ? 1 : run->options.threads ? run->options.threads : 1, started = 0;
-  if (wanted > chunks) wanted = chunks;
-  if (wanted > MOST_THREADS) wanted = MOST_THREADS;
-  while (started + 1 < wanted && pthread_create(&ids[started], NULL, work, &c) == 0) started++;
-  work(&c); /* this thread is one of them, so that short of threads it does it all */
-  for (size_t i = 0; i < started; i++) pthread_join(ids[i], NULL);
-  pthread_mutex_destroy(&c.lock);
-  if (atomic_load(&c.failed)) {
-    *error = c.error;
-    return run->status = c.error.code;
-  }
+  run->until = until;
+  run->status = borel_crew_run(&crew, run, chunks, run->predictor->serial ? 1 : run->options.threads, error);
+  if (run->status != BOREL_OK) return run->status;
   run->at = until;
   return run->status = check_x(run, error);
 }

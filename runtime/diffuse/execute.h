@@ -27,8 +27,8 @@ void borel_reverse_destroy(borel_reverse *); /* NULL is fine */
 
 /* x - shift, [rows, D]: write it at the start, or at a mark. */
 double *borel_reverse_x(borel_reverse *);
-/* x - shift = scale * noise, of the law with these degrees of freedom (0: normal). */
-void borel_reverse_prior(borel_reverse *, double scale, double degrees);
+/* x [rows, D] = scale * noise of each sample, of the law with these degrees of freedom (0: normal). */
+void borel_reverse_prior(const borel_reverse_options *, double scale, double degrees, double *x);
 /* Runs instructions up to number `until`, or the end. A run that failed goes no further. Errors: those of the
  * predictor; DOMAIN when x is not finite. */
 borel_status borel_reverse_advance(borel_reverse *, size_t until, borel_error *);
@@ -47,5 +47,9 @@ borel_status borel_reverse_gather(borel_reverse *, const int64_t *rows, borel_er
 /* Fills out [D] with the normals of a sample at (step, use). */
 void borel_reverse_normals(uint64_t seed, uint64_t sample, uint64_t step, uint32_t use, size_t D,
                            double *out);
+
+/* Refuses options that no run can have: shapes, sample numbers. `most` is the number of arrays [rows, D]. */
+borel_status borel_reverse_check(const borel_reverse_options *, const borel_predictor *, size_t most,
+                                 borel_error *);
 
 #endif

@@ -2,6 +2,7 @@
  * What a solver is told: borel_plan, and whether it may be asked at all. */
 #include "core/error.h"
 #include "diffuse/tape.h"
+#include "host/services.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +45,8 @@ borel_plan *borel_plan_create(const borel_path *path, size_t D, size_t points, c
                             .degrees = path->degrees,
                             .at_lambda = at_lambda,
                             .at_time = at_time,
-                            .slopes = slopes};
+                            .slopes = slopes,
+                            .host = borel_host_table()};
   return &made->plan;
 }
 

@@ -50,7 +50,8 @@ Solver.__index = Solver
 
 diffusion.solver = makers(function(name, parameters)
   local object = core.solver(name, parameters or {})
-  return setmetatable({ is_solver = true, name = name, object = object, claims = object:claims() }, Solver)
+  return setmetatable({ is_solver = true, name = name, object = object, claims = object:claims(),
+    plans = object:describe().plans }, Solver)
 end)
 
 -- ---- plans -----------------------------------------------------------------------------------------------------
@@ -58,12 +59,14 @@ end)
 local Plan = {}
 Plan.__index = Plan
 
+local function levels_of(process, given) return given.levels and given:levels(process) or given end
+
 --- solver:plan{ process =, grid =, dimension = 1 }: what the solver will do: plan.nfe, plan.steps, plan.levels [steps + 1, 4],
 -- plan.stochastic, plan:instructions().
 function Solver:plan(given)
   given = options.check("plan", given, { process = { type = "table" }, grid = {}, dimension = { type = "number", integer = true,
     min = 1, default = 1 } })
-  local levels = given.grid.levels and given.grid:levels(given.process) or given.grid
+  local levels = levels_of(given.process, given.grid)
   local object = core.plan(self.object, given.process.path, given.dimension, levels)
   local plan = object:about()
   plan.object, plan.levels = object, levels
@@ -117,27 +120,45 @@ local function along(run, plan)
 end
 
 --- Draws samples: borel.simulate(reverse, { draws = 1000, seed = 1, init = x at the first level [draws, D] (the prior), shift =, condition =, first = 1:
--- number of the first sample, threads =, trajectory = }) returns { x = [draws, D], nfe =, plan =, trajectory = [levels, draws, D] }.
+-- number of the first sample, threads =, trajectory = }) returns { x = [draws, D], nfe =, plan =, trajectory = [levels, draws, D] };
+-- of solvers that step { x =, nfe = mean of evaluations [draws], rejected = [draws] }.
 function Reverse:simulate(given)
   given = options.check("borel.simulate", given, known)
   given.n = given.draws
   local about = self.process.about
   if about.shifted and not given.shift then core.error("borel.simulate: this process reverts to a mean: state shift, [D] or [n, D]") end
-  local plan = self.solver:plan { process = self.process, grid = self.grid, dimension = dimension_of(self, given) }
-  local run = core.reverse(plan.object, self.predictor, given)
+  return self.solver.plans and self:planned(given) or self:stepped(given)
+end
+
+-- Puts a run at its start: `init`, or noise.
+function Reverse:start(run, given)
   if given.init then
     run:x(given.shift and given.init - given.shift or given.init)
   else
-    run:prior(about.prior_scale, about.degrees)
+    run:prior(self.process.about.prior_scale, self.process.about.degrees)
   end
-  local trajectory = given.trajectory and along(run, plan) or nil
+end
+
+local function back(x, given) return given.shift and x + given.shift or x end
+
+function Reverse:planned(given)
+  local plan = self.solver:plan { process = self.process, grid = self.grid, dimension = dimension_of(self, given) }
+  local run = core.reverse(plan.object, self.predictor, given)
+  self:start(run, given)
+  local trajectory = given.trajectory and back(along(run, plan), given) or nil
   run:advance()
-  local x = run:x()
-  if given.shift then
-    x = x + given.shift
-    trajectory = trajectory and trajectory + given.shift
-  end
-  return { x = x, nfe = plan.nfe, plan = plan, trajectory = trajectory }
+  return { x = back(run:x(), given), nfe = plan.nfe, plan = plan, trajectory = trajectory }
+end
+
+function Reverse:stepped(given)
+  if given.trajectory then core.error(("borel.simulate: %s chooses its steps as it goes: it has no trajectory on the grid")
+    :format(self.solver.name)) end
+  local run = core.stepper(self.solver.object, self.process.path, levels_of(self.process, self.grid), self.predictor, given,
+    dimension_of(self, given))
+  self:start(run, given)
+  run:advance()
+  local evaluations = run:evaluations()
+  return { x = back(run:x(), given), nfe = evaluations:mean(), evaluations = evaluations, rejected = run:rejected() }
 end
 
 return diffusion

@@ -3,11 +3,12 @@
  * ddim: the first-order exponential integrator, with a share eta of the noise of ancestral sampling.
  *
  * A step takes x0 and eps as they are predicted at the start s and mixes them anew at the end t:
- *   x_t = alpha_t x0 + sqrt(sigma_t^2 - c^2) eps + c z,   c^2 = eta^2 sigma_t^2 (1 - e^{-2h}),  h = lambda_t - lambda_s.
- * With e^{-k} = sqrt(1 - eta^2 (1 - e^{-2h})) all of it is a combination of x and x0 without cancellation, which also
- * holds where there is no noise at t, or no data at s:
- *   x_t = (sigma_t / sigma_s) e^{-k} x_s - alpha_t expm1(-h - k) x0 + c z.
- * eta = 0 is the reverse equation without noise, and goes both ways; eta = 1 is ancestral sampling (DDPM).
+ *   x_t = alpha_t x0 + sqrt(sigma_t^2 - c^2) eps + c z,
+ *   c^2 = eta^2 sigma_t^2 (1 - e^{-2h}),  h = lambda_t - lambda_s.
+ * With e^{-k} = sqrt(1 - eta^2 (1 - e^{-2h})) all of it is a combination of x and x0 without cancellation,
+ *   x_t = (sigma_t / sigma_s) e^{-k} x_s - alpha_t expm1(-h - k) x0 + c z,
+ * which also holds where there is no noise at t, or no data at s. eta = 0 is the reverse equation without
+ * noise, and goes both ways; eta = 1 is ancestral sampling (DDPM).
  *
  * Reference: Song, Meng and Ermon 2021, ICLR, eq. 12 and 16.
  */
@@ -19,7 +20,8 @@ typedef struct {
   borel_noise noise;
 } ddim;
 
-static borel_status create(const borel_host *host, const borel_value *params, void **out, borel_error *error) {
+static borel_status create(const borel_host *host, const borel_value *params, void **out,
+                           borel_error *error) {
   ddim *self = host->allocate(1, sizeof *self);
   if (!self) return host->fail(error, BOREL_INTERNAL, "ddim: out of memory");
   self->eta = params[0].number;

@@ -90,7 +90,7 @@ typedef struct {
   size_t shift_stride;
   const double *condition; /* of row b: condition + b * condition_stride, [condition_size]; NULL: none */
   size_t condition_size, condition_stride;
-  uint64_t first; /* number of the sample in row 0 */
+  uint64_t first; /* number of the sample in row 0, where rows are samples in order */
   int64_t step;   /* of the solver, from 0; -1: none */
 } borel_score_call;
 
@@ -141,6 +141,7 @@ struct borel_plan {
   void (*at_time)(const borel_plan *, double t, borel_level *);
   /* d alpha / dt and d sigma / dt. */
   void (*slopes)(const borel_plan *, double t, double *alpha, double *sigma);
+  const borel_host *host;
 };
 
 /* Slots are arrays [rows, D]. These two are there from the start. */
@@ -212,8 +213,8 @@ struct borel_batch {
 
 typedef struct {
   uint32_t size;
-  const borel_field *state, *scratch; /* of a batch: BOREL_DIM_N rows, BOREL_DIM_D; for `step` alone. State
-                                         fields [N] named evaluations and rejected are reported */
+  const borel_field *state, *scratch; /* of a batch: BOREL_DIM_N rows, BOREL_DIM_D; for `step` alone. A state
+                                         field rejected [N] is reported: steps that were taken back */
   borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
   void (*destroy)(const borel_host *, void *self);
   void (*claims)(const void *self, borel_solver_claims *);
