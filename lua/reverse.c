@@ -222,6 +222,19 @@ borel_reverse_options borel_lua_reverse_options(lua_State *L, int index, size_t 
   borel_score_call call = {.size = sizeof call};
   borel_lua_call_options(L, index, options.rows, options.D, &call);
   options.first = call.first;
+  if (lua_getfield(L, index, "numbers") != LUA_TNIL) {
+    const borel_array *given = borel_lua_toarray(L, -1);
+    if ((size_t)borel_shape_size(&given->shape) != options.rows)
+      borel_lua_fail(L, "%d numbers for %d samples", (int)borel_shape_size(&given->shape), (int)options.rows);
+    uint64_t *numbers = lua_newuserdatauv(L, options.rows * sizeof *numbers, 0);
+    for (size_t r = 0; r < options.rows; r++) {
+      double number = borel_array_at(given, (int64_t)r);
+      if (!(number >= 1 && number <= 0x1p32))
+        borel_lua_fail(L, "samples are numbered from 1; number %d is %f", (int)r + 1, number);
+      numbers[r] = (uint64_t)number - 1;
+    }
+    options.numbers = numbers;
+  }
   options.shift = call.shift;
   options.shift_stride = call.shift_stride;
   options.condition = call.condition;
@@ -243,7 +256,8 @@ void borel_lua_read_x(lua_State *L, int index, const borel_reverse_options *o, d
   memcpy(x, given->data, o->rows * o->D * sizeof *x);
 }
 
-/* core.reverse(plan, predictor, { n =, seed = 0, first = 1, threads = 1, shift =, condition = }) */
+/* core.reverse(plan, predictor, { n =, seed = 0, first = 1 or numbers = of the samples,
+ * threads = 1, shift =, condition = }) */
 static int reverse_new(lua_State *L) {
   lua_settop(L, 3);
   const borel_tape *tape = check_plan(L, 1);

@@ -22,7 +22,8 @@ struct borel_reverse {
   double *buffers; /* [buffers, rows, D]; the first is x */
   size_t chunk;    /* rows of a chunk */
   size_t at, until;
-  uint64_t noise_key;
+  uint64_t noise_key, samples; /* hash of their numbers */
+  uint64_t *numbers;
   borel_status status;
 };
 
@@ -38,6 +39,12 @@ static double *copy(const double *given, size_t count) {
   return made;
 }
 
+uint64_t *borel_sample_numbers(const borel_reverse_options *options) {
+  uint64_t *made = malloc(options->rows * sizeof *made);
+  if (made) memcpy(made, options->numbers, options->rows * sizeof *made);
+  return made;
+}
+
 borel_status borel_reverse_check(const borel_reverse_options *options, const borel_predictor *predictor,
                                  size_t most, borel_error *error) {
   size_t rows = options->rows, D = options->D;
@@ -48,6 +55,10 @@ borel_status borel_reverse_check(const borel_reverse_options *options, const bor
     return borel_fail(error, BOREL_ARG, "samples %llu to %llu: there are streams for numbers up to %u",
                       (unsigned long long)options->first + 1, (unsigned long long)(options->first + rows),
                       UINT32_MAX);
+  for (size_t r = 0; options->numbers && r < rows; r++)
+    if (options->numbers[r] > UINT32_MAX)
+      return borel_fail(error, BOREL_ARG, "sample %llu: there are streams for numbers up to %u",
+                        (unsigned long long)options->numbers[r] + 1, UINT32_MAX);
   if (rows > SIZE_MAX / sizeof(double) / D / most / 2)
     return borel_fail(error, BOREL_INTERNAL, "%zu samples of %zu numbers are too many", rows, D);
   return BOREL_OK;
@@ -73,11 +84,15 @@ borel_status borel_reverse_create(const borel_tape *tape, borel_predictor *predi
   if (predictor->rows > run->chunk) run->chunk = predictor->rows;
   if (run->chunk > rows || predictor->serial) run->chunk = rows;
   run->buffers = calloc(view->buffers * rows * D, sizeof *run->buffers);
+  if (options->numbers) run->numbers = borel_sample_numbers(options);
+  run->options.numbers = run->numbers;
+  run->samples = borel_hash(run->numbers, run->numbers ? rows * sizeof *run->numbers : 0, options->first);
   if (options->shift) run->shift = copy(options->shift, options->shift_stride ? rows * D : D);
   if (options->condition)
     run->condition = copy(options->condition, options->condition_stride ? rows * options->condition_size
                                                                         : options->condition_size);
-  if (!run->buffers || (options->shift && !run->shift) || (options->condition && !run->condition)) {
+  if (!run->buffers || (options->numbers && !run->numbers) || (options->shift && !run->shift) ||
+      (options->condition && !run->condition)) {
     borel_reverse_destroy(run);
     return borel_fail(error, BOREL_INTERNAL, "out of memory for %zu samples of %zu numbers", rows, D);
   }
@@ -88,6 +103,7 @@ borel_status borel_reverse_create(const borel_tape *tape, borel_predictor *predi
 void borel_reverse_destroy(borel_reverse *run) {
   if (!run) return;
   free(run->buffers);
+  free(run->numbers);
   free(run->shift);
   free(run->condition);
   free(run);
@@ -112,14 +128,14 @@ void borel_reverse_normals(uint64_t seed, uint64_t sample, uint64_t step, uint32
 void borel_reverse_prior(const borel_reverse_options *options, double scale, double degrees, double *x) {
   size_t rows = options->rows, D = options->D;
   uint64_t key = key_of(options->seed, "prior");
-  borel_cell cell = cell_of(key, options->first, 0, 0);
-  borel_cell_fill_normal(&cell, 0, x, rows, D);
   for (size_t r = 0; r < rows; r++) {
+    borel_cell cell = cell_of(key, borel_sample_number(options, r), 0, 0);
+    borel_cell_fill_normal(&cell, 0, x + r * D, 1, D);
     double factor = scale;
     if (degrees > 0) { /* Student's t: one chi-squared for all coordinates of a sample */
       borel_error error = {0};
       borel_philox_rng source;
-      borel_philox_open(&source, key, (uint32_t)(options->first + r), 0, 1, &error);
+      borel_philox_open(&source, key, (uint32_t)borel_sample_number(options, r), 0, 1, &error);
       factor *= sqrt(degrees / (2 * source.rng.ops->gamma(&source.rng, degrees / 2)));
     }
     for (size_t d = 0; d < D; d++) x[r * D + d] *= factor;
@@ -156,7 +172,7 @@ static borel_status predict(const worker *w, const borel_tape_instruction *at, c
                                run->condition ? run->condition + w->first * o->condition_stride : NULL,
                            .condition_size = o->condition_size,
                            .condition_stride = o->condition_stride,
-                           .first = o->first + w->first,
+                           .first = borel_sample_number(o, w->first),
                            .step = at->step};
   return run->predictor->ops->predict(run->predictor, w->room, &call, buffer(w, sources[0]), at->prediction,
                                       buffer(w, to), w->error);
@@ -221,19 +237,25 @@ static void combination(const worker *w, const borel_tape_instruction *at, const
     for (size_t i = 0; i < w->rows * D; i++) out[i] += constant;
 }
 
-static void add_noise(const worker *w, const borel_tape_instruction *at, int32_t to) {
-  const borel_reverse *run = w->run;
+/* z of `rows` rows that have numbers in order. */
+static void fill_noise(const borel_reverse *run, const borel_tape_instruction *at, uint64_t sample,
+                       size_t rows, double *z) {
   size_t D = run->options.D;
-  uint64_t sample = run->options.first + w->first;
-  double *out = buffer(w, to);
   if (at->noise == BOREL_NOISE_TREE) {
-    borel_brownian_increment(run->options.seed, sample, w->rows, D, at->interval[0], at->interval[1],
-                             w->noise);
-  } else {
-    borel_cell cell = cell_of(run->noise_key, sample, at->step, at->use);
-    borel_cell_fill_normal(&cell, 0, w->noise, w->rows, D);
+    borel_brownian_increment(run->options.seed, sample, rows, D, at->interval[0], at->interval[1], z);
+    return;
   }
-  for (size_t i = 0; i < w->rows * D; i++) out[i] += at->scale * w->noise[i];
+  borel_cell cell = cell_of(run->noise_key, sample, at->step, at->use);
+  borel_cell_fill_normal(&cell, 0, z, rows, D);
+}
+
+static void add_noise(const worker *w, const borel_tape_instruction *at, int32_t to) {
+  const borel_reverse_options *o = &w->run->options;
+  double *out = buffer(w, to);
+  if (!o->numbers) fill_noise(w->run, at, o->first + w->first, w->rows, w->noise);
+  for (size_t r = 0; o->numbers && r < w->rows; r++)
+    fill_noise(w->run, at, o->numbers[w->first + r], 1, w->noise + r * o->D);
+  for (size_t i = 0; i < w->rows * o->D; i++) out[i] += at->scale * w->noise[i];
 }
 
 static borel_status run_chunk(const worker *w, size_t from, size_t until) {
@@ -296,8 +318,9 @@ static borel_status check_x(const borel_reverse *run, borel_error *error) {
   for (size_t i = 0; i < run->options.rows * D; i++)
     if (!isfinite(run->buffers[i]))
       return borel_fail(error, BOREL_DOMAIN, "coordinate %zu of sample %llu is %g after step %u of %zu",
-                        i % D + 1, (unsigned long long)(run->options.first + i / D + 1), run->buffers[i],
-                        run->at ? run->tape->instructions[run->at - 1].step + 1 : 0, run->tape->steps);
+                        i % D + 1, (unsigned long long)borel_sample_number(&run->options, i / D) + 1,
+                        run->buffers[i], run->at ? run->tape->instructions[run->at - 1].step + 1 : 0,
+                        run->tape->steps);
   return BOREL_OK;
 }
 
@@ -317,14 +340,14 @@ borel_status borel_reverse_advance(borel_reverse *run, size_t until, borel_error
 /* ---- keeping and steering ---------------------------------------------------------------------- */
 
 typedef struct {
-  uint64_t magic, tape, seed, first, rows, D, at;
+  uint64_t magic, tape, seed, samples, rows, D, at;
 } head;
 
 static head head_of(const borel_reverse *run) {
   return (head){.magic = 0x3156455245520042u,
                 .tape = run->tape->hash,
                 .seed = run->options.seed,
-                .first = run->options.first,
+                .samples = run->samples,
                 .rows = run->options.rows,
                 .D = run->options.D,
                 .at = run->at};

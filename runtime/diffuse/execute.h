@@ -11,8 +11,9 @@ typedef struct borel_reverse borel_reverse;
 /* All that a run is a function of, but for where x begins. Arrays are copied. */
 typedef struct {
   size_t rows, D;
-  uint64_t seed, first; /* sample numbers first .. first + rows - 1: a sample has its own noise */
-  const double *shift;  /* [rows, D], or [D] with a stride of 0; NULL: none */
+  uint64_t seed, first;    /* sample numbers first .. first + rows - 1: a sample has its own noise */
+  const uint64_t *numbers; /* [rows], in place of these; NULL: they are in order */
+  const double *shift;     /* [rows, D], or [D] with a stride of 0; NULL: none */
   size_t shift_stride;
   const double *condition; /* [rows, size], or [size] with a stride of 0; NULL: none */
   size_t condition_size, condition_stride;
@@ -47,6 +48,14 @@ borel_status borel_reverse_gather(borel_reverse *, const int64_t *rows, borel_er
 /* Fills out [D] with the normals of a sample at (step, use). */
 void borel_reverse_normals(uint64_t seed, uint64_t sample, uint64_t step, uint32_t use, size_t D,
                            double *out);
+
+/* The number of the sample in a row. */
+static inline uint64_t borel_sample_number(const borel_reverse_options *options, size_t row) {
+  return options->numbers ? options->numbers[row] : options->first + row;
+}
+
+/* A copy of the numbers, to be freed; NULL when memory is short. */
+uint64_t *borel_sample_numbers(const borel_reverse_options *);
 
 /* Refuses options that no run can have: shapes, sample numbers. `most` is the number of arrays [rows, D]. */
 borel_status borel_reverse_check(const borel_reverse_options *, const borel_predictor *, size_t most,

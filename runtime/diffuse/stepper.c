@@ -30,6 +30,7 @@ struct borel_stepper {
   borel_reverse_options options;
   double *shift, *condition, *x;
   int64_t *evaluations;
+  uint64_t *numbers;
   size_t chunk_rows, chunks;
   chunk *parts;
   uint64_t hash, steps; /* to take in this call */
@@ -63,7 +64,7 @@ static borel_status batch_predict(borel_batch *given, size_t n, const int64_t *r
                            .shift_stride = stride,
                            .condition_size = width,
                            .condition_stride = o->condition_stride,
-                           .first = o->first + c->first,
+                           .first = borel_sample_number(o, c->first),
                            .step = -1};
   call.shift = pick(run->shift ? run->shift + c->first * stride : NULL, stride, o->D, n, rows, c->shift);
   call.condition = pick(run->condition ? run->condition + c->first * o->condition_stride : NULL,
@@ -75,7 +76,7 @@ static borel_status batch_predict(borel_batch *given, size_t n, const int64_t *r
 static void batch_normals(borel_batch *given, int64_t row, uint64_t step, uint32_t use, double *out) {
   const chunk *c = (const chunk *)given;
   const borel_reverse_options *o = &c->run->options;
-  borel_reverse_normals(o->seed, o->first + c->first + (uint64_t)row, step, use, o->D, out);
+  borel_reverse_normals(o->seed, borel_sample_number(o, c->first + (size_t)row), step, use, o->D, out);
 }
 
 static const borel_batch_ops batch_ops = {
@@ -115,6 +116,7 @@ static uint64_t hash_of(const borel_stepper *run) {
     h = borel_hash(&value->number, sizeof value->number, h);
     h = borel_hash(value->reals, value->count * sizeof *value->reals, h);
   }
+  h = borel_hash(run->numbers, run->numbers ? run->options.rows * sizeof *run->numbers : 0, h);
   return borel_hash(run->plan->levels, run->plan->points * sizeof *run->plan->levels, h);
 }
 
@@ -143,12 +145,14 @@ borel_status borel_stepper_create(const borel_solver *solver, const borel_path *
   if (status != BOREL_OK) goto fail;
   run->x = calloc(rows * D, sizeof *run->x);
   run->evaluations = calloc(rows, sizeof *run->evaluations);
+  if (options->numbers) run->numbers = borel_sample_numbers(options);
+  run->options.numbers = run->numbers;
   if (options->shift) run->shift = copy(options->shift, options->shift_stride ? rows * D : D);
   if (options->condition)
     run->condition = copy(options->condition, options->condition_stride ? rows * options->condition_size
                                                                         : options->condition_size);
-  if (!run->x || !run->evaluations || (options->shift && !run->shift) ||
-      (options->condition && !run->condition)) {
+  if (!run->x || !run->evaluations || (options->numbers && !run->numbers) ||
+      (options->shift && !run->shift) || (options->condition && !run->condition)) {
     status = borel_fail(error, BOREL_INTERNAL, "out of memory for %zu samples of %zu numbers", rows, D);
     goto fail;
   }
@@ -170,6 +174,7 @@ void borel_stepper_destroy(borel_stepper *run) {
   borel_plan_destroy(run->plan);
   free(run->x);
   free(run->evaluations);
+  free(run->numbers);
   free(run->shift);
   free(run->condition);
   free(run);
@@ -204,7 +209,7 @@ static borel_status check_x(const chunk *c, borel_error *error) {
     if (!isfinite(x[i]))
       return borel_fail(error, BOREL_DOMAIN, "%s: coordinate %zu of sample %llu is %g",
                         run->solver->component->name, i % D + 1,
-                        (unsigned long long)(run->options.first + c->first + i / D + 1), x[i]);
+                        (unsigned long long)borel_sample_number(&run->options, c->first + i / D) + 1, x[i]);
   return BOREL_OK;
 }
 

@@ -97,7 +97,7 @@ end
 local known = { draws = { type = "number", integer = true, min = 1, default = 1000 },
   seed = { type = "number", integer = true, min = 0, default = 1 },
   first = { type = "number", integer = true, min = 1, default = 1 }, threads = { type = "number", integer = true, min = 1, default = 1 },
-  dimension = { type = "number", integer = true, min = 1 }, init = {}, shift = {}, condition = {},
+  dimension = { type = "number", integer = true, min = 1 }, init = {}, shift = {}, condition = {}, numbers = {},
   trajectory = { type = "boolean", default = false } }
 
 local function dimension_of(self, given)
@@ -120,7 +120,7 @@ local function along(run, plan)
 end
 
 --- Draws samples: borel.simulate(reverse, { draws = 1000, seed = 1, init = x at the first level [draws, D] (the prior), shift =, condition =, first = 1:
--- number of the first sample, threads =, trajectory = }) returns { x = [draws, D], nfe =, plan =, trajectory = [levels, draws, D] };
+-- number of the first sample, or numbers = of all, threads =, trajectory = }) returns { x = [draws, D], nfe =, plan =, trajectory = [levels, draws, D] };
 -- of solvers that step { x =, nfe = mean of evaluations [draws], rejected = [draws] }.
 function Reverse:simulate(given)
   given = options.check("borel.simulate", given, known)
