@@ -352,6 +352,7 @@ typedef struct {
 static const char state_key = 0;
 
 static lua_State **state_of(lua_State *L) {
+  int top = lua_gettop(L);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key) != LUA_TUSERDATA) {
     lua_State **made = lua_newuserdatauv(L, sizeof *made, 0);
     *made = L;
@@ -359,7 +360,7 @@ static lua_State **state_of(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
   }
   lua_State **state = lua_touserdata(L, -1);
-  lua_pop(L, 2);
+  lua_settop(L, top);
   return state;
 }
 

@@ -350,6 +350,21 @@ static int reverse_gather(lua_State *L) {
   return 0;
 }
 
+/* core.reverse_normals(seed, first, n, step, use, D): [n, D], the standard normals of samples first .. at
+ * (step, use), which are those that runs of this seed draw there. */
+static int reverse_normals(lua_State *L) {
+  lua_Integer seed = luaL_checkinteger(L, 1), first = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3),
+              step = luaL_checkinteger(L, 4), use = luaL_checkinteger(L, 5), D = luaL_checkinteger(L, 6);
+  if (first < 1 || n < 1 || D < 1 || first + n > UINT32_MAX || step < 0 || use < 0 || use >= UINT16_MAX)
+    borel_lua_fail(L, "reverse_normals: an argument is out of range");
+  borel_array *out = borel_lua_makeroom(L, BOREL_F64, &(borel_shape){2, {n, D}});
+  for (lua_Integer r = 0; r < n; r++)
+    borel_reverse_normals((uint64_t)seed, (uint64_t)(first + r - 1), (uint64_t)step, (uint32_t)use, (size_t)D,
+                          (double *)out->data + r * D);
+  borel_lua_account(L);
+  return 1;
+}
+
 void borel_lua_open_reverse(lua_State *L) {
   static const luaL_Reg solvers[] = {{"describe", solver_describe}, {"claims", solver_claims}, {NULL, NULL}};
   static const luaL_Reg plans[] = {{"about", plan_about}, {"instructions", plan_instructions}, {NULL, NULL}};
@@ -363,7 +378,10 @@ void borel_lua_open_reverse(lua_State *L) {
   borel_lua_class(L, SOLVER, solvers, solver_gc);
   borel_lua_class(L, PLAN, plans, plan_gc);
   borel_lua_class(L, REVERSE, runs, reverse_gc);
-  static const luaL_Reg functions[] = {
-      {"solver", solver_new}, {"plan", plan_new}, {"reverse", reverse_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"solver", solver_new},
+                                       {"plan", plan_new},
+                                       {"reverse", reverse_new},
+                                       {"reverse_normals", reverse_normals},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

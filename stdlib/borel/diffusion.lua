@@ -11,11 +11,13 @@
 -- diffusion.process, .score and .solver make components by name, with _ for -, and by the path of a plugin's file:
 -- diffusion.solver("./mine.so", { order = 2 }). docs/diffusion.md explains all of it.
 local core = require "borel.core"
+local denoising = require "borel.diffusion.denoising_mcmc"
 local grid = require "borel.diffusion.grid"
 local options = require "borel.options"
 local scores = require "borel.diffusion.score"
 
-local diffusion = { grid = grid, guide = scores.guide, threshold = scores.threshold }
+local diffusion = { grid = grid, guide = scores.guide, threshold = scores.threshold, noisy = denoising.noisy,
+  langevin_gibbs = denoising.langevin_gibbs, denoising_mcmc = denoising.denoising_mcmc }
 
 -- A table of makers: kind.NAME(parameters), kind(name or path, parameters).
 local function makers(make)
@@ -116,7 +118,7 @@ local function along(run, plan)
       kept[#kept + 1] = run:x()
     end
   end
-  return core.stack(kept)
+  return core.stack(kept, { axis = 1 })
 end
 
 --- Draws samples: borel.simulate(reverse, { draws = 1000, seed = 1, init = x at the first level [draws, D] (the prior), shift =, condition =, first = 1:
