@@ -16,7 +16,7 @@ local grid = require "borel.diffusion.grid"
 local options = require "borel.options"
 local scores = require "borel.diffusion.score"
 
-local diffusion = { grid = grid, guide = scores.guide, threshold = scores.threshold, noisy = denoising.noisy,
+local diffusion = { grid = grid, metric = require "borel.diffusion.metric", guide = scores.guide, threshold = scores.threshold, noisy = denoising.noisy,
   langevin_gibbs = denoising.langevin_gibbs, denoising_mcmc = denoising.denoising_mcmc }
 
 -- A table of makers: kind.NAME(parameters), kind(name or path, parameters).
