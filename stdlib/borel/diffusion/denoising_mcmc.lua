@@ -9,6 +9,7 @@ local component = require "borel.component"
 local grids = require "borel.diffusion.grid"
 local options = require "borel.options"
 
+local MUTANT = require "borel.mutant" "denoising"
 local denoising = {}
 
 -- ---- levels ------------------------------------------------------------------------------------------------------------
@@ -27,11 +28,11 @@ local function levels_of(process, grid)
 end
 
 local function log_weights_of(levels, weights)
-  local log_weights = {}
-  for j = 1, #levels do log_weights[j] = weights and math.log(weights[j]) or 0 end
   if weights and #weights ~= #levels then
     core.error(("langevin_gibbs: %d weights for %d levels"):format(#weights, #levels))
   end
+  local log_weights = {}
+  for j = 1, #levels do log_weights[j] = weights and math.log(weights[j]) or 0 end
   return log_weights
 end
 
@@ -120,14 +121,14 @@ function Chain:move(state, draws)
   eta = column(eta)
   local s = self:score_at(x, j)
   state.evaluations = state.evaluations + 1
-  local y = x + eta / 2 * s + eta ^ .5 * draws.z
+  local y = x + eta / (MUTANT == 1 and 1 or 2) * s + (MUTANT == 2 and eta or eta ^ .5) * draws.z
   if not self.adjust then return y end
   local rows, object = self:rows(j), self.score.object
   local back = self:score_at(y, j)
   state.evaluations = state.evaluations + 1
-  local there, here = y - x - eta / 2 * s, x - y - eta / 2 * back
+  local there, here = y - x - eta / 2 * s, x - y - eta / 2 * (MUTANT == 3 and s or back)
   local ratio = object:logdensity(y, rows) - object:logdensity(x, rows)
-    + ((there ^ 2 - here ^ 2) / (2 * eta)):sum(2)
+    + (MUTANT == 4 and 0 or ((there ^ 2 - here ^ 2) / (2 * eta)):sum(2))
   local taken, out = {}, {}
   for i = 1, #j do
     taken[i] = draws.accept(i, ratio[i])
@@ -171,8 +172,9 @@ end
 function Chain:transition(state)
   local n = #state.j
   local draws = draws_of(state.key, state.seed, state.index, n, self.D)
+  local before = state.x
   state.x = self:move(state, draws)
-  local logits = self:logits(state.x)
+  local logits = self:logits(MUTANT == 5 and before or state.x)
   for i = 1, n do
     local row = logits[i]
     state.j[i] = self.choose == "argmax" and highest(row) or draws.choose(i, row)
