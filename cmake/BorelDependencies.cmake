@@ -29,6 +29,7 @@ endmacro()
 
 borel_optional(CRITERION criterion "C tests")
 borel_optional(GSL gsl "reference values in C tests")
+borel_optional(CAIRO cairo-svg "pictures")
 
 # SUNDIALS has no pkg-config file. Its interface changes with each major version: 6 is the one used here.
 find_path(SUNDIALS_INCLUDE_DIR cvodes/cvodes.h)

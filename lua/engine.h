@@ -25,6 +25,7 @@ void borel_lua_open_resampler(lua_State *L); /* resampler.c */
 void borel_lua_open_diffusion(lua_State *L); /* diffusion.c: processes, scores, predictors */
 void borel_lua_open_reverse(lua_State *L);   /* reverse.c: solvers, plans, runs from noise to data */
 void borel_lua_open_stepper(lua_State *L);   /* stepper.c: runs of solvers that step */
+void borel_lua_open_canvas(lua_State *L);    /* canvas.c: pictures */
 
 void borel_lua_open_system(lua_State *L); /* system.c */
 void borel_lua_open_place(lua_State *L);  /* place.c: the folders of Borel's own files */

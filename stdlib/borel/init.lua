@@ -69,6 +69,7 @@ borel.cycle, borel.mixture, borel.on, borel.thin = compose.cycle, compose.mixtur
 
 borel.rep = require "borel.rep"
 borel.diffusion = require "borel.diffusion"
+borel.plot = require "borel.plot"
 borel.state_space = require("borel.rep.state_space").new
 local methods = require "borel.rep.methods"
 borel.trace_mh, borel.importance, borel.smc = methods.trace_mh, methods.importance, methods.smc
