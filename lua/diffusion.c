@@ -125,11 +125,11 @@ static int path_describe(lua_State *L) {
   return 1;
 }
 
-/* path:about(): {least =, most =, lambda_of_least =, lambda_of_most =, degrees =, prior_scale =, shifted =}
- */
+/* path:about(): {least =, most =, lambda_of_least =, lambda_of_most =, degrees =, prior_scale =, shifted =,
+ * indices = levels of a table, or 0} */
 static int path_about(lua_State *L) {
   const borel_path *path = borel_lua_path(L, 1);
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
 #define FIELD(name) (lua_pushnumber(L, path->name), lua_setfield(L, -2, #name))
   FIELD(least);
   FIELD(most);
@@ -140,6 +140,8 @@ static int path_about(lua_State *L) {
 #undef FIELD
   lua_pushboolean(L, path->shifted);
   lua_setfield(L, -2, "shifted");
+  lua_pushinteger(L, (lua_Integer)path->indices);
+  lua_setfield(L, -2, "indices");
   return 1;
 }
 
@@ -221,9 +223,18 @@ static int score_describe(lua_State *L) {
   return 1;
 }
 
+/* The array [rows, width] at `index`. */
+static const double *like(lua_State *L, int index, const char *name, size_t rows, size_t width) {
+  const borel_array *given = borel_lua_rows(L, index, width, name);
+  if ((size_t)given->shape.extent[0] != rows)
+    borel_lua_fail(L, "%s has %d rows for %d samples", name, (int)given->shape.extent[0], (int)rows);
+  return given->data;
+}
+
 enum { LOGDENSITY, JVP, VJP, DIAGONAL };
 
-/* score:logdensity(x, levels, nil, options), :jvp(x, levels, dx, options) with options.dlambda [rows],
+/* score:logdensity(x, levels, nil, options), :jvp(x, levels, dx, options) with options.dlevel [rows, 2] (of ln
+ * alpha and ln sigma),
  * :vjp(x, levels, dx, options), :diagonal(x, levels, nil, options): of the native answer at x, which has the
  * shift. Levels are one, or one for each row. */
 static int score_op(lua_State *L, int which) {
@@ -240,10 +251,10 @@ static int score_op(lua_State *L, int which) {
   call.level_stride = levels > 1;
   if (levels != 1 && levels != rows) borel_lua_fail(L, "%d levels for %d rows", (int)levels, (int)rows);
   borel_lua_call_options(L, 5, rows, D, &call);
-  const double *direction = which == JVP || which == VJP ? borel_lua_rows(L, 4, D, "dx")->data : NULL;
-  const double *dlambda = NULL;
-  if (which == JVP && lua_istable(L, 5) && lua_getfield(L, 5, "dlambda") != LUA_TNIL)
-    dlambda = borel_lua_rows(L, -1, rows, "dlambda")->data;
+  const double *direction = which == JVP || which == VJP ? like(L, 4, "dx", rows, D) : NULL;
+  const double *dlevel = NULL;
+  if (which == JVP && lua_istable(L, 5) && lua_getfield(L, 5, "dlevel") != LUA_TNIL)
+    dlevel = like(L, -1, "dlevel", rows, 2);
   borel_array *out =
       borel_lua_makeroom(L, BOREL_F64, which == LOGDENSITY ? &(borel_shape){1, {(int64_t)rows}} : &x->shape);
   borel_block *block = NULL;
@@ -253,7 +264,7 @@ static int score_op(lua_State *L, int which) {
   if (!status && which == LOGDENSITY)
     status = ops->logdensity(score->self, block->data, &call, x->data, out->data, &error);
   else if (!status && which == JVP)
-    status = ops->jvp(score->self, block->data, &call, x->data, direction, dlambda, out->data, &error);
+    status = ops->jvp(score->self, block->data, &call, x->data, direction, dlevel, out->data, &error);
   else if (!status && which == VJP)
     status = ops->vjp(score->self, block->data, &call, x->data, direction, out->data, &error);
   else if (!status)
@@ -307,8 +318,11 @@ static int predictor_new(lua_State *L) {
   return 1;
 }
 
-/* core.predictor_sum({predictor, ...}, {weight, ...}) */
-static int predictor_sum(lua_State *L) {
+typedef borel_status (*combiner)(size_t, borel_predictor *const *, const double *, borel_predictor **,
+                                 borel_error *);
+
+/* Of {predictor, ...} and {weight, ...}. */
+static int combined(lua_State *L, combiner combine) {
   lua_settop(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -325,9 +339,13 @@ static int predictor_sum(lua_State *L) {
     lua_pop(L, 2);
   }
   borel_error error = {0};
-  if (borel_predictor_sum(n, parts, weights, push_predictor(L, 1), &error)) return borel_lua_error(L, &error);
+  if (combine(n, parts, weights, push_predictor(L, 1), &error)) return borel_lua_error(L, &error);
   return 1;
 }
+
+/* core.predictor_sum({predictor, ...}, {weight, ...}), core.predictor_mixture({predictor, ...}, {weight, ...}) */
+static int predictor_sum(lua_State *L) { return combined(L, borel_predictor_sum); }
+static int predictor_mixture(lua_State *L) { return combined(L, borel_predictor_mixture); }
 
 /* core.predictor_threshold(predictor, limit, quantile) */
 static int predictor_threshold(lua_State *L) {
@@ -346,7 +364,8 @@ typedef struct {
   borel_predictor base;
   lua_State **state; /* where functions run now */
   int reference;     /* of the function, in the registry */
-  borel_prediction what;
+  borel_parametrisation native;
+  const borel_path *path;
 } scripted;
 
 static const char state_key = 0;
@@ -378,7 +397,7 @@ static void push_rows(lua_State *L, const double *from, size_t rows, size_t widt
   memcpy(array->data, from, rows * width * sizeof *from);
 }
 
-/* fn(x, levels, { shift =, condition =, first =, step = }): x0 or eps, [rows, D]. Protected. */
+/* fn(x, levels, { shift =, condition =, first =, step = }): the native answer [rows, D]. Protected. */
 static int answer(lua_State *L) {
   const question *q = lua_touserdata(L, 1);
   const borel_score_call *call = q->call;
@@ -428,8 +447,7 @@ static borel_status scripted_predict(const borel_predictor *given, void *room, c
     lua_pop(L, 2);
     return error->code;
   }
-  if (p->what != what) borel_predictor_convert(call, x, p->what, out, out);
-  return BOREL_OK;
+  return borel_predictor_from_native("a score in Lua", p->path, p->native, call, x, what, out, error);
 }
 
 static void scripted_destroy(borel_predictor *given) {
@@ -438,16 +456,24 @@ static void scripted_destroy(borel_predictor *given) {
   free(p);
 }
 
-/* core.predictor_function(fn, "data" | "noise", D (0: any), calls) */
+/* core.predictor_function(fn, path, "data" | "noise" | "score" | "v" | "velocity", D (0: any), calls) */
 static int predictor_function(lua_State *L) {
-  static const borel_predictor_ops ops = {scripted_open, scripted_close, scripted_predict, scripted_destroy};
-  lua_settop(L, 4);
+  static const borel_predictor_ops ops = {scripted_open, scripted_close, scripted_predict, scripted_destroy,
+                                          NULL};
+  static const char *const words[] = {"data", "noise", "score", "v", "velocity", NULL};
+  lua_settop(L, 5);
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  borel_prediction what = borel_lua_prediction(L, 2);
-  lua_Integer D = luaL_optinteger(L, 3, 0), calls = luaL_optinteger(L, 4, 1);
+  const borel_path *path = borel_lua_path(L, 2);
+  borel_parametrisation native = (borel_parametrisation)luaL_checkoption(L, 3, "data", words);
+  lua_Integer D = luaL_optinteger(L, 4, 0), calls = luaL_optinteger(L, 5, 1);
+  if (D < 0 || calls < 0) borel_lua_fail(L, "a dimension and a number of calls are not negative");
   lua_State **state = state_of(L);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key); /* lives as long as the predictor */
-  borel_predictor **box = push_predictor(L, -1);
+  lua_createtable(L, 2, 0); /* what lives as long as the predictor */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, 2);
+  borel_predictor **box = push_predictor(L, lua_gettop(L));
   scripted *made = calloc(1, sizeof *made);
   if (!made) borel_lua_fail(L, "out of memory for a predictor");
   *box = &made->base;
@@ -456,16 +482,15 @@ static int predictor_function(lua_State *L) {
   made->base.calls = (size_t)calls;
   made->base.serial = 1;
   made->state = state;
-  made->what = what;
+  made->native = native;
+  made->path = path;
   lua_pushvalue(L, 1);
   made->reference = luaL_ref(L, LUA_REGISTRYINDEX);
   return 1;
 }
 
-/* predictor:predict(x, levels, "data" | "noise", { shift =, condition =, first = }): x less the shift [rows,
- * D]; levels are one, or one for each row. */
-static int predictor_predict(lua_State *L) {
-  lua_settop(L, 5);
+/* An answer of the predictor at 1: what(x [rows, D] at 2, levels at 3, options at 5). */
+static int ask(lua_State *L, int density, borel_prediction what) {
   borel_predictor *p = borel_lua_predictor(L, 1);
   const borel_array *x = borel_lua_rows(L, 2, p->D, "x");
   size_t rows = (size_t)x->shape.extent[0], D = (size_t)x->shape.extent[1], levels;
@@ -473,20 +498,40 @@ static int predictor_predict(lua_State *L) {
   call.levels = borel_lua_levels(L, 3, &levels);
   call.level_stride = levels > 1;
   if (levels != 1 && levels != rows) borel_lua_fail(L, "%d levels for %d rows", (int)levels, (int)rows);
-  borel_prediction what = borel_lua_prediction(L, 4);
   borel_lua_call_options(L, 5, rows, D, &call);
-  borel_array *out = borel_lua_makeroom(L, BOREL_F64, &x->shape);
+  borel_array *out =
+      borel_lua_makeroom(L, BOREL_F64, density ? &(borel_shape){1, {(int64_t)rows}} : &x->shape);
   borel_error error = {0};
   borel_lua_predictors_enter(L);
   void *room = p->ops->open(p, rows, D, &error);
-  borel_status status = room ? p->ops->predict(p, room, &call, x->data, what, out->data, &error) : error.code;
+  borel_status status = error.code;
+  if (room && density)
+    status = p->ops->logdensity(p, room, &call, x->data, out->data, &error);
+  else if (room)
+    status = p->ops->predict(p, room, &call, x->data, what, out->data, &error);
   if (room) p->ops->close(p, room);
   if (status) return borel_lua_error(L, &error);
   borel_lua_account(L);
   return 1;
 }
 
-/* predictor:about(): {D =, calls =, serial =} */
+/* predictor:predict(x, levels, "data" | "noise", { shift =, condition =, first = }): x less the shift [rows,
+ * D]; levels are one, or one for each row. */
+static int predictor_predict(lua_State *L) {
+  lua_settop(L, 5);
+  return ask(L, 0, borel_lua_prediction(L, 4));
+}
+
+/* predictor:logdensity(x, levels, { shift =, ... }): [rows] */
+static int predictor_logdensity(lua_State *L) {
+  lua_settop(L, 4);
+  lua_pushnil(L);
+  lua_insert(L, 4);
+  if (!borel_lua_predictor(L, 1)->ops->logdensity) borel_lua_fail(L, "this score has no log-density");
+  return ask(L, 1, BOREL_PREDICT_DATA);
+}
+
+/* predictor:about(): {D =, calls =, serial =, density = does it have logdensity?} */
 static int predictor_about(lua_State *L) {
   const borel_predictor *p = borel_lua_predictor(L, 1);
   lua_createtable(L, 0, 3);
@@ -496,6 +541,8 @@ static int predictor_about(lua_State *L) {
   lua_setfield(L, -2, "calls");
   lua_pushboolean(L, p->serial);
   lua_setfield(L, -2, "serial");
+  lua_pushboolean(L, p->ops->logdensity != NULL);
+  lua_setfield(L, -2, "density");
   return 1;
 }
 
@@ -515,8 +562,10 @@ void borel_lua_open_diffusion(lua_State *L) {
   static const luaL_Reg scores[] = {{"describe", score_describe}, {"logdensity", score_logdensity},
                                     {"jvp", score_jvp},           {"vjp", score_vjp},
                                     {"diagonal", score_diagonal}, {NULL, NULL}};
-  static const luaL_Reg predictors[] = {
-      {"predict", predictor_predict}, {"about", predictor_about}, {NULL, NULL}};
+  static const luaL_Reg predictors[] = {{"predict", predictor_predict},
+                                         {"logdensity", predictor_logdensity},
+                                         {"about", predictor_about},
+                                         {NULL, NULL}};
   borel_lua_class(L, PATH, paths, path_gc);
   borel_lua_class(L, SCORE, scores, score_gc);
   borel_lua_class(L, PREDICTOR, predictors, predictor_gc);
@@ -524,6 +573,7 @@ void borel_lua_open_diffusion(lua_State *L) {
                                        {"score", score_new},
                                        {"predictor", predictor_new},
                                        {"predictor_sum", predictor_sum},
+                                       {"predictor_mixture", predictor_mixture},
                                        {"predictor_threshold", predictor_threshold},
                                        {"predictor_function", predictor_function},
                                        {NULL, NULL}};

@@ -48,6 +48,7 @@ borel_status borel_path_open(const borel_process *process, borel_path *path, bor
   path->degrees = ops->degrees ? ops->degrees(process->self) : 0;
   path->prior_scale = ops->prior_scale ? ops->prior_scale(process->self) : exp(level.ln_sigma);
   path->shifted = ops->shifted && ops->shifted(process->self);
+  path->indices = ops->indices ? ops->indices(process->self) : 0;
   if (!(path->prior_scale > 0 && isfinite(path->prior_scale)))
     return borel_fail(error, BOREL_ARG, "%s: the scale where a run begins is %g", name, path->prior_scale);
   if (!(path->degrees >= 0))
@@ -163,11 +164,11 @@ borel_status borel_path_grid(const borel_path *path, borel_grid_scale scale, siz
   return BOREL_OK;
 }
 
-void borel_path_native(const borel_path *path, const borel_score *score, const borel_level *level, double *p,
-                       double *q) {
+void borel_path_native(const borel_path *path, borel_parametrisation native, const borel_level *level,
+                       double *p, double *q) {
   double alpha = exp(level->ln_alpha), sigma = exp(level->ln_sigma);
   *p = *q = 0;
-  switch (score->ops->parametrisation(score->self)) {
+  switch (native) {
   case BOREL_NATIVE_DATA: *p = 1; break;
   case BOREL_NATIVE_NOISE: *q = 1; break;
   case BOREL_NATIVE_SCORE: *q = -1 / sigma; break;
@@ -175,7 +176,6 @@ void borel_path_native(const borel_path *path, const borel_score *score, const b
     *p = -sigma;
     *q = alpha;
     break;
-  case BOREL_NATIVE_VELOCITY: borel_path_slopes(path, level->t, p, q); break;
-  default: score->ops->native(score->self, level, p, q);
+  default: borel_path_slopes(path, level->t, p, q); /* of the velocity */
   }
 }

@@ -13,6 +13,7 @@ typedef struct {
   double degrees;         /* of freedom of the law of eps; 0: normal */
   double prior_scale;     /* standard deviation of x - shift at `most` */
   int shifted;            /* must a run state a shift? */
+  size_t indices;         /* levels of a table, at even distances of time; 0: none */
 } borel_path;
 
 /* Looks at the process, which must outlive the path. Errors: ARG when lambda does not fall strictly from
@@ -35,7 +36,7 @@ typedef enum { BOREL_GRID_TIME, BOREL_GRID_LAMBDA } borel_grid_scale;
 borel_status borel_path_grid(const borel_path *, borel_grid_scale, size_t n, const double *values, int clean,
                              borel_level *out, borel_error *);
 
-/* p and q of the native answer p x0 + q eps of a score. */
-void borel_path_native(const borel_path *, const borel_score *, const borel_level *, double *p, double *q);
+/* p and q of the answer p x0 + q eps in a parametrisation other than BOREL_NATIVE_CUSTOM. */
+void borel_path_native(const borel_path *, borel_parametrisation, const borel_level *, double *p, double *q);
 
 #endif

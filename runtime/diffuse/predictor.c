@@ -36,6 +36,54 @@ static double *scratch(size_t arrays, size_t rows, size_t D, borel_error *error)
   return made;
 }
 
+/* ---- parametrisations -------------------------------------------------------------------------- */
+
+/* What a native answer is: `score` tells, when its parametrisation is its own. */
+typedef struct {
+  const char *name;
+  const borel_path *path;
+  borel_parametrisation parametrisation;
+  const borel_score *score;
+} native_form;
+
+/* From the native p x0 + q eps, in place. x = alpha x0 + sigma eps makes two equations of it. */
+static borel_status from_native(const native_form *native, const borel_score_call *call, const double *x,
+                                borel_prediction what, double *out, borel_error *error) {
+  if (native->parametrisation == what && what <= BOREL_PREDICT_NOISE) return BOREL_OK;
+  const borel_level *last = NULL;
+  double a = 0, b = 0;
+  for (size_t r = 0; r < call->rows; r++) {
+    const borel_level *level = borel_call_level(call, r);
+    if (level != last) {
+      double alpha = exp(level->ln_alpha), sigma = exp(level->ln_sigma), s, q;
+      if (native->parametrisation == BOREL_NATIVE_CUSTOM)
+        native->score->ops->native(native->score->self, level, &s, &q);
+      else
+        borel_path_native(native->path, native->parametrisation, level, &s, &q);
+      double det = alpha * q - sigma * s, size = fabs(alpha * q) + fabs(sigma * s);
+      if (!(fabs(det) > 1e-12 * size) || !isfinite(size))
+        return borel_fail(
+            error, BOREL_ARG,
+            "%s: at lambda = %g its prediction does not tell %s: the answer %g x0 + %g eps and x = %g x0 + "
+            "%g eps depend on each other",
+            native->name, level->lambda, what == BOREL_PREDICT_DATA ? "x0" : "eps", s, q, alpha, sigma);
+      a = (what == BOREL_PREDICT_DATA ? q : -s) / det;
+      b = (what == BOREL_PREDICT_DATA ? -sigma : alpha) / det;
+      last = level;
+    }
+    size_t at = r * call->D;
+    blend(call->D, a, b, x + at, out + at, out + at);
+  }
+  return BOREL_OK;
+}
+
+borel_status borel_predictor_from_native(const char *name, const borel_path *path,
+                                         borel_parametrisation parametrisation, const borel_score_call *call,
+                                         const double *x, borel_prediction what, double *out,
+                                         borel_error *error) {
+  return from_native(&(native_form){name, path, parametrisation, NULL}, call, x, what, out, error);
+}
+
 /* ---- a score ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -83,36 +131,6 @@ static const double *shifted(const borel_score_call *call, const double *x, doub
   return room;
 }
 
-/* From the native p x0 + q eps, in place. x = alpha x0 + sigma eps makes two equations of it. */
-static borel_status from_native(const leaf *p, const borel_score_call *call, const double *x,
-                                borel_prediction what, double *out, borel_error *error) {
-  borel_parametrisation native = p->score->ops->parametrisation(p->score->self);
-  if (native == what && native <= BOREL_NATIVE_NOISE) return BOREL_OK;
-  const borel_level *last = NULL;
-  double a = 0, b = 0;
-  for (size_t r = 0; r < call->rows; r++) {
-    const borel_level *level = borel_call_level(call, r);
-    if (level != last) {
-      double alpha = exp(level->ln_alpha), sigma = exp(level->ln_sigma), s, q;
-      borel_path_native(&p->path, p->score, level, &s, &q);
-      double det = alpha * q - sigma * s, size = fabs(alpha * q) + fabs(sigma * s);
-      if (!(fabs(det) > 1e-12 * size) || !isfinite(size))
-        return borel_fail(
-            error, BOREL_ARG,
-            "%s: at lambda = %g its prediction does not tell %s: the answer %g x0 + %g eps and x = %g x0 + "
-            "%g eps depend on each other",
-            p->score->component->name, level->lambda, what == BOREL_PREDICT_DATA ? "x0" : "eps", s, q, alpha,
-            sigma);
-      a = (what == BOREL_PREDICT_DATA ? q : -s) / det;
-      b = (what == BOREL_PREDICT_DATA ? -sigma : alpha) / det;
-      last = level;
-    }
-    size_t at = r * call->D;
-    blend(call->D, a, b, x + at, out + at, out + at);
-  }
-  return BOREL_OK;
-}
-
 static borel_status check_finite(const leaf *p, const borel_score_call *call, const double *out,
                                  borel_error *error) {
   double sum = 0; /* of what is finite: 0; NaN and infinity stay */
@@ -139,14 +157,23 @@ static borel_status leaf_predict(const borel_predictor *given, void *room, const
   if (status == BOREL_REJECT)
     return borel_fail(error, BOREL_INTERNAL, "%s: evaluate rejects", score->component->name);
   if (status == BOREL_OK) status = check_finite(p, call, out, error);
-  return status == BOREL_OK ? from_native(p, call, x, what, out, error) : status;
+  native_form native = {score->component->name, &p->path, score->ops->parametrisation(score->self), score};
+  return status == BOREL_OK ? from_native(&native, call, x, what, out, error) : status;
+}
+
+static borel_status leaf_logdensity(const borel_predictor *given, void *room, const borel_score_call *call,
+                                    const double *x, double *out, borel_error *error) {
+  const leaf *p = (const leaf *)given;
+  leaf_room *r = room;
+  return p->score->ops->logdensity(p->score->self, r->block->data, call, shifted(call, x, r->x), out, error);
 }
 
 static void plain_destroy(borel_predictor *p) { free(p); }
 
 borel_status borel_predictor_score(const borel_score *score, const borel_path *path, borel_predictor **out,
                                    borel_error *error) {
-  static const borel_predictor_ops leaf_ops = {leaf_open, leaf_close, leaf_predict, plain_destroy};
+  static const borel_predictor_ops plain = {leaf_open, leaf_close, leaf_predict, plain_destroy, NULL};
+  static const borel_predictor_ops dense = {leaf_open, leaf_close, leaf_predict, plain_destroy, leaf_logdensity};
   *out = NULL;
   const borel_score_ops *ops = score->ops;
   borel_parametrisation native = ops->parametrisation(score->self);
@@ -155,7 +182,7 @@ borel_status borel_predictor_score(const borel_score *score, const borel_path *p
                       score->component->name, (unsigned)native);
   leaf *made = calloc(1, sizeof *made);
   if (!made) return borel_fail(error, BOREL_INTERNAL, "%s: out of memory", score->component->name);
-  made->base.ops = &leaf_ops;
+  made->base.ops = ops->logdensity ? &dense : &plain;
   made->base.D = ops->dimension(score->self);
   made->base.calls = 1;
   made->base.rows = ops->preferred_rows ? ops->preferred_rows(score->self) : 0;
@@ -178,7 +205,9 @@ typedef struct {
 } sum;
 
 typedef struct {
-  double *one;
+  double *one;    /* [rows, D] */
+  double *logs;   /* [n, rows], of a mixture */
+  double *shares; /* [rows] */
   void *rooms[];
 } sum_room;
 
@@ -189,13 +218,16 @@ static void sum_close(const borel_predictor *given, void *room) {
   for (size_t j = 0; j < p->n; j++)
     if (r->rooms[j]) p->parts[j].predictor->ops->close(p->parts[j].predictor, r->rooms[j]);
   free(r->one);
+  free(r->logs);
+  free(r->shares);
   free(r);
 }
 
 static void *sum_open(const borel_predictor *given, size_t rows, size_t D, borel_error *error) {
   const sum *p = (const sum *)given;
   sum_room *r = calloc(1, sizeof *r + p->n * sizeof *r->rooms);
-  if (r && (r->one = scratch(1, rows, D, error))) {
+  if (r && (r->one = scratch(1, rows, D, error)) && (r->logs = scratch(p->n, rows, 1, error)) &&
+      (r->shares = scratch(1, rows, 1, error))) {
     size_t j = 0;
     while (j < p->n &&
            (r->rooms[j] = p->parts[j].predictor->ops->open(p->parts[j].predictor, rows, D, error)))
@@ -228,14 +260,13 @@ static borel_status sum_predict(const borel_predictor *given, void *room, const 
   return BOREL_OK;
 }
 
-borel_status borel_predictor_sum(size_t n, borel_predictor *const *parts, const double *weights,
-                                 borel_predictor **out, borel_error *error) {
-  static const borel_predictor_ops sum_ops = {sum_open, sum_close, sum_predict, plain_destroy};
+static borel_status sum_create(const borel_predictor_ops *ops, size_t n, borel_predictor *const *parts,
+                               const double *weights, borel_predictor **out, borel_error *error) {
   *out = NULL;
   if (!n) return borel_fail(error, BOREL_ARG, "a sum of scores has at least one");
   sum *made = n < 4096 ? calloc(1, sizeof *made + n * sizeof *made->parts) : NULL;
   if (!made) return borel_fail(error, BOREL_INTERNAL, "out of memory for a sum of %zu scores", n);
-  made->base.ops = &sum_ops;
+  made->base.ops = ops;
   made->n = n;
   double total = 0;
   for (size_t j = 0; j < n; j++) {
@@ -257,6 +288,79 @@ borel_status borel_predictor_sum(size_t n, borel_predictor *const *parts, const 
   made->affine = fabs(total - 1) < 1e-14;
   *out = &made->base;
   return BOREL_OK;
+}
+
+borel_status borel_predictor_sum(size_t n, borel_predictor *const *parts, const double *weights,
+                                 borel_predictor **out, borel_error *error) {
+  static const borel_predictor_ops ops = {sum_open, sum_close, sum_predict, plain_destroy, NULL};
+  return sum_create(&ops, n, parts, weights, out, error);
+}
+
+/* ---- mixtures ----------------------------------------------------------------------------------- */
+
+/* room->logs: the log-densities of all parts with their weights; `out` their log-sum. */
+static borel_status mixture_logdensity(const borel_predictor *given, void *room, const borel_score_call *call,
+                                       const double *x, double *out, borel_error *error) {
+  const sum *p = (const sum *)given;
+  sum_room *r = room;
+  size_t rows = call->rows;
+  for (size_t j = 0; j < p->n; j++) {
+    borel_predictor *part = p->parts[j].predictor;
+    double *logs = r->logs + j * rows, weight = log(p->parts[j].weight);
+    borel_status status = part->ops->logdensity(part, r->rooms[j], call, x, logs, error);
+    if (status != BOREL_OK) return status;
+    for (size_t b = 0; b < rows; b++) logs[b] += weight;
+  }
+  for (size_t b = 0; b < rows; b++) {
+    double highest = -INFINITY, total = 0;
+    for (size_t j = 0; j < p->n; j++) highest = fmax(highest, r->logs[j * rows + b]);
+    for (size_t j = 0; j < p->n; j++) total += exp(r->logs[j * rows + b] - highest);
+    out[b] = highest > -INFINITY ? highest + log(total) : highest;
+  }
+  return BOREL_OK;
+}
+
+/* Shares sum to 1, so that they serve for x0 as well as for eps. */
+static borel_status mixture_predict(const borel_predictor *given, void *room, const borel_score_call *call,
+                                    const double *x, borel_prediction what, double *out, borel_error *error) {
+  const sum *p = (const sum *)given;
+  sum_room *r = room;
+  size_t rows = call->rows, D = call->D;
+  borel_status status = mixture_logdensity(given, room, call, x, r->shares, error);
+  if (status != BOREL_OK) return status;
+  memset(out, 0, rows * D * sizeof *out);
+  for (size_t j = 0; j < p->n; j++) {
+    borel_predictor *part = p->parts[j].predictor;
+    status = part->ops->predict(part, r->rooms[j], call, x, what, r->one, error);
+    if (status != BOREL_OK) return status;
+    for (size_t b = 0; b < rows; b++) {
+      /* Where all densities underflow nothing tells the parts apart: they have the same share. */
+      double share = r->shares[b] > -INFINITY ? exp(r->logs[j * rows + b] - r->shares[b]) : 1 / (double)p->n;
+      for (size_t d = 0; d < D; d++) out[b * D + d] += share * r->one[b * D + d];
+    }
+  }
+  return BOREL_OK;
+}
+
+borel_status borel_predictor_mixture(size_t n, borel_predictor *const *parts, const double *weights,
+                                     borel_predictor **out, borel_error *error) {
+  static const borel_predictor_ops ops = {sum_open, sum_close, mixture_predict, plain_destroy,
+                                          mixture_logdensity};
+  *out = NULL;
+  double total = 0;
+  for (size_t j = 0; j < n; j++) {
+    if (!parts[j]->ops->logdensity)
+      return borel_fail(error, BOREL_ARG, "score %zu of a mixture has no log-density", j + 1);
+    if (!(weights[j] >= 0 && isfinite(weights[j])))
+      return borel_fail(error, BOREL_ARG, "weight %zu of a mixture is %g; it must not be negative", j + 1,
+                        weights[j]);
+    total += weights[j];
+  }
+  if (n && !(total > 0)) return borel_fail(error, BOREL_ARG, "the weights of a mixture are all 0");
+  borel_status status = sum_create(&ops, n, parts, weights, out, error);
+  if (status == BOREL_OK)
+    for (size_t j = 0; j < n; j++) ((sum *)*out)->parts[j].weight /= total;
+  return status;
 }
 
 /* ---- thresholds --------------------------------------------------------------------------------- */
@@ -329,7 +433,7 @@ static borel_status threshold_predict(const borel_predictor *given, void *room, 
 borel_status borel_predictor_threshold(borel_predictor *inner, double limit, double quantile,
                                        borel_predictor **out, borel_error *error) {
   static const borel_predictor_ops threshold_ops = {threshold_open, threshold_close, threshold_predict,
-                                                    plain_destroy};
+                                                    plain_destroy, NULL};
   *out = NULL;
   if (!(limit > 0) || !isfinite(limit))
     return borel_fail(error, BOREL_ARG, "threshold: the limit of x0 is %g; it must be above 0", limit);

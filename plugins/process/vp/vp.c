@@ -119,8 +119,9 @@ static double time_of(const void *given, double lambda) {
     return u / ((sqrt(self->beta0 * self->beta0 + u) + self->beta0) * slope);
   }
   if (self->schedule == COSINE) {
-    double b = cosine_angle(self, 0);
-    return acos(exp(ln_alpha) * cos(b)) * 2 / PI * (1 + self->offset) - self->offset;
+    double b = cosine_angle(self, 0); /* sin^2 a = sin^2 b + (1 - alpha^2) cos^2 b: nothing cancels */
+    double sine = hypot(sin(b), sqrt(-expm1(2 * ln_alpha)) * cos(b)), angle = atan2(sine, exp(ln_alpha) * cos(b));
+    return angle * 2 / PI * (1 + self->offset) - self->offset;
   }
   size_t low = 0, high = self->count - 1;
   while (high - low > 1) {
@@ -149,6 +150,7 @@ static void slopes(const void *given, double t, double *alpha, double *sigma) {
 }
 
 static double prior_scale(const void *self) { return (void)self, 1.0; }
+static size_t indices(const void *self) { return ((const vp *)self)->count; }
 
 static const borel_param params[] = {
     {.name = "schedule", .type = BOREL_CHOICE, .choices = "linear|cosine|table", .doc = "how alpha falls with time"},
@@ -166,7 +168,8 @@ static const borel_process_ops ops = {.size = sizeof ops,
                                       .path = path,
                                       .time = time_of,
                                       .slopes = slopes,
-                                      .prior_scale = prior_scale};
+                                      .prior_scale = prior_scale,
+                                      .indices = indices};
 
 static const borel_component component = {.size = sizeof component,
                                           .kind = BOREL_PROCESS,

@@ -63,6 +63,8 @@ typedef struct {
   double (*degrees)(const void *self);
   /* Optional: 1 when a run must state a shift. */
   int32_t (*shifted)(const void *self);
+  /* Optional: how many levels a table has, at even distances over the domain; 0: there is none. */
+  size_t (*indices)(const void *self);
 } borel_process_ops;
 
 /* ---- kind BOREL_SCORE ------------------------------------------------------------------------- */
@@ -110,9 +112,10 @@ typedef struct {
   void (*native)(const void *self, const borel_level *, double *p, double *q);
   /* Optional: rows that a call should have; 0: no matter. */
   size_t (*preferred_rows)(const void *self);
-  /* Optional: how the native answer changes along dx [rows, D] and dlambda [rows] (NULL: 0), [rows, D]. */
+  /* Optional: how the native answer changes along dx [rows, D] and dlevel [rows, 2], which are changes of
+   * ln alpha and ln sigma (NULL: 0): [rows, D]. */
   borel_status (*jvp)(const void *self, void *const *scratch, const borel_score_call *, const double *x,
-                      const double *dx, const double *dlambda, double *out, borel_error *);
+                      const double *dx, const double *dlevel, double *out, borel_error *);
   /* Optional: dx' J, where J is the derivative of the native answer by x: [rows, D]. */
   borel_status (*vjp)(const void *self, void *const *scratch, const borel_score_call *, const double *x,
                       const double *dx, double *out, borel_error *);
