@@ -215,9 +215,14 @@ static int score_gc(lua_State *L) {
   return 0;
 }
 
+/* score:describe(): what borel_lua_describe says, dimension, predicts = "data" | ... | "custom" */
 static int score_describe(lua_State *L) {
+  static const char *const words[] = {"data", "noise", "score", "v", "velocity", "custom"};
   const borel_score *score = check_score(L, 1);
   borel_lua_describe(L, score->component, score->values);
+  borel_parametrisation native = score->ops->parametrisation(score->self);
+  lua_pushstring(L, words[native < BOREL_NATIVE_CUSTOM ? native : BOREL_NATIVE_CUSTOM]);
+  lua_setfield(L, -2, "predicts");
   lua_pushinteger(L, (lua_Integer)score->ops->dimension(score->self));
   lua_setfield(L, -2, "dimension");
   return 1;
@@ -371,15 +376,15 @@ typedef struct {
 static const char state_key = 0;
 
 static lua_State **state_of(lua_State *L) {
-  int top = lua_gettop(L);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
     lua_State **made = lua_newuserdatauv(L, sizeof *made, 0);
     *made = L;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
   }
   lua_State **state = lua_touserdata(L, -1);
-  lua_settop(L, top);
+  lua_pop(L, 1);
   return state;
 }
 

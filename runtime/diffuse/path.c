@@ -154,13 +154,19 @@ borel_status borel_path_grid(const borel_path *path, borel_grid_scale scale, siz
   }
   if (clean) out[n] = clean_level(path);
   int rises = out[1].lambda > out[0].lambda;
-  for (size_t i = 1; i < points; i++)
-    if (rises ? !(out[i].lambda > out[i - 1].lambda) : !(out[i].lambda < out[i - 1].lambda))
+  for (size_t i = 1; i < points; i++) {
+    if (out[i].lambda == out[i - 1].lambda)
+      return borel_fail(error, BOREL_ARG,
+                        "grid: levels %zu and %zu are the same, t = %.9g, lambda = %.9g; take fewer, or "
+                        "others",
+                        i, i + 1, out[i].t, out[i].lambda);
+    if (rises != (out[i].lambda > out[i - 1].lambda))
       return borel_fail(
           error, BOREL_ARG,
           "grid: noise must fall, or rise, from level to level, but lambda is %.9g at level %zu and %.9g "
           "at level %zu",
           out[i - 1].lambda, i, out[i].lambda, i + 1);
+  }
   return BOREL_OK;
 }
 

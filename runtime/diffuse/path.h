@@ -32,7 +32,7 @@ typedef enum { BOREL_GRID_TIME, BOREL_GRID_LAMBDA } borel_grid_scale;
 
 /* The levels at n values of time or lambda, and with `clean` a last one without noise. Errors: ARG for fewer
  * than two levels, for a value that is not a number or lies outside the domain (beyond rounding), and for
- * levels whose lambdas do not all rise or all fall (names both). */
+ * levels that are the same or whose lambdas do not all rise or all fall (names both). */
 borel_status borel_path_grid(const borel_path *, borel_grid_scale, size_t n, const double *values, int clean,
                              borel_level *out, borel_error *);
 

@@ -11,13 +11,16 @@
 -- diffusion.process, .score and .solver make components by name, with _ for -, and by the path of a plugin's file:
 -- diffusion.solver("./mine.so", { order = 2 }). docs/diffusion.md explains all of it.
 local core = require "borel.core"
+local check = require "borel.diffusion.check"
 local denoising = require "borel.diffusion.denoising_mcmc"
 local grid = require "borel.diffusion.grid"
+local mixture = require "borel.diffusion.mixture"
 local options = require "borel.options"
 local scores = require "borel.diffusion.score"
 
-local diffusion = { grid = grid, metric = require "borel.diffusion.metric", guide = scores.guide, threshold = scores.threshold, noisy = denoising.noisy,
-  langevin_gibbs = denoising.langevin_gibbs, denoising_mcmc = denoising.denoising_mcmc }
+local diffusion = { grid = grid, metric = require "borel.diffusion.metric", guide = scores.guide, threshold = scores.threshold,
+  mixture = mixture.new, check = check, noisy = denoising.noisy, langevin_gibbs = denoising.langevin_gibbs,
+  denoising_mcmc = denoising.denoising_mcmc }
 
 -- A table of makers: kind.NAME(parameters), kind(name or path, parameters).
 local function makers(make)
@@ -46,6 +49,20 @@ end
 -- ---- scores, solvers -------------------------------------------------------------------------------------------
 
 diffusion.score = makers(scores.leaf)
+diffusion.score.fn, diffusion.score.recast = scores.fn, scores.recast
+
+--- The exact score of a normal law: score.normal{ mean = [D], sd = (of every coordinate) } or score.normal{ mean =, covariance = [D, D] }.
+function diffusion.score.normal(given)
+  given = options.check("score.normal", given, { mean = {}, sd = { type = "number" }, covariance = {} })
+  if given.mean == nil then core.error("score.normal: mean is needed") end
+  local mean = core.array(given.mean)
+  return diffusion.score.gaussian_mixture { dimension = mean.size, means = mean, sd = given.sd and { given.sd },
+    covariances = given.covariance and core.array(given.covariance) }
+end
+
+--- The exact score of x0 given y = H x0 + noise, where x0 follows a mixture of normal laws: score.posterior{ prior = parameters of
+-- gaussian_mixture, matrix = H [M, D], y = [M], noise = its standard deviation, or covariance [M, M] }.
+function diffusion.score.posterior(given) return diffusion.score.gaussian_mixture(mixture.posterior(given)) end
 
 local Solver = {}
 Solver.__index = Solver

@@ -6,7 +6,7 @@
  *  - linear: beta(t) = beta0 + t (beta1 - beta0) on [0, 1], so ln alpha = -t^2 (beta1 - beta0) / 4 - t beta0 / 2
  *    (Song et al. 2021, eq. 33).
  *  - cosine: alpha = cos((t + s) / (1 + s) pi / 2) / cos(s / (1 + s) pi / 2) (Nichol and Dhariwal 2021, eq. 17);
- *    lambda goes to -inf at t = 1, so times end at 0.9946, where it is -5.1 for s = 0.008.
+ *    lambda goes to -inf at t = 1, so times end at 0.9946, where it is -4.8 for s = 0.008.
  *  - table: ln alpha_n = sum of ln(1 - beta_i) / 2 over i <= n at t = n / N, straight lines between. Its last
  *    entries are left out where lambda is below lambda_least: cosine tables end near -10, which no grid of lambda
  *    survives.
