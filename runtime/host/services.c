@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "host/hamiltonian.h"
 #include "host/point.h"
+#include "host/elementary.h"
 #include "host/quadrature.h"
 
 #include <math.h>
@@ -114,6 +115,7 @@ const borel_host *borel_host_table(void) {
       .welford = &welford,
       .hamiltonian = &borel_hamiltonian_table,
       .quadrature = &borel_quadrature_table,
+      .elementary = &borel_elementary_table,
   };
   return &table;
 }

@@ -63,12 +63,9 @@ BOREL_INLINE double borel_exp(double x) {
   double hi = held - k * ln2_hi, lo = k * ln2_lo, r = hi - lo, t = r * r;
   double c = r - t * (P1 + t * (P2 + t * (P3 + t * (P4 + t * P5))));
   double y = 1.0 + (r * c / (2.0 - c) - lo + hi);
-  /* 2^k in three factors, so that results below the normal range are reached without a detour by 0. */
-  int64_t n = (int64_t)(borel_bits(shift) - borel_bits(0x1.8p52));
-  int64_t third = n / 3, rest = n - 2 * third;
-  double a = borel_from_bits((uint64_t)(third + 1023) << 52),
-         b = borel_from_bits((uint64_t)(rest + 1023) << 52);
-  return y * a * a * b;
+  /* 2^k in two factors, so that results below the normal range are reached without a detour by 0. */
+  uint64_t n = borel_bits(shift) - borel_bits(0x1.8p52) + 2046, half = n >> 1;
+  return y * borel_from_bits(half << 52) * borel_from_bits((n - half) << 52);
 }
 
 /* cos(2 pi u) and sin(2 pi u), u in [0, 1]. The quadrant is split off exactly: 4u = q + f, |f| <= 1/2. */

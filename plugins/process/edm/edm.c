@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * edm: alpha = 1 and sigma = t from sigma_min to sigma_max (Karras et al. 2022). Preconditioning by c_skip, c_in
- * and c_out belongs to the score.
+ * edm: alpha = 1 and sigma = t from sigma_min to sigma_max (Karras et al. 2022). Preconditioning by c_skip,
+ * c_in and c_out belongs to the score.
  *
- * With `degrees` the noise of a sample follows Student's t with so many degrees of freedom: the family of Xu et
- * al. 2023, where they are the number of extra coordinates and r = sigma sqrt(degrees). The reverse equation
- * without noise is the same.
+ * With `degrees` the noise of a sample follows Student's t with so many degrees of freedom: the family of Xu
+ * et al. 2023, where they are the number of extra coordinates and r = sigma sqrt(degrees). The reverse
+ * equation without noise is the same.
  */
 #include <borel/diffusion.h>
 #include <math.h>

@@ -131,9 +131,17 @@ static size_t indices(const void *self) { return ((const mean_reverting *)self)-
 static const borel_param params[] = {
     {.name = "theta", .type = BOREL_CHOICE, .choices = "constant|linear|cosine|table", .doc = "how fast"},
     {.name = "steps", .type = BOREL_INT, .number = 100, .min = 1, .max = 1e6, .doc = "T"},
-    {.name = "sigma_inf", .number = 50.0 / 255, .min = 0, .max = 1e150, .doc = "standard deviation in the limit"},
+    {.name = "sigma_inf",
+     .number = 50.0 / 255,
+     .min = 0,
+     .max = 1e150,
+     .doc = "standard deviation in the limit"},
     {.name = "alpha_end", .number = 0.005, .min = 0, .max = 1, .doc = "a at T"},
-    {.name = "thetas", .type = BOREL_REALS, .min = 0, .max = 1e300, .doc = "[T + 1] of table, up to a factor"},
+    {.name = "thetas",
+     .type = BOREL_REALS,
+     .min = 0,
+     .max = 1e300,
+     .doc = "[T + 1] of table, up to a factor"},
     {0}};
 
 static const borel_process_ops ops = {.size = sizeof ops,
@@ -150,7 +158,8 @@ static const borel_process_ops ops = {.size = sizeof ops,
 static const borel_component component = {.size = sizeof component,
                                           .kind = BOREL_PROCESS,
                                           .name = "mean-reverting",
-                                          .summary = "Process that reverts to a stated mean, a degraded observation",
+                                          .summary =
+                                              "Process that reverts to a stated mean, a degraded observation",
                                           .reference = "Luo et al. 2023, ICML; Li et al. 2025, ICLR",
                                           .params = params,
                                           .ops = &ops};

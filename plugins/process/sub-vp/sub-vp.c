@@ -74,13 +74,14 @@ static const borel_process_ops ops = {.size = sizeof ops,
                                       .slopes = slopes,
                                       .prior_scale = prior_scale};
 
-static const borel_component component = {.size = sizeof component,
-                                          .kind = BOREL_PROCESS,
-                                          .name = "sub-vp",
-                                          .summary = "Less noise than the variance-preserving process, with its alpha",
-                                          .reference = "Song et al. 2021, ICLR",
-                                          .params = params,
-                                          .ops = &ops};
+static const borel_component component = {
+    .size = sizeof component,
+    .kind = BOREL_PROCESS,
+    .name = "sub-vp",
+    .summary = "Less noise than the variance-preserving process, with its alpha",
+    .reference = "Song et al. 2021, ICLR",
+    .params = params,
+    .ops = &ops};
 
 static const borel_component *const components[] = {&component};
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * ve: alpha = 1 and noise that grows geometrically, sigma(t) = sigma_min (sigma_max / sigma_min)^t on [0, 1]
- * (Song et al. 2021, eq. 30; there the variance is less by that at t = 0, which their samplers leave out too).
+ * (Song et al. 2021, eq. 30; there the variance is less by that at t = 0, which their samplers leave out
+ * too).
  *
- * With `degrees` the noise of a sample follows Student's t with so many degrees of freedom: the family of Xu et
- * al. 2023, where they are the number of extra coordinates and r = sigma sqrt(degrees). The reverse equation
- * without noise is the same.
+ * With `degrees` the noise of a sample follows Student's t with so many degrees of freedom: the family of Xu
+ * et al. 2023, where they are the number of extra coordinates and r = sigma sqrt(degrees). The reverse
+ * equation without noise is the same.
  */
 #include <borel/diffusion.h>
 #include <math.h>

@@ -385,6 +385,17 @@ typedef struct {
   int (*solve)(size_t n, double *matrix, double *right);
 } borel_quadrature;
 
+/* ---- host services: functions of many numbers -------------------------------------------------- */
+
+/* out [n] of x [n], which may be the same array: every element as it would be alone, with the same bits on all
+ * machines. Errors are at most 1 ulp, of log1p 4. [any thread] */
+typedef struct {
+  uint32_t size;
+  void (*exp)(size_t n, const double *x, double *out);
+  void (*log)(size_t n, const double *x, double *out);   /* natural; -inf of 0, NaN below */
+  void (*log1p)(size_t n, const double *x, double *out); /* log(1 + x) */
+} borel_elementary;
+
 typedef uint32_t borel_log_level;
 enum { BOREL_LOG_DEBUG = 0, BOREL_LOG_INFO = 1, BOREL_LOG_WARN = 2 };
 
@@ -409,6 +420,7 @@ struct borel_host {
   const borel_welford *welford;
   const borel_hamiltonian *hamiltonian;
   const borel_quadrature *quadrature;
+  const borel_elementary *elementary;
 };
 
 /* ---- components ------------------------------------------------------------------------------ */

@@ -3,15 +3,16 @@
 --
 -- Data are noised, x = alpha x0 + sigma eps, and every way to read the answers is judged by its error in eps. The best
 -- prediction is E[eps | x], so that a good score errs less than sigma (x - alpha m) / (alpha^2 v + sigma^2), the best that is
--- linear in x with one factor for all coordinates, m and v being mean and variance of the data. `ratio` is the error over
--- that one at the worst of three levels, around that where data and noise are of one size. `bias` is how far the residue
--- x0' - x0 goes with x, which for an exact score is 0, in standard errors.
+-- linear in x with one factor for all coordinates, m and v being mean and variance of the data. Of the error over that one at
+-- three levels, around that where data and noise are of one size, `worst` is the largest and `error` the geometric mean: a
+-- reading fits when its worst is no more than 1, and its error that of the best that do, up to what chance and a trained
+-- network may add. `bias` is how far the residue x0' - x0 goes with x, which for an exact score is 0, in standard errors.
 local core = require "borel.core"
 local dist = require "borel.dist"
 local options = require "borel.options"
 local scores = require "borel.diffusion.score"
 
-local LIMIT = 1.05 -- a ratio up to here is that of a score that predicts
+local LIMIT = 1.05
 
 -- Mean of a over all elements, as a number.
 local function mean(a) return a:sum() / a.size end
@@ -62,8 +63,9 @@ local function labelled(score)
 end
 
 local forms = { "data", "noise", "score", "v", "velocity" }
+local all_forms = { "data", "noise", "score", "v", "velocity", "custom" }
 
--- Readings { form, label, ratio, bias }; the declared one is first.
+-- Readings by form: { form, label, worst, error, bias }.
 local function judge(candidate, declared, process, levels, data, noise, call)
   local found, m = {}, data:mean(1)
   local v = mean((data - m) ^ 2)
@@ -74,14 +76,15 @@ local function judge(candidate, declared, process, levels, data, noise, call)
     local bar = mean((linear - noise) ^ 2)
     for _, form in ipairs(declared == "custom" and { "custom" } or forms) do
       local data_read, noise_read = read_as(form, declared, process, level, x, x0, eps)
-      local one = found[form] or { form = form, label = candidate.label, ratio = 0, bias = 0 }
+      local one = found[form] or { form = form, label = candidate.label, worst = 0, error = 1, bias = 0 }
       found[form] = one
       if data_read then
-        one.ratio = math.max(one.ratio, mean((noise_read - noise) ^ 2) / bar)
+        local ratio = mean((noise_read - noise) ^ 2) / bar
+        one.worst, one.error = math.max(one.worst, ratio), one.error * ratio ^ (1 / #levels)
         local along = ((data_read - data) * x):sum(2)
         one.bias = math.max(one.bias, math.abs(mean(along)) / math.sqrt(math.max(along:var(), 1e-300) / along.size))
       else
-        one.ratio = math.huge
+        one.worst, one.error = math.huge, math.huge
       end
     end
   end
@@ -92,17 +95,37 @@ local function named(reading)
   return ("'%s'%s"):format(reading.form, reading.label and (" with the label '%s'"):format(tostring(reading.label)) or "")
 end
 
-local function verdict(own, best)
-  if own.ratio <= LIMIT then return ("fits: its error is %.3g of that of a linear prediction"):format(own.ratio) end
-  if best.ratio <= LIMIT then
-    return ("does not fit as %s (error %.3g of that of a linear prediction), but fits as %s (%.3g)"):format(named(own), own.ratio,
-      named(best), best.ratio)
+-- From best to worst: those that fit first, then by error; what is as good as the best keeps the order of labels, the score's
+-- own being first.
+local function rank(readings)
+  local best = math.huge
+  for _, one in ipairs(readings) do
+    if one.worst <= LIMIT then best = math.min(best, one.error) end
   end
-  return ("fits in no way: the best reading is %s, with %.3g of the error of a linear prediction"):format(named(best), best.ratio)
+  for i, one in ipairs(readings) do
+    one.fits = one.worst <= LIMIT and one.error <= LIMIT * best
+    one.place = one.fits and i or #readings + i
+  end
+  table.sort(readings, function(a, b)
+    if a.fits ~= b.fits then return a.fits end
+    if not a.fits and a.error ~= b.error then return a.error < b.error end
+    return a.place < b.place
+  end)
+  for _, one in ipairs(readings) do one.place = nil end
 end
 
---- diffusion.check(score, process, data [n, D], { seed = 1, shift =, condition = }) returns { fits =, message =, ratio =, bias =,
--- readings = { { form, label, ratio, bias }, ... } from best to worst }: how the answers, as the score was made, go with data,
+local function verdict(own, best)
+  local text = "of the error of a linear prediction"
+  if own.fits then return ("fits as %s: %.3g %s"):format(named(own), own.error, text) end
+  if best.fits then
+    return ("does not fit as %s (%.3g %s), but fits as %s (%.3g)"):format(named(own), own.error, text, named(best), best.error)
+  end
+  return ("fits in no way: the best reading is %s, with %.3g %s, %.3g at the worst level"):format(named(best), best.error, text,
+    best.worst)
+end
+
+--- diffusion.check(score, process, data [n, D], { seed = 1, shift =, condition = }) returns { fits =, message =, error =,
+-- worst =, bias =, readings = { { form, label, fits, error, worst, bias }, ... } from best to worst }: how the answers, as the score was made, go with data,
 -- and how they would if they were read as another parametrisation or asked for by another label.
 return function(score, process, data, given)
   given = options.check("diffusion.check", given, { shift = {}, condition = {},
@@ -126,14 +149,12 @@ return function(score, process, data, given)
       held, found = pcall(judge, candidate, declared, process, levels, data, noise, call)
       if not held then found = {} end
     end
-    for form, reading in pairs(found) do
-      readings[#readings + 1] = reading
-      if i == 1 and form == declared then own = reading end
+    for _, form in ipairs(all_forms) do
+      readings[#readings + 1] = found[form]
+      if i == 1 and form == declared then own = found[form] end
     end
   end
-  table.sort(readings, function(a, b)
-    if a.ratio ~= b.ratio then return a.ratio < b.ratio end
-    return a.form .. tostring(a.label) < b.form .. tostring(b.label)
-  end)
-  return { fits = own.ratio <= LIMIT, message = verdict(own, readings[1]), ratio = own.ratio, bias = own.bias, readings = readings }
+  rank(readings)
+  return { fits = own.fits, message = verdict(own, readings[1]), error = own.error, worst = own.worst, bias = own.bias,
+    readings = readings }
 end
