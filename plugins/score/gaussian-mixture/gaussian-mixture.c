@@ -5,11 +5,11 @@
  * With y = x - (1 - alpha) shift, which is alpha x0 + sigma eps for the data themselves, component k has the
  * law N(alpha m_k, V_k), V_k = alpha^2 S_k + sigma^2 I, and E[x0 | x] = sum_k r_k (m_k + alpha S_k V_k^-1 (y
  * - alpha m_k)),   r_k proportional to w_k N(y; alpha m_k, V_k). S_k = Q_k diag(l_k) Q_k' once, so that every
- * level costs two products with Q_k, or none where S_k is a multiple of I (eight.h). With `degrees` the noise
+ * level costs two products with Q_k, or none where S_k is a multiple of I (group.h). With `degrees` the noise
  * follows Student's t, and x0 is E[x0 | x] under it (student.h; Xu et al. 2023); the gradient of the
  * log-density is something else then.
  */
-#include "eight.h"
+#include "group.h"
 #include "mixture.h"
 #include "student.h"
 #include <float.h>
@@ -161,10 +161,10 @@ static size_t preferred_rows(const void *self) { return (void)self, LANES; }
 /* Fields of the scratch, and what of them a group has. */
 enum { ROOM, COORDINATES, INVERSE, LOGS };
 
-static void open_group(const mixture *self, void *const *scratch, eight *e) {
+static void open_group(const mixture *self, void *const *scratch, group *e) {
   lanes *room = scratch[ROOM], *logs = scratch[LOGS];
   size_t D = self->D;
-  *e = (eight){.x = room,
+  *e = (group){.x = room,
                .mean = room + D,
                .room = {room + 2 * D, room + 3 * D, room + 4 * D},
                .w = scratch[COORDINATES],
@@ -175,7 +175,7 @@ static void open_group(const mixture *self, void *const *scratch, eight *e) {
 
 /* Rows first, .. of a call: the last one stands for those that are missing. Levels that rows share are
  * prepared once. */
-static void load(const mixture *self, const borel_score_call *call, const double *x, size_t first, eight *e) {
+static void load(const mixture *self, const borel_score_call *call, const double *x, size_t first, group *e) {
   size_t D = self->D;
   e->first = first;
   if (first == 0 || call->level_stride) {
@@ -195,12 +195,12 @@ static void load(const mixture *self, const borel_score_call *call, const double
 }
 
 /* Lanes of rows that there are, to out [rows, D]. */
-static void store(const eight *e, const borel_score_call *call, const lanes *from, double *out) {
+static void store(const group *e, const borel_score_call *call, const lanes *from, double *out) {
   for (size_t l = 0; l < LANES && e->first + l < call->rows; l++)
     for (size_t d = 0; d < call->D; d++) out[(e->first + l) * call->D + d] = from[d][l];
 }
 
-static void store_data(const eight *e, const borel_score_call *call, double *out) {
+static void store_data(const group *e, const borel_score_call *call, double *out) {
   store(e, call, e->mean, out);
   if (!call->shift) return;
   for (size_t row = e->first; row < e->first + LANES && row < call->rows; row++)
@@ -208,7 +208,7 @@ static void store_data(const eight *e, const borel_score_call *call, double *out
 }
 
 /* Under Student noise each row goes by itself; what is not needed then serves as room. */
-static void student_group(const mixture *self, const student *rule, eight *e) {
+static void student_group(const mixture *self, const student *rule, group *e) {
   size_t D = self->D, K = self->K;
   double *share = (double *)e->share, *shrunk = (double *)e->inverse;
   for (size_t k = 0; k < K; k++) {
@@ -235,7 +235,7 @@ static borel_status evaluate(const void *given, void *const *scratch, const bore
   const mixture *self = given;
   student rule = {0};
   if (self->degrees > 0) rule = student_rule(self->degrees, self->D);
-  eight e;
+  group e;
   open_group(self, scratch, &e);
   for (size_t first = 0; first < call->rows; first += LANES) {
     load(self, call, x, first, &e);
@@ -256,7 +256,7 @@ static borel_status logdensity(const void *given, void *const *scratch, const bo
   const mixture *self = given;
   student rule = {0};
   if (self->degrees > 0) rule = student_rule(self->degrees, self->D);
-  eight e;
+  group e;
   open_group(self, scratch, &e);
   for (size_t first = 0; first < call->rows; first += LANES) {
     load(self, call, x, first, &e);
@@ -285,7 +285,7 @@ static borel_status jvp(const void *given, void *const *scratch, const borel_sco
   if (status != BOREL_OK) return status;
   size_t D = self->D;
   lanes *direction = (lanes *)scratch[ROOM] + 5 * D, *result = direction + D, change[2];
-  eight e;
+  group e;
   open_group(self, scratch, &e);
   for (size_t first = 0; first < call->rows; first += LANES) {
     load(self, call, x, first, &e);
@@ -316,7 +316,7 @@ static borel_status diagonal(const void *given, void *const *scratch, const bore
   borel_status status = need_normal(self, error);
   if (status != BOREL_OK) return status;
   lanes *result = (lanes *)scratch[ROOM] + 5 * self->D;
-  eight e;
+  group e;
   open_group(self, scratch, &e);
   for (size_t first = 0; first < call->rows; first += LANES) {
     load(self, call, x, first, &e);

@@ -39,8 +39,13 @@ typedef struct {
  * (nu + D) / 2, and e^{-w pi / 2}, at w = 2 pi / step. */
 static student student_rule(double degrees, size_t D) {
   double half = degrees / 2, most = (degrees + (double)D) / 2;
-  student rule = {.step = fmin(0.25, 0.7 / sqrt(most)), .above = reach(most, 1), .below = reach(half, 0)};
-  rule.constant = log(rule.step) + half * log(half) - half - lgamma(half) - (double)D * LOG_SQRT_2PI;
+  student rule = {.step = fmin(0.2, 0.5 / sqrt(most)), .above = reach(most, 1), .below = reach(half, 0)};
+  /* half ln half - half - ln Gamma(half), which cancels for many degrees: what Stirling's series leaves then
+   */
+  double gamma = half < 30 ? half * log(half) - half - lgamma(half)
+                           : log(half) / 2 - LOG_SQRT_2PI -
+                                 (1 - (1 - 12 / (42 * half * half)) / (30 * half * half)) / (12 * half);
+  rule.constant = log(rule.step) + gamma - (double)D * LOG_SQRT_2PI;
   return rule;
 }
 

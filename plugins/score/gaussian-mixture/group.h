@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Eight rows of a call at a time, one in each lane of a vector: results of a row do not depend on the others,
+ * A few rows of a call at a time, one in each lane of a vector: results of a row do not depend on the others,
  * nor on whether there are any. */
-#ifndef GAUSSIAN_MIXTURE_EIGHT_H
-#define GAUSSIAN_MIXTURE_EIGHT_H
+#ifndef GAUSSIAN_MIXTURE_GROUP_H
+#define GAUSSIAN_MIXTURE_GROUP_H
 
 #include "mixture.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8 };
+enum { LANES = 4 }; /* a register of AVX2; wider vectors would live in memory */
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -34,26 +34,29 @@ typedef struct {
   lanes *mean;           /* [D] */
   lanes *room[3];        /* [D] each */
   lanes logdensity;      /* after `weigh`, without the constant of 2 pi */
-} eight;
+} group;
 
-/* to = M from, M [D, D]; sums go from the first column to the last. Four rows of M at once, since each sum
+/* to = M from, M [D, D]; sums go from the first column to the last. Several rows of M at once, since each sum
  * waits for its last addition. */
 FOR_EACH_MACHINE static void product(size_t D, const double *restrict transposed, const lanes *restrict from,
                                      lanes *restrict to) {
   size_t i = 0;
-  for (; i + 4 <= D; i += 4) {
-    lanes a = {0}, b = {0}, c = {0}, d = {0};
+  for (; i + 8 <= D; i += 8) {
+    lanes a = {0}, b = {0}, c = {0}, d = {0}, e = {0}, f = {0}, g = {0}, h = {0};
     for (size_t j = 0; j < D; j++) {
       const double *m = transposed + j * D + i;
-      a += m[0] * from[j];
-      b += m[1] * from[j];
-      c += m[2] * from[j];
-      d += m[3] * from[j];
+      const lanes one = from[j];
+      a += m[0] * one;
+      b += m[1] * one;
+      c += m[2] * one;
+      d += m[3] * one;
+      e += m[4] * one;
+      f += m[5] * one;
+      g += m[6] * one;
+      h += m[7] * one;
     }
-    to[i] = a;
-    to[i + 1] = b;
-    to[i + 2] = c;
-    to[i + 3] = d;
+    to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;
+    to[i + 4] = e, to[i + 5] = f, to[i + 6] = g, to[i + 7] = h;
   }
   for (; i < D; i++) {
     lanes a = {0};
@@ -77,28 +80,30 @@ static void turn_back(const mixture *self, size_t k, const lanes *from, lanes *t
     memcpy(to, from, self->D * sizeof *to);
 }
 
-/* Variances of all components. One logarithm for four of them; products of more could leave the range. */
-FOR_EACH_MACHINE static void prepare(const mixture *self, eight *e) {
-  size_t D = self->D;
+/* Variances of all components. One logarithm for four of them; products of more could leave the range. w,
+ * which is not there yet, keeps the products. */
+FOR_EACH_MACHINE static void prepare(const mixture *self, group *e) {
+  size_t D = self->D, each = (D + 3) / 4;
   const lanes alpha = e->alpha, variance = e->variance;
-  for (size_t k = 0; k < self->K; k++) {
-    lanes four = {1, 1, 1, 1, 1, 1, 1, 1}, sum = {0};
+  for (size_t k = 0; k < self->K; k++)
     for (size_t d = 0; d < D; d++) {
-      lanes total = alpha * alpha * self->spread[k * D + d] + variance;
+      lanes total = alpha * alpha * self->spread[k * D + d] + variance, *four = &e->w[k * each + d / 4];
       e->inverse[k * D + d] = 1 / total;
-      four *= total;
-      if (d % 4 == 3 || d + 1 == D) {
-        self->host->elementary->log(LANES, (const double *)&four, (double *)&four);
-        sum += four;
-        four = (lanes){1, 1, 1, 1, 1, 1, 1, 1};
-      }
+      if (d % 4)
+        *four *= total;
+      else
+        *four = total;
     }
+  self->host->elementary->log(self->K * each * LANES, (const double *)e->w, (double *)e->w);
+  for (size_t k = 0; k < self->K; k++) {
+    lanes sum = {0};
+    for (size_t i = 0; i < each; i++) sum += e->w[k * each + i];
     e->determinant[k] = sum;
   }
 }
 
 /* w of component k, and its log-density with its weight. */
-FOR_EACH_MACHINE static void component_at(const mixture *self, size_t k, eight *e, lanes *logdensity) {
+FOR_EACH_MACHINE static void component_at(const mixture *self, size_t k, group *e, lanes *logdensity) {
   size_t D = self->D;
   const double *mean = self->means + k * D;
   const lanes alpha = e->alpha, *x = e->x, *inverse = e->inverse + k * D;
@@ -110,32 +115,33 @@ FOR_EACH_MACHINE static void component_at(const mixture *self, size_t k, eight *
 }
 
 /* Shares of the components, and the log-density, of the rows of a group. */
-static void weigh(const mixture *self, eight *e) {
+FOR_EACH_MACHINE static void weigh(const mixture *self, group *e) {
   size_t K = self->K;
-  double *logs = (double *)e->share, highest[LANES], total[LANES] = {0};
+  double *logs = (double *)e->share;
+  lanes highest, total = {0};
   for (size_t l = 0; l < LANES; l++) highest[l] = -INFINITY;
   for (size_t k = 0; k < K; k++) {
     component_at(self, k, e, &e->share[k]);
     for (size_t l = 0; l < LANES; l++) highest[l] = fmax(highest[l], logs[k * LANES + l]);
   }
-  for (size_t i = 0; i < K * LANES; i++) logs[i] -= highest[i % LANES];
+  for (size_t k = 0; k < K; k++) e->share[k] -= highest;
   self->host->elementary->exp(K * LANES, logs, logs);
-  for (size_t i = 0; i < K * LANES; i++) total[i % LANES] += logs[i];
-  for (size_t i = 0; i < K * LANES; i++) {
-    logs[i] /= total[i % LANES];
+  for (size_t k = 0; k < K; k++) total += e->share[k];
+  for (size_t k = 0; k < K; k++) e->share[k] /= total;
+  for (size_t i = 0; i < K * LANES; i++)
     if (logs[i] < LEAST_SHARE) logs[i] = 0;
-  }
-  for (size_t l = 0; l < LANES; l++) e->logdensity[l] = highest[l] + log(total[l]);
+  self->host->elementary->log(LANES, (const double *)&total, (double *)&total);
+  e->logdensity = highest + total;
 }
 
-static int has_share(const eight *e, size_t k) {
+static int has_share(const group *e, size_t k) {
   for (size_t l = 0; l < LANES; l++)
     if (e->share[k][l] != 0) return 1; /* or is not a number */
   return 0;
 }
 
 /* e->mean = E[x0 | x]: sum of r_k (m_k + Q_k c w), c = alpha l / (alpha^2 l + sigma^2). */
-FOR_EACH_MACHINE static void predict(const mixture *self, eight *e) {
+FOR_EACH_MACHINE static void predict(const mixture *self, group *e) {
   size_t D = self->D;
   const lanes alpha = e->alpha;
   lanes *v = e->room[0], *back = e->room[1];
@@ -153,7 +159,7 @@ FOR_EACH_MACHINE static void predict(const mixture *self, eight *e) {
 /* out = J dx + what the level adds, along dx and dlevel of ln alpha and ln sigma; `mean` is there. Component
  * k gives r (dg + (g - mean) dlog), g being its own prediction and dlog how the log of its density changes.
  */
-FOR_EACH_MACHINE static void differentiate(const mixture *self, const eight *e, const lanes *dx,
+FOR_EACH_MACHINE static void differentiate(const mixture *self, const group *e, const lanes *dx,
                                            const lanes *dlevel, lanes *out) {
   size_t D = self->D;
   const lanes alpha = e->alpha, da = dlevel[0], ds = dlevel[1];
@@ -179,7 +185,7 @@ FOR_EACH_MACHINE static void differentiate(const mixture *self, const eight *e, 
 }
 
 /* out = the diagonal of J; `mean` is there. Component k gives r (Q c Q' - (g - mean) u'), u = Q (w / V). */
-FOR_EACH_MACHINE static void diagonal_of(const mixture *self, const eight *e, lanes *out) {
+FOR_EACH_MACHINE static void diagonal_of(const mixture *self, const group *e, lanes *out) {
   size_t D = self->D;
   const lanes alpha = e->alpha;
   lanes *v = e->room[0], *g = e->room[1], *u = e->room[2];
