@@ -19,7 +19,7 @@
 #include <borel/diffusion.h>
 #include <math.h>
 
-#define EXPONENTIAL_PAST 6
+#define EXPONENTIAL_PAST 8
 
 /* x_t = keep x_s + scale * int e^{rate (l - lambda_t)} m(l) dl + noise z */
 typedef struct {
@@ -82,16 +82,24 @@ static inline int exponential_closed(const borel_level *s, const borel_level *t)
   return isinf(s->lambda) || isinf(t->lambda);
 }
 
-/* The step of the first order from x0 at s, and its mark; `room` is a slot for x0. */
-static inline void exponential_close(borel_tape *tape, int32_t room, const borel_level *s,
-                                     const borel_level *t, double eta, borel_noise noise) {
+/* The step of the first order from slot m, the prediction at s, and its mark. */
+static inline void exponential_finish(borel_tape *tape, int32_t m, const borel_level *s, const borel_level *t,
+                                      borel_prediction predict, double eta, borel_noise noise) {
   double h = t->lambda - s->lambda;
-  exponential_step step = exponential_between(s, t, BOREL_PREDICT_DATA, eta);
-  tape->ops->predict(tape, room, BOREL_SLOT_X, s, BOREL_PREDICT_DATA);
-  tape->ops->combine(tape, BOREL_SLOT_X, 2, (double[]){step.keep, -exp(t->ln_alpha) * expm1(-(1 + eta) * h)},
-                     (int32_t[]){BOREL_SLOT_X, room});
+  exponential_step step = exponential_between(s, t, predict, eta);
+  double share = predict == BOREL_PREDICT_NOISE /* h may be infinite: (1 + eta) sigma_t (1 - e^h) otherwise */
+                     ? (1 + eta) * exp(t->ln_alpha - s->ln_alpha + s->ln_sigma) * expm1(-h)
+                     : -exp(t->ln_alpha) * expm1(-(1 + eta) * h);
+  tape->ops->combine(tape, BOREL_SLOT_X, 2, (double[]){step.keep, share}, (int32_t[]){BOREL_SLOT_X, m});
   if (step.noise > 0) tape->ops->noise(tape, BOREL_SLOT_X, step.noise, noise, s->lambda, t->lambda);
   tape->ops->mark(tape, t);
+}
+
+/* The same from x0 at s, predicted into the slot `room`. */
+static inline void exponential_close(borel_tape *tape, int32_t room, const borel_level *s,
+                                     const borel_level *t, double eta, borel_noise noise) {
+  tape->ops->predict(tape, room, BOREL_SLOT_X, s, BOREL_PREDICT_DATA);
+  exponential_finish(tape, room, s, t, BOREL_PREDICT_DATA, eta, noise);
 }
 
 #endif
