@@ -15,6 +15,7 @@ local check = require "borel.diffusion.check"
 local denoising = require "borel.diffusion.denoising_mcmc"
 local grid = require "borel.diffusion.grid"
 local mixture = require "borel.diffusion.mixture"
+local mrs = require "borel.diffusion.mrs"
 local options = require "borel.options"
 local scores = require "borel.diffusion.score"
 
@@ -73,6 +74,8 @@ diffusion.solver = makers(function(name, parameters)
     plans = object:describe().plans }, Solver)
 end)
 
+function diffusion.solver.mrs(given) return mrs(diffusion.solver, given) end
+
 -- ---- plans -----------------------------------------------------------------------------------------------------
 
 local Plan = {}
@@ -107,6 +110,9 @@ function diffusion.reverse(given)
     solver = { type = "table" }, grid = {} })
   for _, part in ipairs { "process", "score", "solver", "grid" } do
     if not given[part] then core.error(("diffusion.reverse: needs a %s"):format(part)) end
+  end
+  if given.solver.no_threshold and given.score.thresholded then
+    core.error(given.solver.no_threshold .. ": thresholding holds x0, not eps; give predict = \"data\"")
   end
   given.is_reverse = true
   given.predictor = given.score:predictor(given.process)

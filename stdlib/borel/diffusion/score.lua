@@ -149,7 +149,9 @@ end
 -- ---- scores made of scores -------------------------------------------------------------------------------------
 
 local function combine(parts, weights, how)
-  return make({}, function(process)
+  local thresholded = false
+  for _, part in ipairs(parts) do thresholded = thresholded or part.thresholded or false end
+  return make({ thresholded = thresholded }, function(process)
     local predictors = {}
     for j, part in ipairs(parts) do predictors[j] = part:predictor(process) end
     return how(predictors, weights)
@@ -189,7 +191,7 @@ end
 
 local function threshold(what, inner, limit, quantile)
   need_score(what, inner)
-  return make({}, function(process) return core.predictor_threshold(inner:predictor(process), limit, quantile) end)
+  return make({ thresholded = true }, function(process) return core.predictor_threshold(inner:predictor(process), limit, quantile) end)
 end
 
 --- x0 held to [-max, max]: threshold.static{ score =, max = 1 }.
