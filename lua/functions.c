@@ -350,7 +350,7 @@ void borel_lua_open_ops(lua_State *L) {
   for (int op = 0; op < BOREL_OP_COUNT; op++) {
     const borel_op_info *info = borel_op_get((borel_op)op);
     if (info->kind != BOREL_CLASS_ELEMENTWISE || op == BOREL_OP_IADD || op == BOREL_OP_ISUB ||
-        op == BOREL_OP_IMUL || op == BOREL_OP_TO_F64 || op == BOREL_OP_EXP_DIFF ||
+        op == BOREL_OP_IMUL || op == BOREL_OP_TO_F64 || op == BOREL_OP_TO_I64 || op == BOREL_OP_EXP_DIFF ||
         op == BOREL_OP_FIRST_WEIGHT || op == BOREL_OP_SECOND_WEIGHT || op == BOREL_OP_RATIO ||
         op == BOREL_OP_EXP_NEG_ABS || op == BOREL_OP_UNSCALE || strncmp(info->name, "d_", 2) == 0)
       continue;

@@ -152,6 +152,55 @@ static void push_numbers(lua_State *L, const double *x, size_t count) {
   }
 }
 
+/* The point (u, z) at stack indices `index` and index + 1, as lists, in memory that Lua owns. */
+static void read_point(lua_State *L, int index, const borel_layout *layout, double **u, int64_t **z) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  luaL_checktype(L, index + 1, LUA_TTABLE);
+  *u = lua_newuserdatauv(L, (layout->D + layout->K + 1) * sizeof **u, 0);
+  *z = lua_newuserdatauv(L, (layout->K + 1) * sizeof **z, 0);
+  double *whole = *u + layout->D;
+  read_numbers(L, index, *u, layout->D);
+  read_numbers(L, index + 1, whole, layout->K);
+  for (size_t i = 0; i < layout->K; i++) (*z)[i] = (int64_t)whole[i];
+}
+
+/* A source whose uniform numbers are those of a list, 0 where it ends. */
+typedef struct {
+  borel_rng rng;
+  const double *numbers;
+  size_t count;
+} listed_rng;
+
+static void listed_uniforms(borel_rng *rng, double *out, size_t lanes, size_t n) {
+  const listed_rng *list = (const listed_rng *)rng;
+  for (size_t i = 0; i < lanes * n; i++) out[i] = i < list->count ? list->numbers[i] : 0;
+}
+
+/* model:values(u, z, uniforms): all values of a draw (a table), in the order of the run's columns; those that are
+ * drawn given the point (sites that are summed out) are made of the uniform numbers, the last of these sites
+ * from the first ones. */
+static int model_values(lua_State *L) {
+  const borel_source *source = borel_model_source(check_model(L));
+  static const borel_rng_ops ops = {.size = sizeof ops, .fill_uniform = listed_uniforms};
+  double *u;
+  int64_t *z;
+  read_point(L, 2, source->layout, &u, &z);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  size_t count = lua_rawlen(L, 4);
+  double *numbers = lua_newuserdatauv(L, (count + source->value_size + 1) * sizeof *numbers, 0);
+  double *out = numbers + count;
+  read_numbers(L, 4, numbers, count);
+  borel_error error = {0};
+  listed_rng rng = {{.ops = &ops, .error = &error}, numbers, count};
+  borel_target *target = NULL;
+  if (source->open(source, &target, &error)) return borel_lua_error(L, &error);
+  borel_status status = source->constrain(source, target, u, z, &rng.rng, out, &error);
+  source->close(source, target);
+  if (status) return borel_lua_error(L, &error);
+  push_numbers(L, out, source->value_size);
+  return 1;
+}
+
 /* model:evaluate(u, z [, times]): log-density and gradient (a table) through the engine of the model; that
  * many times, for measurements, and the seconds of these calls. */
 static int model_evaluate(lua_State *L) {
@@ -219,18 +268,6 @@ static int model_evaluate_points(lua_State *L) {
   }
   lua_pushnumber(L, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
   return 3;
-}
-
-/* The point (u, z) at stack indices `index` and index + 1, as lists, in memory that Lua owns. */
-static void read_point(lua_State *L, int index, const borel_layout *layout, double **u, int64_t **z) {
-  luaL_checktype(L, index, LUA_TTABLE);
-  luaL_checktype(L, index + 1, LUA_TTABLE);
-  *u = lua_newuserdatauv(L, (layout->D + layout->K + 1) * sizeof **u, 0);
-  *z = lua_newuserdatauv(L, (layout->K + 1) * sizeof **z, 0);
-  double *whole = *u + layout->D;
-  read_numbers(L, index, *u, layout->D);
-  read_numbers(L, index + 1, whole, layout->K);
-  for (size_t i = 0; i < layout->K; i++) (*z)[i] = (int64_t)whole[i];
 }
 
 /* model:term_report(i, u, z): |gradient| of term i, and seconds of an evaluation of it alone */
@@ -445,6 +482,7 @@ void borel_lua_open_model(lua_State *L) {
                                      {"build", model_build},
                                      {"terms", model_terms},
                                      {"labels", model_labels},
+                                     {"values", model_values},
                                      {"evaluate", model_evaluate},
                                      {"evaluate_points", model_evaluate_points},
                                      {"describe", model_describe},

@@ -70,6 +70,9 @@ static int collect(candidates *c, const borel_node *terms, size_t count) {
   return done && (c->taken = calloc(c->count + 1, 1));
 }
 
+/* Is it a step of a chain that was found? For a later chain that is something from outside. */
+static int is_found(const candidates *c, borel_node i) { return c->place[i] && c->taken[c->place[i] - 1]; }
+
 /* Does candidate i do what candidate i - period did? Then bit k of *kind says that argument k is recurrent.
  */
 static int repeats(const candidates *c, size_t i, size_t period, uint8_t *kind) {
@@ -80,7 +83,9 @@ static int repeats(const candidates *c, size_t i, size_t period, uint8_t *kind) 
   for (uint32_t k = 0; k < x->arg_count; k++) {
     borel_node now = borel_graph_args(c->graph, a)[k], before = borel_graph_args(c->graph, b)[k];
     if (now == before) continue;
-    if (c->place[now] && c->place[before]) {
+    if (is_found(c, now) && is_found(c, before)) {
+      if (borel_graph_at(c->graph, now)->dtype != borel_graph_at(c->graph, before)->dtype) return 0;
+    } else if (c->place[now] && c->place[before]) {
       if (c->place[now] != c->place[before] + period) return 0;
       *kind |= (uint8_t)(1 << k);
     } else if (c->place[now] || c->place[before] ||

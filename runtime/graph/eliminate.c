@@ -112,23 +112,21 @@ static borel_node joined(borel_graph *G, const borel_node *list, size_t count, b
   return sum;
 }
 
-static borel_node sum_values(branch *b, int64_t lowest, int64_t count, int64_t combinations) {
+/* The root at each combination of values, [combinations], the caller's; NULL after a failure. */
+static borel_node *at_all_values(branch *b, int64_t lowest, int64_t count, int64_t combinations) {
   borel_shape shape = borel_graph_at(b->G, b->input)->shape;
-  borel_node *list = malloc((size_t)combinations * sizeof *list), result = BOREL_NO_NODE;
-  if (!list) return no_memory(b->error);
-  int64_t c = 0;
-  for (; c < combinations; c++) {
+  borel_node *list = malloc((size_t)combinations * sizeof *list);
+  if (!list) return no_memory(b->error), NULL;
+  for (int64_t c = 0; c < combinations; c++) {
     borel_node value = combinations == count ? borel_graph_integer(b->G, lowest + c)
                                              : joint_value(b->G, &shape, c, lowest, count);
-    if (value == BOREL_NO_NODE) {
-      no_memory(b->error);
-      break;
+    if (value == BOREL_NO_NODE) no_memory(b->error);
+    if (value == BOREL_NO_NODE || (list[c] = root_at(b, value)) == BOREL_NO_NODE) {
+      free(list);
+      return NULL;
     }
-    if ((list[c] = root_at(b, value)) == BOREL_NO_NODE) break;
   }
-  if (c == combinations) result = joined(b->G, list, (size_t)combinations, b->error);
-  free(list);
-  return result;
+  return list;
 }
 
 /* How many combinations the values of n elements have; 0: more than the limit. */
@@ -139,10 +137,14 @@ static int64_t count_joint(int64_t count, int64_t n) {
   return all;
 }
 
-static borel_node sum_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
-                               int64_t count, int64_t combinations, borel_error *error) {
+/* What is made of the root at all combinations of values. */
+typedef borel_node (*reduction)(branch *, const borel_node *list, size_t count, void *context);
+
+static borel_node over_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                                int64_t count, int64_t combinations, reduction reduce, void *context,
+                                borel_error *error) {
   branch b;
-  borel_node sum = BOREL_NO_NODE;
+  borel_node made = BOREL_NO_NODE, *list = NULL;
   if (!branch_begin(&b, G, root, input, error))
     no_memory(error);
   else if ((double)b.count * (double)combinations > BOREL_MOST_BRANCHES)
@@ -151,18 +153,30 @@ static borel_node sum_branches(borel_graph *G, borel_node root, borel_node input
                "one term made "
                "of many such sites? observe each value beside its own site",
                (long long)combinations, b.count, BOREL_MOST_BRANCHES);
-  else
-    sum = sum_values(&b, lowest, count, combinations);
+  else if ((list = at_all_values(&b, lowest, count, combinations)))
+    made = reduce(&b, list, (size_t)combinations, context);
+  free(list);
   branch_end(&b);
-  return sum;
+  return made;
+}
+
+static borel_node sum_list(branch *b, const borel_node *list, size_t count, void *context) {
+  (void)context;
+  return joined(b->G, list, count, b->error);
+}
+
+static borel_node sum_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+                               int64_t count, int64_t combinations, borel_error *error) {
+  return over_branches(G, root, input, lowest, count, combinations, sum_list, NULL, error);
 }
 
 /* The elements together. */
-static borel_node sum_jointly(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
-                              int64_t count, borel_error *error) {
+static borel_node over_joint(borel_graph *G, borel_node root, borel_node input, int64_t lowest, int64_t count,
+                             reduction reduce, void *context, borel_error *error) {
   int64_t n = borel_shape_size(&borel_graph_at(G, input)->shape), combinations = count_joint(count, n);
   if (n == 1) combinations = count;
-  if (combinations > 0) return sum_branches(G, root, input, lowest, count, combinations, error);
+  if (combinations > 0)
+    return over_branches(G, root, input, lowest, count, combinations, reduce, context, error);
   borel_fail(
       error, BOREL_ARG,
       "cannot be summed out: its %lld elements do not enter terms of their own, and together they have "
@@ -178,7 +192,7 @@ borel_node borel_graph_sum_out(borel_graph *G, borel_node root, borel_node input
   if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
     separate = borel_graph_separate(G, root, input, &rest, &trouble);
   if (trouble.code) return *error = trouble, BOREL_NO_NODE;
-  if (separate == BOREL_NO_NODE) return sum_jointly(G, root, input, lowest, count, error);
+  if (separate == BOREL_NO_NODE) return over_joint(G, root, input, lowest, count, sum_list, NULL, error);
   borel_node sum = sum_branches(G, separate, input, lowest, count, count, error);
   if (sum != BOREL_NO_NODE) sum = borel_graph_op(G, BOREL_OP_SUM, &sum, 1, -1, NULL, error);
   if (sum == BOREL_NO_NODE || rest == BOREL_NO_NODE) return sum;
@@ -192,4 +206,126 @@ borel_node borel_graph_sum_out_each(borel_graph *G, borel_node root, borel_node 
     each = borel_graph_separate(G, root, input, &rest, error);
   if (each == BOREL_NO_NODE || rest != BOREL_NO_NODE) return BOREL_NO_NODE;
   return sum_branches(G, each, input, lowest, count, count, error);
+}
+
+/* ---- draws ----------------------------------------------------------------------------------- */
+
+typedef struct {
+  borel_node uniforms; /* f64 vector */
+  int64_t first;       /* those of this input: uniforms[first ...], one an element */
+  int64_t lowest, count;
+} drawing;
+
+static borel_node one(const branch *b, borel_op op, borel_node x, int64_t attr) {
+  return borel_graph_op(b->G, op, &x, 1, attr, NULL, b->error);
+}
+static borel_node two(const branch *b, borel_op op, borel_node x, borel_node y) {
+  return borel_graph_op(b->G, op, (borel_node[]){x, y}, 2, 0, NULL, b->error);
+}
+
+/* first, first + 1, ... in an array of the shape. */
+static borel_node counting(const branch *b, const borel_shape *shape, int64_t first) {
+  borel_array places = borel_array_new(BOREL_I64, shape);
+  if (!places.data) return no_memory(b->error);
+  for (int64_t e = 0; e < borel_shape_size(shape); e++) ((int64_t *)places.data)[e] = first + e;
+  borel_node made = borel_graph_array(b->G, &places);
+  borel_array_release(&places);
+  return made;
+}
+
+/* The uniform numbers for one choice, or for a vector of them. */
+static borel_node uniforms_for(const branch *b, const drawing *d, borel_node weight) {
+  borel_shape shape = borel_graph_at(b->G, weight)->shape;
+  return two(b, BOREL_OP_GATHER, d->uniforms,
+             shape.rank == 0 ? borel_graph_integer(b->G, d->first) : counting(b, &shape, d->first));
+}
+
+/* How many of the partial sums of exp(list) are not above u times the whole: an index from 0, by inversion.
+ * As u < 1, u times the whole rounds to less than the whole, so that an index of weight 0 is never chosen. */
+static borel_node choose_few(const branch *b, const borel_node *list, size_t count, borel_node u) {
+  borel_node *sums = malloc(count * sizeof *sums), high = list[0], index = borel_graph_integer(b->G, 0);
+  if (!sums) return no_memory(b->error);
+  for (size_t v = 1; v < count; v++) high = two(b, BOREL_OP_MAX, high, list[v]);
+  for (size_t v = 0; v < count; v++) {
+    sums[v] = two(b, BOREL_OP_EXP_DIFF, list[v], high);
+    if (v > 0) sums[v] = two(b, BOREL_OP_ADD, sums[v - 1], sums[v]);
+  }
+  borel_node at = two(b, BOREL_OP_MUL, sums[count - 1], u);
+  for (size_t v = 0; v + 1 < count; v++) {
+    borel_node passed = two(b, BOREL_OP_LE, sums[v], at);
+    index = v == 0 ? passed : two(b, BOREL_OP_IADD, index, passed);
+  }
+  free(sums);
+  return index;
+}
+
+/* The same for many numbers, in a loop. */
+static borel_node choose_many(const branch *b, const borel_node *list, size_t count, borel_node u) {
+  borel_node weights = borel_graph_vector(b->G, list, count, b->error);
+  borel_node sums = one(b, BOREL_OP_CUMSUM,
+                        two(b, BOREL_OP_EXP_DIFF, weights, one(b, BOREL_OP_MAXIMUM, weights, -1)), 0);
+  borel_node whole = two(b, BOREL_OP_GATHER, sums, borel_graph_integer(b->G, (int64_t)count - 1));
+  borel_node passed = two(b, BOREL_OP_LE, sums, two(b, BOREL_OP_MUL, whole, u));
+  return one(b, BOREL_OP_TO_I64, one(b, BOREL_OP_SUM, one(b, BOREL_OP_TO_F64, passed, 0), -1), 0);
+}
+
+static borel_node choose(branch *b, const borel_node *list, size_t count, const drawing *d) {
+  int many = count >= LEAST_JOINED && is_number(b->G, list[0]);
+  borel_node u = uniforms_for(b, d, list[0]);
+  return many ? choose_many(b, list, count, u) : choose_few(b, list, count, u);
+}
+
+static borel_node in_shape(const branch *b, borel_node value) {
+  borel_shape shape = borel_graph_at(b->G, b->input)->shape;
+  if (value == BOREL_NO_NODE || borel_shape_equal(&borel_graph_at(b->G, value)->shape, &shape)) return value;
+  return borel_graph_op(b->G, BOREL_OP_RESHAPE, &value, 1, 0, &shape, b->error);
+}
+
+/* Each element for itself, or the only one. */
+static borel_node draw_each(branch *b, const borel_node *list, size_t count, void *context) {
+  const drawing *d = context;
+  return in_shape(b, two(b, BOREL_OP_IADD, choose(b, list, count, d), borel_graph_integer(b->G, d->lowest)));
+}
+
+/* One combination: row `index` of the table of all of them. */
+static borel_node draw_combination(branch *b, const borel_node *list, size_t count, void *context) {
+  const drawing *d = context;
+  borel_shape shape = borel_graph_at(b->G, b->input)->shape;
+  int64_t n = borel_shape_size(&shape);
+  if (n == 1) return draw_each(b, list, count, context);
+  borel_array table = borel_array_new(BOREL_I64, &(borel_shape){1, {(int64_t)count * n}});
+  if (!table.data) return no_memory(b->error);
+  for (int64_t i = 0; i < (int64_t)count; i++) {
+    int64_t c = i;
+    for (int64_t e = n; e-- > 0; c /= d->count) ((int64_t *)table.data)[i * n + e] = d->lowest + c % d->count;
+  }
+  borel_node rows = borel_graph_array(b->G, &table), index = choose(b, list, count, d);
+  borel_array_release(&table);
+  borel_node start = two(b, BOREL_OP_IMUL, index, borel_graph_integer(b->G, n));
+  return two(b, BOREL_OP_GATHER, rows, two(b, BOREL_OP_IADD, counting(b, &shape, 0), start));
+}
+
+borel_node borel_graph_draw(borel_graph *G, borel_node root, borel_node input, int64_t lowest, int64_t count,
+                            borel_node uniforms, int64_t first, borel_error *error) {
+  drawing d = {uniforms, first, lowest, count};
+  borel_node separate = BOREL_NO_NODE;
+  borel_error trouble = {0};
+  if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
+    separate = borel_graph_separate(G, root, input, NULL, &trouble);
+  if (trouble.code) return *error = trouble, BOREL_NO_NODE;
+  if (separate == BOREL_NO_NODE) return over_joint(G, root, input, lowest, count, draw_combination, &d, error);
+  return over_branches(G, separate, input, lowest, count, count, draw_each, &d, error);
+}
+
+borel_node borel_graph_substitute(borel_graph *G, borel_node node, borel_node input, borel_node value,
+                                  borel_error *error) {
+  branch b;
+  borel_node made = BOREL_NO_NODE;
+  if (node < input) return node;
+  if (branch_begin(&b, G, node, input, error))
+    made = root_at(&b, value);
+  else
+    no_memory(error);
+  branch_end(&b);
+  return made;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sums over discrete inputs: elimination of variables, one at a time.
+ * Sums over discrete inputs: elimination of variables, one at a time, and draws of what was eliminated, the
+ * last one first, each given those that were drawn before.
  *   Koller and Friedman (2009), "Probabilistic Graphical Models", section 9.3. */
 #ifndef BOREL_GRAPH_ELIMINATE_H
 #define BOREL_GRAPH_ELIMINATE_H
@@ -21,5 +22,15 @@ borel_node borel_graph_sum_out(borel_graph *, borel_node root, borel_node input,
  * without a message where elements are not separate or a part of the root belongs to none of them. */
 borel_node borel_graph_sum_out_each(borel_graph *, borel_node root, borel_node input, int64_t lowest,
                                     int64_t count, borel_error *);
+
+/* A value of `input` from the law that is proportional to exp(root), of its shape: what root is before it is
+ * summed out. By inversion, with the numbers uniforms[first], uniforms[first + 1], ... in (0, 1) of an f64
+ * vector, one for each element; where elements are drawn together, the first of them. Limits and errors as for
+ * borel_graph_sum_out. */
+borel_node borel_graph_draw(borel_graph *, borel_node root, borel_node input, int64_t lowest, int64_t count,
+                            borel_node uniforms, int64_t first, borel_error *);
+/* `node` where `value`, of the input's type and shape, stands for `input`. */
+borel_node borel_graph_substitute(borel_graph *, borel_node node, borel_node input, borel_node value,
+                                  borel_error *);
 
 #endif

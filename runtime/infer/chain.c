@@ -108,7 +108,8 @@ static borel_status start_log(chain *c) {
 static borel_status append(chain *c, const borel_phase *phase) {
   const borel_source *source = c->task->source;
   const borel_point *p = &c->point->view;
-  borel_status status = source->constrain(source, c->inner, p->u, p->z, c->values, c->error);
+  borel_rng *rng = open_rng(c, "summed", phase->iteration);
+  borel_status status = source->constrain(source, c->inner, p->u, p->z, rng, c->values, c->error);
   if (status) return status;
   borel_log_record record = {p->layout,
                              phase->warming ? BOREL_LOG_WARMUP : BOREL_LOG_DRAWS,

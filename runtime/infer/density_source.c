@@ -23,8 +23,8 @@ static void source_close(const borel_source *source, borel_target *target) {
 }
 
 static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u,
-                                     const int64_t *z, double *out, borel_error *error) {
-  (void)target, (void)error;
+                                     const int64_t *z, borel_rng *rng, double *out, borel_error *error) {
+  (void)target, (void)rng, (void)error;
   for (size_t s = 0; s < source->layout->site_count; s++) {
     const borel_site *site = &source->layout->sites[s];
     for (size_t i = 0; i < site->size; i++)

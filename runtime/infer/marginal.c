@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Discrete unknowns that are summed out of the terms of a model. */
+ * Discrete unknowns that are summed out of the terms of a model, and drawn again for its values: the last that
+ * was summed out from its own law, each other one given those after it, from what was its term's exponent. For
+ * a chain that is backward sampling (Fruehwirth-Schnatter 2006, "Finite Mixture and Markov Switching Models",
+ * section 11.5.1), for labels a draw of each. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/eliminate.h"
+#include "graph/internal.h"
 #include "graph/separate.h"
 #include "infer/model_private.h"
-
-static borel_status check_values(const borel_model *model, const char *name, const uint8_t *depends,
-                                 borel_error *error) {
-  for (size_t i = 0; i < model->source.value_count; i++)
-    if (depends[model->value_nodes[i]])
-      return borel_fail(error, BOREL_ARG,
-                        "'%s' depends on site '%s', which is summed out and has no value in a draw",
-                        model->values[i].name, name);
-  return BOREL_OK;
-}
 
 /* Takes the terms that depend on the input out of the list; *first: where the first of them stood. Their sum,
  * or BOREL_NO_NODE. */
@@ -43,6 +37,14 @@ static borel_node take_terms(borel_model *model, const uint8_t *depends, size_t 
   return sum;
 }
 
+static borel_status note(borel_model *model, borel_model_summed site, borel_error *error) {
+  borel_model_summed *more = realloc(model->summed, (model->summed_count + 1) * sizeof *more);
+  if (!more) return no_memory(error);
+  model->summed = more;
+  model->summed[model->summed_count++] = site;
+  return BOREL_OK;
+}
+
 borel_status borel_model_sum_out(borel_model *model, const char *name, const char *label, borel_node input,
                                  int64_t lowest, int64_t count, borel_error *error) {
   size_t nodes = borel_graph_size(model->graph), first = 0;
@@ -50,11 +52,11 @@ borel_status borel_model_sum_out(borel_model *model, const char *name, const cha
   uint8_t *depends = malloc(nodes);
   if (!depends) return no_memory(error);
   borel_graph_dependents(model->graph, input, (borel_node)nodes - 1, depends);
-  borel_status status = check_values(model, name, depends, error);
-  borel_node sum = status ? BOREL_NO_NODE : take_terms(model, depends, &first, &likelihood, error);
+  borel_node sum = take_terms(model, depends, &first, &likelihood, error);
   free(depends);
-  if (status) return status;
   if (sum == BOREL_NO_NODE) return no_memory(error);
+  borel_status status = note(model, (borel_model_summed){input, sum, lowest, count}, error);
+  if (status) return status;
   sum = borel_graph_sum_out(model->graph, sum, input, lowest, count, error);
   if (sum == BOREL_NO_NODE) {
     borel_fail_within(error, "site '%s'", name);
@@ -65,4 +67,65 @@ borel_status borel_model_sum_out(borel_model *model, const char *name, const cha
   memmove(&model->terms[first + 1], &model->terms[first], (model->term_count - 1 - first) * sizeof made);
   model->terms[first] = made;
   return BOREL_OK;
+}
+
+/* ---- draws ----------------------------------------------------------------------------------- */
+
+/* The node with what was drawn for the sites from number `first` on. */
+static borel_node with_draws(borel_model *model, borel_node node, const borel_node *drawn, size_t first,
+                             borel_error *error) {
+  size_t most;
+  uint8_t *needed = borel_graph_needed(model->graph, node, &most);
+  if (!needed) return no_memory(error), BOREL_NO_NODE;
+  borel_node made = node;
+  for (size_t i = first; i < model->summed_count && made != BOREL_NO_NODE; i++)
+    if (model->summed[i].input <= node && needed[model->summed[i].input])
+      made = borel_graph_substitute(model->graph, made, model->summed[i].input, drawn[i], error);
+  free(needed);
+  return made;
+}
+
+/* The first of the summed sites that a value of a draw depends on; those after it are drawn, too. */
+static borel_status find_first(const borel_model *model, size_t *first, borel_error *error) {
+  uint8_t *needed = borel_graph_needed_by(model->graph, model->value_nodes, model->source.value_count);
+  if (!needed) return no_memory(error);
+  for (*first = 0; *first < model->summed_count && !needed[model->summed[*first].input];) ++*first;
+  free(needed);
+  return BOREL_OK;
+}
+
+static size_t size_of(const borel_model *model, size_t i) {
+  return (size_t)borel_shape_size(&borel_graph_at(model->graph, model->summed[i].input)->shape);
+}
+
+static borel_status draw_from(borel_model *model, size_t first, borel_node *drawn, borel_error *error) {
+  int64_t places = 0;
+  for (size_t i = first; i < model->summed_count; i++) model->uniform_count += size_of(model, i);
+  size_t whole = (model->uniform_count + BOREL_LANES - 1) / BOREL_LANES * BOREL_LANES; /* read in place */
+  model->uniforms = borel_graph_input(model->graph, BOREL_F64, &(borel_shape){1, {(int64_t)whole}});
+  if (model->uniforms == BOREL_NO_NODE) return no_memory(error);
+  for (size_t i = model->summed_count; i-- > first;) {
+    const borel_model_summed *site = &model->summed[i];
+    borel_node root = with_draws(model, site->root, drawn, i + 1, error);
+    if (root == BOREL_NO_NODE) return BOREL_INTERNAL;
+    drawn[i] = borel_graph_draw(model->graph, root, site->input, site->lowest, site->count, model->uniforms,
+                                places, error);
+    if (drawn[i] == BOREL_NO_NODE) return error->code ? error->code : no_memory(error);
+    places += (int64_t)size_of(model, i);
+  }
+  for (size_t v = 0; v < model->source.value_count; v++) {
+    model->value_nodes[v] = with_draws(model, model->value_nodes[v], drawn, first, error);
+    if (model->value_nodes[v] == BOREL_NO_NODE) return BOREL_INTERNAL;
+  }
+  return BOREL_OK;
+}
+
+borel_status borel_model_draw_summed(borel_model *model, borel_error *error) {
+  size_t first = 0;
+  borel_status status = find_first(model, &first, error);
+  if (status || first == model->summed_count) return status;
+  borel_node *drawn = malloc(model->summed_count * sizeof *drawn);
+  status = drawn ? draw_from(model, first, drawn, error) : no_memory(error);
+  free(drawn);
+  return status;
 }

@@ -47,6 +47,7 @@ void borel_model_free(borel_model *model) {
   free(model->values);
   free(model->value_nodes);
   free(model->terms);
+  free(model->summed);
   free(model->native);
   borel_text_free(&model->text);
   borel_model_lanes_free(model->lanes);
@@ -137,12 +138,36 @@ static borel_node sum_terms(borel_model *model, int likelihood, borel_error *err
   return borel_graph_columns(model->graph, sum, error);
 }
 
+/* The inputs of the sites and, behind them, that of uniform numbers. */
+static borel_status inputs_with_uniforms(borel_model *model, borel_node **map, borel_error *error) {
+  size_t n = model->layout.site_count;
+  borel_site *sites = malloc((n + 1) * sizeof *sites);
+  borel_node *nodes = malloc((n + 1) * sizeof *nodes);
+  borel_status status = sites && nodes ? BOREL_OK : no_memory(error);
+  if (!status) {
+    memcpy(sites, model->sites, n * sizeof *sites);
+    memcpy(nodes, model->site_nodes, n * sizeof *nodes);
+    size_t size = (size_t)borel_shape_size(&borel_graph_at(model->graph, model->uniforms)->shape);
+    sites[n] =
+        (borel_site){.name = "", .block = BOREL_SITE_U, .offset = model->layout.D, .size = size, .count = 0};
+    nodes[n] = model->uniforms;
+    status = borel_model_inputs_make(model->graph, sites, nodes, n + 1, &model->inputs, &model->rewritten,
+                                     map, error);
+    if (!status) model->inputs.count--; /* no input of the density */
+  }
+  free(sites);
+  free(nodes);
+  return status;
+}
+
 /* From now on the nodes of the model are those of the rewritten graph, if there is one. */
 static borel_status make_inputs(borel_model *model, borel_error *error) {
   borel_node *map = NULL;
   borel_status status =
-      borel_model_inputs_make(model->graph, model->sites, model->site_nodes, model->layout.site_count,
-                              &model->inputs, &model->rewritten, &map, error);
+      model->uniform_count > 0
+          ? inputs_with_uniforms(model, &map, error)
+          : borel_model_inputs_make(model->graph, model->sites, model->site_nodes, model->layout.site_count,
+                                    &model->inputs, &model->rewritten, &map, error);
   if (!status && model->rewritten) {
     for (size_t i = 0; i < model->term_count; i++) model->terms[i].node = map[model->terms[i].node];
     for (size_t i = 0; i < model->source.value_count; i++) model->value_nodes[i] = map[model->value_nodes[i]];
@@ -178,6 +203,8 @@ static borel_program *plan_values(borel_model *model, borel_error *error) {
 }
 
 static borel_status plan_programs(borel_model *model, borel_error *error) {
+  borel_status drawn = borel_model_draw_summed(model, error);
+  if (drawn) return drawn;
   if (make_inputs(model, error)) return BOREL_INTERNAL;
   borel_graph *G = model->graph;
   borel_node prior = sum_terms(model, 0, error), likelihood = sum_terms(model, 1, error);
@@ -212,9 +239,12 @@ done:
 
 static borel_status place_all(borel_model *model, borel_error *error) {
   borel_status status = BOREL_OK;
-  for (int f = 0; f < FUNCTIONS && !status; f++)
-    status = borel_model_place_inputs(model->programs[f], model->graph, &model->inputs, &model->inputs_of[f],
-                                      error);
+  for (int f = 0; f < FUNCTIONS && !status; f++) {
+    borel_model_inputs inputs = model->inputs;
+    if (f == VALUES && model->uniform_count > 0) inputs.count++;
+    status =
+        borel_model_place_inputs(model->programs[f], model->graph, &inputs, &model->inputs_of[f], error);
+  }
   for (size_t i = 0; i < model->conditional_count && !status; i++)
     status = borel_model_place_inputs(model->conditionals[i].program, model->graph, &model->inputs,
                                       &model->conditionals[i].inputs, error);

@@ -33,8 +33,8 @@ borel_status borel_model_term(borel_model *, const char *label, borel_node, int 
 
 /* Sums the discrete input `input` of the graph (values lowest .. lowest + count - 1; no site) out of the
  * density: the terms that depend on it become one, labelled `label`, where the first of them stood, of the
- * likelihood if one of them was. Errors, which name the site `name`: a value to keep depends on it; the
- * limits of graph/eliminate.h. */
+ * likelihood if one of them was. Values to keep that depend on it are computed with a draw from its law given
+ * all else. Errors, which name the site `name`: the limits of graph/eliminate.h. */
 borel_status borel_model_sum_out(borel_model *, const char *name, const char *label, borel_node input,
                                  int64_t lowest, int64_t count, borel_error *);
 

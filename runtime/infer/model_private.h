@@ -22,6 +22,13 @@ typedef struct {
   int likelihood;
 } borel_model_term_info;
 
+/* A site that was summed out: log sum exp over the values of its input of `root`, which may depend on sites
+ * that were summed out later. */
+typedef struct {
+  borel_node input, root;
+  int64_t lowest, count;
+} borel_model_summed;
+
 /* Of one discrete input: its terms, or those of each element. */
 typedef struct {
   size_t input;
@@ -43,6 +50,11 @@ struct borel_model {
   borel_site *sites;
   borel_node *site_nodes; /* [sites]: inputs of the graph of the trace */
   borel_model_inputs inputs;
+  borel_model_summed *summed; /* in the order in which they were summed out */
+  size_t summed_count;
+  borel_node uniforms; /* input that the draws of summed sites are made of: whole rounds of lanes behind u, and
+                          behind the others in `inputs` */
+  size_t uniform_count; /* 0: no value depends on such a site */
   borel_value_info *values;
   borel_node *value_nodes;
   int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
@@ -81,6 +93,7 @@ typedef struct {
   borel_model_function functions[FUNCTIONS];
   borel_model_function *conditionals; /* [conditional_count] */
   borel_workspace split;
+  double *extended; /* for VALUES: u and uniforms; NULL: it needs none */
   double *tail; /* for lanes: points [4, D] and their derivatives */
 } borel_model_target;
 
@@ -107,6 +120,9 @@ void borel_model_drop_conditionals(borel_model *);
 size_t borel_model_independent(borel_target *, uint32_t layout, size_t k);
 borel_status borel_model_conditional_at(borel_target *, uint32_t layout, const double *u, const int64_t *z,
                                         size_t k, size_t n, double *logdensity, borel_error *);
+
+/* Puts draws of the sites that were summed out into the values of a draw. */
+borel_status borel_model_draw_summed(borel_model *, borel_error *);
 
 /* Makes the model a source: its functions. */
 void borel_model_become_source(borel_model *);

@@ -224,6 +224,7 @@ static void source_close(const borel_source *source, borel_target *target) {
   for (int f = 0; f < FUNCTIONS; f++) borel_workspace_free(&t->functions[f].work);
   borel_workspace_free(&t->split);
   free(t->tail);
+  free(t->extended);
   free(t);
 }
 
@@ -237,6 +238,9 @@ static borel_status source_open(const borel_source *source, borel_target **targe
   borel_status status = borel_workspace_new(model->split, &t->split, error);
   if (!t->conditionals && !status) status = no_memory(error);
   if (model->lanes && !(t->tail = calloc(2 * BOREL_POINTS * model->layout.D + 1, sizeof *t->tail)))
+    status = no_memory(error);
+  if (model->uniform_count > 0 &&
+      !(t->extended = calloc(model->layout.D + model->uniform_count + BOREL_LANES, sizeof *t->extended)))
     status = no_memory(error);
   for (int f = 0; f < FUNCTIONS && !status; f++)
     status =
@@ -253,10 +257,16 @@ static borel_status source_open(const borel_source *source, borel_target **targe
 }
 
 static borel_status source_constrain(const borel_source *source, borel_target *target, const double *u,
-                                     const int64_t *z, double *out, borel_error *error) {
+                                     const int64_t *z, borel_rng *rng, double *out, borel_error *error) {
   const borel_model *model = (const borel_model *)source;
   borel_model_target *t = (borel_model_target *)target;
   (void)error;
+  if (t->extended) {
+    memcpy(t->extended, u, model->layout.D * sizeof *u);
+    rng->ops->fill_uniform(rng, t->extended + model->layout.D, 1, model->uniform_count);
+    u = t->extended;
+    if (rng->status) return rng->status;
+  }
   evaluate(t, VALUES, u, z, NULL);
   const borel_program *p = model->programs[VALUES];
   const borel_workspace *work = &t->functions[VALUES].work;

@@ -22,9 +22,10 @@ struct borel_source {
   /* A target of its own for one thread. */
   borel_status (*open)(const borel_source *, borel_target **, borel_error *);
   void (*close)(const borel_source *, borel_target *);
-  /* Fills out[value_size] for a point; uses the memory of that target. */
+  /* Fills out[value_size] for a point; uses the memory of that target. `rng` is for values that are drawn,
+   * given the point. */
   borel_status (*constrain)(const borel_source *, borel_target *, const double *u, const int64_t *z,
-                            double *out, borel_error *);
+                            borel_rng *rng, double *out, borel_error *);
   /* Says into text[size] which terms are not finite at a point, and why no chain can start there. */
   void (*explain)(const borel_source *, const double *u, const int64_t *z, char *text, size_t size);
 };

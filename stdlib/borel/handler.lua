@@ -3,7 +3,8 @@
 -- (borel/sites.lua) and the methods
 --   sample(address, dist, marginalize) -> value observe(address, dist, value, fixed) -> value
 --   factor(address, log_weight, likelihood)     deterministic(name, value)
--- `marginalize` marks a site that a traced density is to sum over; who draws values draws it as any other.
+-- `marginalize` marks a site that a traced density is to sum over: "kept" with a draw of it among the values of a run,
+-- "dropped" without; who draws values draws it as any other.
 -- `fixed` marks a sample site that borel.condition turned into an observation. Names get the prefix of the
 -- calls around them, and distributions the axes of the plates around them, before a handler sees either.
 local core = require "borel.core"
@@ -124,15 +125,23 @@ function handler.site(verb, name, dist)
   return h, address, need_dist(verb .. " '" .. address .. "'", dist)
 end
 
-local sample_options = { marginalize = { type = "boolean", default = false } }
+local sample_options = { marginalize = { type = "boolean", default = false }, keep = { type = "boolean" } }
+
+local function to_sum(what, given)
+  local opts = options.check(what, given, sample_options)
+  if opts.keep ~= nil and not opts.marginalize then
+    core.error(what .. ": option 'keep' is for a site that is summed out (marginalize = true); any other is kept with each draw")
+  end
+  return opts.marginalize and (opts.keep == false and "dropped" or "kept")
+end
 
 --- sample(name, dist [, options]) -> a value of the distribution. name: text, or {text, index} for sites made in loops.
 -- marginalize = true, for a discrete site of finitely many values: the compiled density is summed over them, and the site
--- is no unknown of the sampler. What runs the model on plain numbers (borel.simulate, compositions) draws the site.
+-- is no unknown of the sampler; a run draws it given the other unknowns for each of its draws, unless keep = false. What runs the model on plain numbers (borel.simulate, compositions) draws the site.
 function handler.sample(name, dist, given)
   local h, address, wide = handler.site("sample", name, dist)
   if given == nil then return h:sample(address, wide) end
-  return h:sample(address, wide, options.check(("sample '%s'"):format(address), given, sample_options).marginalize)
+  return h:sample(address, wide, to_sum(("sample '%s'"):format(address), given))
 end
 
 --- observe([name,] dist, value) -> value: it was seen. Its shape must be that of the distribution. A simulation

@@ -38,8 +38,8 @@ end
 
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
 
--- The input of a site that will be summed out.
-function Tracer:to_sum(address, label, dist)
+-- The input of a site that will be summed out; `keep`: the values of a draw have one of it.
+function Tracer:to_sum(address, label, dist, keep)
   local support, shape = dist:support(), dist:shape()
   if not support.discrete then
     core.error(("site '%s': %s is continuous; only a discrete site can be summed out (marginalize)"):format(address, dist.law.name))
@@ -55,6 +55,7 @@ function Tracer:to_sum(address, label, dist)
   self.summed[#self.summed + 1] = { name = address, label = label, input = x, lowest = support.lowest, count = support.count,
     size = shapes.size(shape) }
   self:term(label, dist:inside(x), false)
+  if keep then self.target:value(address, x) end
   return x
 end
 
@@ -65,7 +66,7 @@ end
 
 function Tracer:sample(address, dist, marginalize)
   local label = self.sites:add(address)
-  if marginalize and not self.whole then return self:to_sum(address, label, dist) end
+  if marginalize and not self.whole then return self:to_sum(address, label, dist, marginalize == "kept") end
   self.names[#self.names + 1] = address
   self.constants[address] = dist:constant_elements()
   local support, shape = dist:support(), dist:shape()
