@@ -176,9 +176,9 @@ static void listed_uniforms(borel_rng *rng, double *out, size_t lanes, size_t n)
   for (size_t i = 0; i < lanes * n; i++) out[i] = i < list->count ? list->numbers[i] : 0;
 }
 
-/* model:values(u, z, uniforms): all values of a draw (a table), in the order of the run's columns; those that are
- * drawn given the point (sites that are summed out) are made of the uniform numbers, the last of these sites
- * from the first ones. */
+/* model:values(u, z, uniforms): the values of a draw, a table from names to lists of elements; those that
+ * are drawn given the point (sites that are summed out) are made of the uniform numbers, the last of these
+ * sites from the first ones. */
 static int model_values(lua_State *L) {
   const borel_source *source = borel_model_source(check_model(L));
   static const borel_rng_ops ops = {.size = sizeof ops, .fill_uniform = listed_uniforms};
@@ -197,7 +197,11 @@ static int model_values(lua_State *L) {
   borel_status status = source->constrain(source, target, u, z, &rng.rng, out, &error);
   source->close(source, target);
   if (status) return borel_lua_error(L, &error);
-  push_numbers(L, out, source->value_size);
+  lua_createtable(L, 0, (int)source->value_count);
+  for (size_t i = 0; i < source->value_count; i++) {
+    push_numbers(L, out + source->values[i].offset, source->values[i].size);
+    lua_setfield(L, -2, source->values[i].name);
+  }
   return 1;
 }
 

@@ -262,8 +262,8 @@ static borel_node choose_few(const branch *b, const borel_node *list, size_t cou
 /* The same for many numbers, in a loop. */
 static borel_node choose_many(const branch *b, const borel_node *list, size_t count, borel_node u) {
   borel_node weights = borel_graph_vector(b->G, list, count, b->error);
-  borel_node sums = one(b, BOREL_OP_CUMSUM,
-                        two(b, BOREL_OP_EXP_DIFF, weights, one(b, BOREL_OP_MAXIMUM, weights, -1)), 0);
+  borel_node sums =
+      one(b, BOREL_OP_CUMSUM, two(b, BOREL_OP_EXP_DIFF, weights, one(b, BOREL_OP_MAXIMUM, weights, -1)), 0);
   borel_node whole = two(b, BOREL_OP_GATHER, sums, borel_graph_integer(b->G, (int64_t)count - 1));
   borel_node passed = two(b, BOREL_OP_LE, sums, two(b, BOREL_OP_MUL, whole, u));
   return one(b, BOREL_OP_TO_I64, one(b, BOREL_OP_SUM, one(b, BOREL_OP_TO_F64, passed, 0), -1), 0);
@@ -313,7 +313,8 @@ borel_node borel_graph_draw(borel_graph *G, borel_node root, borel_node input, i
   if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
     separate = borel_graph_separate(G, root, input, NULL, &trouble);
   if (trouble.code) return *error = trouble, BOREL_NO_NODE;
-  if (separate == BOREL_NO_NODE) return over_joint(G, root, input, lowest, count, draw_combination, &d, error);
+  if (separate == BOREL_NO_NODE)
+    return over_joint(G, root, input, lowest, count, draw_combination, &d, error);
   return over_branches(G, separate, input, lowest, count, count, draw_each, &d, error);
 }
 

@@ -25,8 +25,8 @@ borel_node borel_graph_sum_out_each(borel_graph *, borel_node root, borel_node i
 
 /* A value of `input` from the law that is proportional to exp(root), of its shape: what root is before it is
  * summed out. By inversion, with the numbers uniforms[first], uniforms[first + 1], ... in (0, 1) of an f64
- * vector, one for each element; where elements are drawn together, the first of them. Limits and errors as for
- * borel_graph_sum_out. */
+ * vector, one for each element; where elements are drawn together, the first of them. Limits and errors as
+ * for borel_graph_sum_out. */
 borel_node borel_graph_draw(borel_graph *, borel_node root, borel_node input, int64_t lowest, int64_t count,
                             borel_node uniforms, int64_t first, borel_error *);
 /* `node` where `value`, of the input's type and shape, stands for `input`. */

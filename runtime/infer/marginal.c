@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Discrete unknowns that are summed out of the terms of a model, and drawn again for its values: the last that
- * was summed out from its own law, each other one given those after it, from what was its term's exponent. For
- * a chain that is backward sampling (Fruehwirth-Schnatter 2006, "Finite Mixture and Markov Switching Models",
- * section 11.5.1), for labels a draw of each. */
+ * Discrete unknowns that are summed out of the terms of a model, and drawn again for its values: the last
+ * that was summed out from its own law, each other one given those after it, from what was its term's
+ * exponent. For a chain that is backward sampling (Fruehwirth-Schnatter 2006, "Finite Mixture and Markov
+ * Switching Models", section 11.5.1), for labels a draw of each. */
 #include <stdlib.h>
 #include <string.h>
 

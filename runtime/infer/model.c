@@ -242,8 +242,7 @@ static borel_status place_all(borel_model *model, borel_error *error) {
   for (int f = 0; f < FUNCTIONS && !status; f++) {
     borel_model_inputs inputs = model->inputs;
     if (f == VALUES && model->uniform_count > 0) inputs.count++;
-    status =
-        borel_model_place_inputs(model->programs[f], model->graph, &inputs, &model->inputs_of[f], error);
+    status = borel_model_place_inputs(model->programs[f], model->graph, &inputs, &model->inputs_of[f], error);
   }
   for (size_t i = 0; i < model->conditional_count && !status; i++)
     status = borel_model_place_inputs(model->conditionals[i].program, model->graph, &model->inputs,
@@ -265,41 +264,56 @@ static const char *function_name(size_t f, char name[NAME_SIZE]) {
   return name;
 }
 
+static int is_compiled(const borel_model *model, size_t f) {
+  return f != VALUES || !model->interprets_values;
+}
+
 static size_t count_statements(const borel_model *model) {
   size_t statements = 0;
   for (size_t f = 0; f < function_count(model); f++)
-    statements += function_program(model, f)->tables->statements;
+    if (is_compiled(model, f)) statements += function_program(model, f)->tables->statements;
   return statements;
 }
 
 static borel_status emit_functions(borel_model *model, borel_error *error) {
-  size_t count = function_count(model);
+  size_t count = function_count(model), compiled = 0;
   const borel_program **programs = malloc(count * sizeof *programs);
   char name[NAME_SIZE];
   if (!programs) return no_memory(error);
-  for (size_t f = 0; f < count; f++) programs[f] = function_program(model, f);
-  borel_emit_prelude(programs, count, &model->text);
-  for (size_t f = 0; f < count; f++) borel_emit_program(programs[f], function_name(f, name), &model->text);
+  for (size_t f = 0; f < count; f++)
+    if (is_compiled(model, f)) programs[compiled++] = function_program(model, f);
+  borel_emit_prelude(programs, compiled, &model->text);
+  for (size_t f = 0; f < count; f++)
+    if (is_compiled(model, f))
+      borel_emit_program(function_program(model, f), function_name(f, name), &model->text);
   free(programs);
   return model->text.failed ? no_memory(error) : BOREL_OK;
 }
 
 static borel_status compile_functions(borel_model *model, int optimise, borel_error *error) {
-  size_t count = function_count(model);
-  const char **names = malloc(count * sizeof *names);
+  size_t count = function_count(model), compiled = 0;
+  const char **names = calloc(count, sizeof *names);
   char(*texts)[NAME_SIZE] = malloc(count * sizeof *texts);
-  borel_status status = names && texts ? BOREL_OK : no_memory(error);
-  for (size_t f = 0; !status && f < count; f++) names[f] = function_name(f, texts[f]);
+  borel_native_function *made = calloc(count, sizeof *made);
+  borel_status status = names && texts && made ? BOREL_OK : no_memory(error);
+  for (size_t f = 0; !status && f < count; f++)
+    if (is_compiled(model, f)) names[compiled++] = function_name(f, texts[f]);
   if (!status)
-    status = borel_compile(model->text.bytes, optimise, names, count, model->native, &model->compiled, error);
+    status = borel_compile(model->text.bytes, optimise, names, compiled, made, &model->compiled, error);
+  for (size_t f = count; !status && f-- > 0;)
+    if (is_compiled(model, f)) model->native[f] = made[--compiled];
   free(names);
   free(texts);
+  free(made);
   return status;
 }
 
 static void choose_engine(borel_model *model, borel_engine engine, borel_status *status, borel_error *error) {
-  size_t statements = count_statements(model);
-  int optimise = statements <= BOREL_STATEMENTS_O2 ? 2 : 1, native = engine != BOREL_ENGINE_INTERPRETER;
+  size_t statements = count_statements(model), drawing = 0;
+  if (model->uniform_count > 0 && is_compiled(model, VALUES))
+    drawing = model->programs[VALUES]->tables->statements; /* no reason for a slower density */
+  int optimise = statements - drawing <= BOREL_STATEMENTS_O2 ? 2 : 1,
+      native = engine != BOREL_ENGINE_INTERPRETER;
   const char *why = "as asked";
   char reason[300];
   if (engine == BOREL_ENGINE_AUTO && statements > BOREL_STATEMENTS_NATIVE) {
@@ -374,6 +388,8 @@ borel_status borel_model_build(borel_model *model, borel_engine engine, borel_er
   if (status) return status;
   if (engine == BOREL_ENGINE_AUTO && count_statements(model) > BOREL_STATEMENTS_NATIVE)
     borel_model_drop_conditionals(model); /* rather than native code */
+  model->interprets_values = engine == BOREL_ENGINE_AUTO && model->uniform_count > 0 &&
+                             count_statements(model) > BOREL_STATEMENTS_NATIVE;
   model->native = calloc(function_count(model), sizeof *model->native);
   if (!model->native) return no_memory(error);
   if ((status = emit_functions(model, error))) return status;

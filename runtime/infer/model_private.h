@@ -52,9 +52,10 @@ struct borel_model {
   borel_model_inputs inputs;
   borel_model_summed *summed; /* in the order in which they were summed out */
   size_t summed_count;
-  borel_node uniforms; /* input that the draws of summed sites are made of: whole rounds of lanes behind u, and
-                          behind the others in `inputs` */
-  size_t uniform_count; /* 0: no value depends on such a site */
+  borel_node uniforms;   /* input that the draws of summed sites are made of: whole rounds of lanes behind u,
+                            and   behind the others in `inputs` */
+  int interprets_values; /* as drawing takes too many statements for native code; the others may have it */
+  size_t uniform_count;  /* 0: no value depends on such a site */
   borel_value_info *values;
   borel_node *value_nodes;
   int joined; /* scalar values are one vector, the last output of VALUES; the others come before it */
@@ -94,7 +95,7 @@ typedef struct {
   borel_model_function *conditionals; /* [conditional_count] */
   borel_workspace split;
   double *extended; /* for VALUES: u and uniforms; NULL: it needs none */
-  double *tail; /* for lanes: points [4, D] and their derivatives */
+  double *tail;     /* for lanes: points [4, D] and their derivatives */
 } borel_model_target;
 
 static inline borel_status no_memory(borel_error *error) {

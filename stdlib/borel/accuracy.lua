@@ -17,15 +17,16 @@ local accuracy = {}
 local Reader = { traces = true }
 Reader.__index = Reader
 
-local function new_reader(graph, columns)
-  return setmetatable({ graph = graph, columns = columns, sites = sites.new(), inputs = {}, observed = {}, names = {},
+-- `unknowns`: the sites that the run moved; others that are marked so are summed out here, too.
+local function new_reader(graph, columns, unknowns)
+  return setmetatable({ graph = graph, columns = columns, unknowns = unknowns, sites = sites.new(), inputs = {}, observed = {}, names = {},
     factors = {}, summed = {}, others = {} }, Reader)
 end
 
 function Reader:sample(address, dist, marginalize)
   self.sites:add(address)
   local column, shape = self.columns[address], dist:shape()
-  if not column and marginalize then
+  if marginalize and not self.unknowns[address] then
     local x, support = self.graph:input(shape, "i64"), dist:support()
     local prior = core.sum(dist:inside(x))
     self.summed[#self.summed + 1] = { name = address, x = x, lowest = support.lowest, count = support.count, prior = prior,
@@ -124,7 +125,7 @@ local function read(self, what, m, given)
   m, opts = fit.subject(self, what, m, given, known_data)
   local graph, h, arrays = core.trace_begin(), nil, nil
   local ok, message = pcall(function()
-    h = new_reader(graph, self.columns)
+    h = new_reader(graph, self.columns, fit.set_of(self.manifest.sites))
     m:run(h, opts.data)
     if #h.names == 0 then core.error(what .. ": the model observes nothing") end
     h:sum_out()

@@ -79,7 +79,7 @@ function explain.model(model, traced, data, where)
     shared = about.shared, sites = about.site_count, inputs = about.inputs,
     engine = about.engine, compiled = about.compiled, build_seconds = traced.seconds, kernel = where.kernel, why = where.why,
   }
-  report.summed = tracer.summed_text(traced.summed)
+  report.summed, report.redrawn = tracer.summed_text(traced.summed), #tracer.kept(traced.summed)
   report.density_seconds, report.gradient_seconds = target:time(u, z)
   report.discrete, report.discrete_groups = #z, groups_of(target, u, z)
   for k, i in ipairs(order_of(values)) do
@@ -124,7 +124,11 @@ function explain.text(report)
   if report.log_products > 0 then
     line("         %d sums of logarithms are logarithms of products (not with sufficient = false)", report.log_products)
   end
-  if report.summed then line("labels   summed out: %s", report.summed) end
+  if report.summed then
+    line("labels   summed out: %s", report.summed)
+    line("         %s", report.redrawn > 0 and "each draw of a run has a draw of them, given the other unknowns (not with keep = false)"
+      or "a run keeps no draws of them")
+  end
   if report.discrete > 0 then
     line("labels   %d discrete unknowns are drawn %s", report.discrete, report.discrete_groups
       and ("in %d group%s"):format(report.discrete_groups, report.discrete_groups > 1 and "s" or "")

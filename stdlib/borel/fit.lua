@@ -236,10 +236,16 @@ local function movable(self)
   return can
 end
 
+--- The set of the names in a list; of anything else, such as a field that a manifest lacks, the empty one.
+function fit.set_of(names)
+  local set = {}
+  for _, name in ipairs(type(names) == "table" and names or {}) do set[name] = true end
+  return set
+end
+
 -- Discrete unknowns that had other values in the warm-up, by name: what has one value ever since is certain, not stuck.
 local function settled(self)
-  local discrete, names = {}, {}
-  for _, site in ipairs(type(self.manifest.discrete) == "table" and self.manifest.discrete or {}) do discrete[site] = true end
+  local discrete, names = fit.set_of(self.manifest.discrete), {}
   if next(discrete) == nil then return names end
   for c = 1, self.chain_count do
     local warmup = core.read_log(("%s/chain-%d.log"):format(self.directory, c), true)
@@ -255,6 +261,7 @@ end
 
 --- Fills fit.problems, fit.reliable, fit.divergences by the general rule: R-hat > 1.01, bulk or tail ESS
 -- < 100 x chains, E-BFMI < 0.3, divergences > 0.1 % of the draws, or an element that never moved and could.
+-- Sites that were summed out are not looked at.
 function Fit:judge()
   self.problems, self.divergences, self.reliable = {}, 0, false
   if self.draw_count == 0 then return end
@@ -263,14 +270,14 @@ function Fit:judge()
   end
   local function problem(kind, names, text) self.problems[#self.problems + 1] = { kind = kind, names = names, text = text } end
   local rhat, ess, stuck, wanted = {}, {}, {}, ESS_PER_CHAIN * self.chain_count
-  local can_move, certain = movable(self), nil
+  local can_move, certain, summed = movable(self), nil, fit.set_of(self.manifest.summed)
   for _, row in ipairs(self:rows()) do
     if row.sd == 0 then
       if can_move[row.name] then
         certain = certain or settled(self)
         if not certain[row.name] then stuck[#stuck + 1] = row.name end
       end
-    else
+    elseif not summed[row.value] then -- draws given the others: they converge as these do
       if row.rhat ~= row.rhat or row.rhat > RHAT_LIMIT then rhat[#rhat + 1] = row.name end
       if not (row.ess_bulk >= wanted and row.ess_tail >= wanted) then ess[#ess + 1] = row.name end
     end

@@ -137,7 +137,8 @@ end
 
 --- sample(name, dist [, options]) -> a value of the distribution. name: text, or {text, index} for sites made in loops.
 -- marginalize = true, for a discrete site of finitely many values: the compiled density is summed over them, and the site
--- is no unknown of the sampler; a run draws it given the other unknowns for each of its draws, unless keep = false. What runs the model on plain numbers (borel.simulate, compositions) draws the site.
+-- is no unknown of the sampler; a run draws it for each of its draws, given the other unknowns, unless keep = false. What
+-- runs the model on plain numbers (borel.simulate, compositions) draws the site.
 function handler.sample(name, dist, given)
   local h, address, wide = handler.site("sample", name, dist)
   if given == nil then return h:sample(address, wide) end

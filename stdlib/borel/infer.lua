@@ -166,7 +166,8 @@ local function manifest_of(prepared, kernel, opts, previous)
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
     D = about.D, K = about.K,
-    sites = core.json_list(prepared.sites), discrete = core.json_list(discrete_of(prepared.source)),
+    sites = core.json_list(prepared.sites), summed = core.json_list(prepared.traced and tracer.kept(prepared.traced.summed) or {}),
+    discrete = core.json_list(discrete_of(prepared.source)),
     constants = prepared.traced and next(prepared.traced.constants) and prepared.traced.constants or nil,
   }
 end

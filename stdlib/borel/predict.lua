@@ -33,22 +33,23 @@ end
 
 -- given(address, dist) for a simulation: the value that the draw number at[1] has for a site, nil for other sites.
 local function held(self, at)
-  local readers, sites = {}, {}
-  for _, name in ipairs(self.manifest.sites) do sites[name] = true end
+  local readers, sites, summed = {}, fit.set_of(self.manifest.sites), fit.set_of(self.manifest.summed)
   return function(address, dist)
-    if not sites[address] then return nil end
+    if not sites[address] and not summed[address] then return nil end
     local found = readers[address]
     if not found then
       found = {}
       found.shape, found.get = reader(self, address)
       found.discrete = dist:support().discrete
       local want = dist:shape()
-      if not shapes.equal(found.shape, want) then
+      found.other = not shapes.equal(found.shape, want)
+      if found.other and not summed[address] then
         core.error(("fit:predict: site '%s' has shape %s with these data, the fit has draws of shape %s: a site whose size depends on the "
           .. "data needs a new name to be drawn anew"):format(address, shapes.text(want), shapes.text(found.shape)))
       end
       readers[address] = found
     end
+    if found.other then return nil end
     local value = found.get(at[1])
     if not found.discrete then return value end
     return type(value) == "number" and math.tointeger(value) or value:to "i64"
@@ -56,11 +57,12 @@ local function held(self, at)
 end
 
 --- fit:predict([model,] {data =, sites =, draws =, seed = 1}): the posterior predictive. For each draw the model runs
--- forward: sites of the fit have their drawn values; observed sites are drawn anew, and so are sites that the fit
--- does not have (a new group, say); deterministic values and what the function returns are computed. model: another
--- one that shares sites with the fit, for further quantities; default that of the run. data: new data, of which
--- the values of observed sites may be missing; default those of the run. Returns an object with :draws(name) ->
--- [chains, draws, ...], :returned() and .names; draws = n takes n of each chain.
+-- forward: sites of the fit have their drawn values, those that it summed out, too; observed sites are drawn anew, and
+-- so are sites that the fit does not have (a new group, say, or a summed one of another shape); deterministic values
+-- and what the function returns are computed. model: another one that shares sites with the fit, for further quantities;
+-- default that of the run. data: new data, of which the values of observed sites may be missing; default those of the
+-- run. Returns an object with :draws(name) -> [chains, draws, ...], :returned() and .names; draws = n takes n of each
+-- chain.
 function fit.methods:predict(m, given)
   local opts
   m, opts = fit.subject(self, "fit:predict", m, given, known)

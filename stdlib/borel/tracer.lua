@@ -36,6 +36,15 @@ function tracer.summed_text(summed)
   return families[1] and table.concat(texts, ", ")
 end
 
+--- The names of those of which a run keeps draws.
+function tracer.kept(summed)
+  local names = {}
+  for _, site in ipairs(summed) do
+    if site.keep then names[#names + 1] = site.name end
+  end
+  return names
+end
+
 function Tracer:term(label, value, likelihood) self.target:term(label, value, likelihood) end
 
 -- The input of a site that will be summed out; `keep`: the values of a draw have one of it.
@@ -53,7 +62,7 @@ function Tracer:to_sum(address, label, dist, keep)
   end
   local x = self.graph:input(shape, "i64")
   self.summed[#self.summed + 1] = { name = address, label = label, input = x, lowest = support.lowest, count = support.count,
-    size = shapes.size(shape) }
+    size = shapes.size(shape), keep = keep }
   self:term(label, dist:inside(x), false)
   if keep then self.target:value(address, x) end
   return x

@@ -1,0 +1,247 @@
+-- SPDX-License-Identifier: MIT
+-- Draws of sites that are summed out: their conditional laws are those that enumeration gives, and the draws of a run have
+-- their frequencies; native code and interpreter draw the same.
+local core = require "borel.core"
+
+local out = { marginalize = true }
+
+local function numbers(n, fn)
+  local list = {}
+  for i = 1, n do list[i] = fn(i) end
+  return list
+end
+
+local function log_sum_exp(list)
+  local most, sum = math.max(table.unpack(list)), 0
+  if most == -math.huge then return most end
+  for _, x in ipairs(list) do sum = sum + math.exp(x - most) end
+  return most + math.log(sum)
+end
+
+-- ---- the laws ----------------------------------------------------------------------------------------------------------
+
+-- The discrete elements of a model in which nothing is summed out, in the order of its sites: { { site =, name =,
+-- place =, lowest =, count = }, ... }
+local function elements_of(whole)
+  local list = {}
+  for s, site in ipairs(whole:sites()) do
+    for place = 1, site.block == "z" and site.size or 0 do
+      list[#list + 1] = { site = s, name = site.name, place = place, lowest = site.lowest, count = site.count }
+    end
+  end
+  return list
+end
+
+-- log P(element k = v, those of later sites as in z) up to a constant, for each value v in turn; sums over all else.
+local function enumerated(whole, u, z, elements, k)
+  local lists, at = numbers(elements[k].count, function() return {} end), table.move(z, 1, #z, 1, {})
+  local function go(e)
+    local element = elements[e]
+    if not element then
+      local list = lists[at[k] - elements[k].lowest + 1]
+      list[#list + 1] = whole:evaluate(u, at)
+    elseif element.site > elements[k].site then
+      go(e + 1)
+    else
+      for v = element.lowest, element.lowest + element.count - 1 do
+        at[e] = v
+        go(e + 1)
+      end
+    end
+  end
+  go(1)
+  return numbers(#lists, function(v) return log_sum_exp(lists[v]) end)
+end
+
+-- The same for all elements together: log P(z) up to a constant, combination by combination, the last element varying fastest.
+local function all_of(whole, u, elements)
+  local list, at = {}, {}
+  local function go(e)
+    if not elements[e] then
+      list[#list + 1] = whole:evaluate(u, at)
+      return
+    end
+    for v = elements[e].lowest, elements[e].lowest + elements[e].count - 1 do
+      at[e] = v
+      go(e + 1)
+    end
+  end
+  go(1)
+  return list
+end
+
+-- The place of z in that list.
+local function number_of(z, elements)
+  local number = 0
+  for e, element in ipairs(elements) do number = number * element.count + z[e] - element.lowest end
+  return number + 1
+end
+
+-- The largest uniform number for which below(uniforms) is true, all others held: by bisection to the last bit.
+local function threshold(uniforms, place, below)
+  local moved, low, high = table.move(uniforms, 1, #uniforms, 1, {}), 0, 1
+  while true do
+    local middle = (low + high) / 2
+    if middle == low or middle == high then return low end
+    moved[place] = middle
+    if below(moved) then low = middle else high = middle end
+  end
+end
+
+local BITS = 2.0 ^ -51 -- of a cumulative probability: its rounding and that of its inversion
+
+-- Where the uniform number is that element k is made of: the last site is drawn first.
+local function places_of(elements)
+  local places, used, last = {}, 0, #elements
+  while last > 0 do
+    local first = last
+    while first > 1 and elements[first - 1].site == elements[last].site do first = first - 1 end
+    for k = first, last do places[k] = used + k - first + 1 end
+    used, last = used + last - first + 1, first - 1
+  end
+  return places
+end
+
+-- Compares thresholds(v) for the values 1 .. count of a choice with the logarithms of weights.
+local function compare(name, exact, at)
+  local total, before = log_sum_exp(exact), 0
+  for v = 1, #exact do
+    local to, want = v < #exact and at(v) or 1, exact[v] - total
+    local have = math.log(to - before)
+    local tolerance = 1e-12 + BITS / math.exp(want)
+    if tolerance < 1 then
+      assert(math.abs(have - want) <= tolerance, ("%s, value %d: log-probability %.17g, not %.17g"):format(name, v, have, want))
+    else
+      assert(to - before <= math.exp(want) + BITS, ("%s, value %d: it is all but impossible"):format(name, v))
+    end
+    before = to
+  end
+end
+
+-- The function from uniform numbers to the elements of summed sites, at a point, checked in both engines.
+local function drawing(name, native, interpreter, u, elements)
+  local function listed(values)
+    local list = {}
+    for k, element in ipairs(elements) do list[k] = math.tointeger(values[element.name][element.place]) end
+    return list
+  end
+  return function(uniforms)
+    local z, again = listed(native:values(u, {}, uniforms)), listed(interpreter:values(u, {}, uniforms))
+    for k, element in ipairs(elements) do
+      assert(z[k] == again[k], name .. ": the engines differ")
+      assert(z[k] >= element.lowest and z[k] < element.lowest + element.count, name .. ": out of its range")
+    end
+    return z
+  end
+end
+
+-- Every conditional law, by the thresholds of its uniform number, against enumeration, at some points and draws.
+-- `joint`: the elements of the only site are drawn together.
+local function examine(name, model, data, joint)
+  local native, interpreter = model:trace(data, "native", true).target, model:trace(data, "interpreter", true).target
+  local whole = model:trace(data, "interpreter", true, true).target
+  local elements, choice = elements_of(whole), core.philox(core.stream_key(3, "draws"), 0)
+  local places = places_of(elements)
+  for round = 1, 3 do
+    local u = numbers(native:describe().D, function() return 2 * choice:uniform() - 1 end)
+    local uniforms = numbers(#elements, function() return choice:uniform() end)
+    local drawn = drawing(name, native, interpreter, u, elements)
+    local z = drawn(uniforms)
+    for k, element in ipairs(joint and {} or elements) do
+      compare(("%s, point %d, element %d"):format(name, round, k), enumerated(whole, u, z, elements, k), function(v)
+        return threshold(uniforms, places[k], function(moved) return drawn(moved)[k] < element.lowest + v end)
+      end)
+    end
+    if joint then
+      local list = all_of(whole, u, elements)
+      compare(("%s, point %d"):format(name, round), list, function(v)
+        return threshold(uniforms, 1, function(moved) return number_of(drawn(moved), elements) <= v end)
+      end)
+    end
+  end
+end
+
+-- ---- vectors -----------------------------------------------------------------------------------------------------------
+
+local y = numbers(200, function(i) return math.sin(3 * i) * 2 end)
+local function some(n) return table.move(y, 1, n, 1, {}) end
+
+examine("labels", borel.model(function(data)
+  local w, mu = sample("w", dist.dirichlet { 1, 1, 1 }), sample("mu", dist.normal(0, 2):iid(3))
+  local z = sample("z", dist.categorical(w):iid(#data), out)
+  borel.deterministic("level", mu[z])
+  observe("y", dist.normal(mu[z], 1), data)
+end), some(5))
+
+examine("a plate", borel.model(function(data)
+  local p, mu = sample("p", dist.beta(2, 2)), sample("mu", dist.normal(0, 2):iid(2))
+  borel.plate("i", 6, function(i)
+    local z = sample("z", dist.bernoulli(p), out)
+    observe("y", dist.normal(mu[z + 1], 1), borel.array(data)[i])
+  end)
+end), some(6))
+
+-- Two vectors that meet in each observation; one of them has no part in a second.
+examine("two labels", borel.model(function(data)
+  local mu, s = sample("mu", dist.normal(0, 2):iid(2)), sample("s", dist.half_normal(1))
+  local a = sample("a", dist.bernoulli(0.4):iid(3), out)
+  local b = sample("b", dist.binomial(2, 0.3):iid(3), out)
+  observe("y", dist.normal(mu[a + 1] + s * b, s), data)
+  observe("x", dist.normal(borel.where(b:ge(1), mu[1], mu[2]), 1), data)
+end), some(3))
+
+examine("a matrix of labels", borel.model(function(data)
+  local mu = sample("mu", dist.normal(0, 2):iid(2))
+  local z = sample("z", dist.bernoulli(0.4):iid(2):iid(3), out)
+  observe("y", dist.normal(mu[z + 1], 1), data)
+end), borel.array { { 0.5, -1 }, { 0.2, 2 }, { 1, 1.5 } })
+
+examine("tied", borel.model(function()
+  local p = sample("p", dist.beta(2, 2))
+  local z = sample("z", dist.bernoulli(p):iid(5), out)
+  observe("total", dist.normal(borel.sum(z), 0.5), 2.5)
+end), nil, true)
+
+-- ---- scalars and chains ------------------------------------------------------------------------------------------------
+
+examine("a change point", borel.model(function(data)
+  local early, late = sample("early", dist.gamma(2, 1)), sample("late", dist.gamma(2, 1))
+  local at = sample("at", dist.categorical(borel.zeros { 20 } + 1 / 20), out)
+  observe("n", dist.poisson(borel.where(borel.lt(borel.range(1, 20), at), early, late)), data)
+end), numbers(20, function(i) return i < 12 and 3 or 1 end))
+
+examine("two that interact", borel.model(function(data)
+  local p, mu = sample("p", dist.beta(2, 2)), sample("mu", dist.normal(0, 1):iid(3))
+  local a = sample("a", dist.bernoulli(p), out)
+  local b = sample("b", dist.categorical(borel.stack { 0.2 + 0.1 * a, 0.3, 0.5 - 0.1 * a }), out)
+  observe("y", dist.normal(mu[b] * (1 + a), 1), data)
+end), 1.3)
+
+examine("impossible values", borel.model(function()
+  local mu = sample("mu", dist.normal(0, 1))
+  local z = sample("z", dist.categorical { 0, 0.25, 0, 0.75, 0 }, out)
+  borel.factor("f", borel.where(borel.eq(z, 2), -1, mu * z))
+end))
+
+local function chain(states, keep)
+  return borel.model(function(data)
+    local mu, moves = sample("mu", dist.normal(0, 2):iid(states)), sample("moves", dist.dirichlet(borel.zeros { states } + 2):iid(states))
+    local z
+    for t = 1, #data do
+      z = sample({ "z", t }, t == 1 and dist.categorical(borel.zeros { states } + 1 / states) or dist.categorical(moves[z]),
+        { marginalize = true, keep = keep })
+      observe({ "y", t }, dist.normal(mu[z], 1), data[t])
+    end
+  end)
+end
+examine("a chain", chain(3), some(6))
+
+examine("a chain of the second order", borel.model(function(data)
+  local mu, moves = sample("mu", dist.normal(0, 2):iid(2)), sample("moves", dist.dirichlet { 2, 2 }:iid(4))
+  local a, b
+  for t = 1, #data do
+    local z = sample({ "z", t }, t < 3 and dist.categorical { 0.3, 0.7 } or dist.categorical(moves[2 * a + b - 2]), out)
+    a, b = b, z
+    observe({ "y", t }, dist.normal(mu[z], 1), data[t])
+  end
+end), some(7))
