@@ -1,10 +1,18 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * BOREL_MUTANT = 1 to 4 breaks one expression on purpose; tests/cli/summed_mutants.sh sees that each is
+ * noticed.
+ */
 #include "graph/eliminate.h"
 
 #include <stdlib.h>
 
 #include "graph/internal.h"
 #include "graph/separate.h"
+
+#ifndef BOREL_MUTANT
+#define BOREL_MUTANT 0
+#endif
 
 enum { LEAST_JOINED = 16 /* so many numbers are computed in a loop; fewer may be steps of a recursion */ };
 
@@ -228,6 +236,9 @@ static borel_node counting(const branch *b, const borel_shape *shape, int64_t fi
   borel_array places = borel_array_new(BOREL_I64, shape);
   if (!places.data) return no_memory(b->error);
   for (int64_t e = 0; e < borel_shape_size(shape); e++) ((int64_t *)places.data)[e] = first + e;
+#if BOREL_MUTANT == 1 /* all elements by the same number */
+  for (int64_t e = 0; e < borel_shape_size(shape); e++) ((int64_t *)places.data)[e] = first;
+#endif
   borel_node made = borel_graph_array(b->G, &places);
   borel_array_release(&places);
   return made;
@@ -251,6 +262,9 @@ static borel_node choose_few(const branch *b, const borel_node *list, size_t cou
     if (v > 0) sums[v] = two(b, BOREL_OP_ADD, sums[v - 1], sums[v]);
   }
   borel_node at = two(b, BOREL_OP_MUL, sums[count - 1], u);
+#if BOREL_MUTANT == 2 /* as if the weights added up to 1 */
+  at = u;
+#endif
   for (size_t v = 0; v + 1 < count; v++) {
     borel_node passed = two(b, BOREL_OP_LE, sums[v], at);
     index = v == 0 ? passed : two(b, BOREL_OP_IADD, index, passed);
@@ -265,6 +279,9 @@ static borel_node choose_many(const branch *b, const borel_node *list, size_t co
   borel_node sums =
       one(b, BOREL_OP_CUMSUM, two(b, BOREL_OP_EXP_DIFF, weights, one(b, BOREL_OP_MAXIMUM, weights, -1)), 0);
   borel_node whole = two(b, BOREL_OP_GATHER, sums, borel_graph_integer(b->G, (int64_t)count - 1));
+#if BOREL_MUTANT == 4 /* of the largest weight, which is 1 */
+  whole = borel_graph_scalar(b->G, 1);
+#endif
   borel_node passed = two(b, BOREL_OP_LE, sums, two(b, BOREL_OP_MUL, whole, u));
   return one(b, BOREL_OP_TO_I64, one(b, BOREL_OP_SUM, one(b, BOREL_OP_TO_F64, passed, 0), -1), 0);
 }
@@ -298,6 +315,11 @@ static borel_node draw_combination(branch *b, const borel_node *list, size_t cou
   for (int64_t i = 0; i < (int64_t)count; i++) {
     int64_t c = i;
     for (int64_t e = n; e-- > 0; c /= d->count) ((int64_t *)table.data)[i * n + e] = d->lowest + c % d->count;
+#if BOREL_MUTANT == 3 /* the elements the other way round */
+    c = i;
+    for (int64_t e = 0; e < n; e++, c /= d->count)
+      ((int64_t *)table.data)[i * n + e] = d->lowest + c % d->count;
+#endif
   }
   borel_node rows = borel_graph_array(b->G, &table), index = choose(b, list, count, d);
   borel_array_release(&table);

@@ -2,7 +2,11 @@
  * Discrete unknowns that are summed out of the terms of a model, and drawn again for its values: the last
  * that was summed out from its own law, each other one given those after it, from what was its term's
  * exponent. For a chain that is backward sampling (Fruehwirth-Schnatter 2006, "Finite Mixture and Markov
- * Switching Models", section 11.5.1), for labels a draw of each. */
+ * Switching Models", section 11.5.1), for labels a draw of each.
+ *
+ * BOREL_MUTANT = 5 and 6 breaks one expression on purpose; tests/cli/summed_mutants.sh sees that each is
+ * noticed.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +14,10 @@
 #include "graph/internal.h"
 #include "graph/separate.h"
 #include "infer/model_private.h"
+
+#ifndef BOREL_MUTANT
+#define BOREL_MUTANT 0
+#endif
 
 /* Takes the terms that depend on the input out of the list; *first: where the first of them stood. Their sum,
  * or BOREL_NO_NODE. */
@@ -78,6 +86,10 @@ static borel_node with_draws(borel_model *model, borel_node node, const borel_no
   uint8_t *needed = borel_graph_needed(model->graph, node, &most);
   if (!needed) return no_memory(error), BOREL_NO_NODE;
   borel_node made = node;
+#if BOREL_MUTANT == 6 /* given the last site alone */
+  for (size_t i = first; first > 0 && i + 1 < model->summed_count; i++)
+    ((borel_node *)drawn)[i] = drawn[model->summed_count - 1];
+#endif
   for (size_t i = first; i < model->summed_count && made != BOREL_NO_NODE; i++)
     if (model->summed[i].input <= node && needed[model->summed[i].input])
       made = borel_graph_substitute(model->graph, made, model->summed[i].input, drawn[i], error);
@@ -111,7 +123,9 @@ static borel_status draw_from(borel_model *model, size_t first, borel_node *draw
     drawn[i] = borel_graph_draw(model->graph, root, site->input, site->lowest, site->count, model->uniforms,
                                 places, error);
     if (drawn[i] == BOREL_NO_NODE) return error->code ? error->code : no_memory(error);
+#if BOREL_MUTANT != 5 /* all sites by the same numbers */
     places += (int64_t)size_of(model, i);
+#endif
   }
   for (size_t v = 0; v < model->source.value_count; v++) {
     model->value_nodes[v] = with_draws(model, model->value_nodes[v], drawn, first, error);

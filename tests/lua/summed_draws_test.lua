@@ -245,3 +245,134 @@ examine("a chain of the second order", borel.model(function(data)
     observe({ "y", t }, dist.normal(mu[z], 1), data[t])
   end
 end), some(7))
+
+-- ---- runs --------------------------------------------------------------------------------------------------------------
+
+local folder = os.tmpname()
+os.remove(folder)
+local made = {}
+local function run(model, data, given)
+  local path = ("%s-%d"):format(folder, #made + 1)
+  made[#made + 1] = path
+  local opts = { data = data, draws = 400, warmup = 200, out = path, progress = false }
+  for name, value in pairs(given or {}) do opts[name] = value end
+  return borel.infer(model, opts)
+end
+
+local function rows_of(fit, name)
+  local draws = fit:draws(name)
+  return draws:reshape({ fit.chain_count * fit.draw_count, draws.size // (fit.chain_count * fit.draw_count) }):totable()
+end
+
+-- Draws are independent given the other unknowns: the sum over draws of [event] - P(event | unknowns) has the variance
+-- sum P (1 - P).
+local function counter(name)
+  local excess, variance = 0, 0
+  return function(happened, p)
+    excess, variance = excess + (happened and 1 or 0) - p, variance + p * (1 - p)
+  end, function()
+    assert(math.abs(excess) <= 4.5 * math.sqrt(variance) + 1e-6, ("%s: %g more than expected, sd %g"):format(name, excess, math.sqrt(variance)))
+    return excess / math.sqrt(variance)
+  end
+end
+
+local function emission(mu, x) return math.exp(-0.5 * (x - mu) ^ 2) end
+
+do -- labels: each draw against P(z = 1 | w, mu, y)
+  local labels = borel.model(function(data)
+    local w, mu, gap = sample("w", dist.beta(2, 2)), sample("mu", dist.normal(0, 2)), sample("gap", dist.half_normal(2))
+    local z = sample("z", dist.bernoulli(w):iid(#data), out)
+    borel.deterministic("level", mu + gap * z)
+    observe("y", dist.normal(mu + gap * z, 1), data)
+  end)
+  local data = some(12)
+  local fit = run(labels, data)
+  assert(fit.columns.z and #fit.columns.z.elements == 12 and fit.manifest.K == 0 and fit.manifest.summed[1] == "z")
+  local w, mu, gap, z, level = rows_of(fit, "w"), rows_of(fit, "mu"), rows_of(fit, "gap"), rows_of(fit, "z"), rows_of(fit, "level")
+  for i, x in ipairs(data) do
+    local count, check = counter(("label %d"):format(i))
+    for d = 1, #z do
+      local one, zero = w[d][1] * emission(mu[d][1] + gap[d][1], x), (1 - w[d][1]) * emission(mu[d][1], x)
+      count(z[d][i] == 1, one / (one + zero))
+      assert(level[d][i] == mu[d][1] + gap[d][1] * z[d][i], "a deterministic value of the draw")
+    end
+    check()
+  end
+  -- The same bits for any number of threads; none, and the same others, without them.
+  local alone = run(labels, data, { threads = 1 })
+  for _, name in ipairs { "w", "z", "level" } do
+    assert(core.sum(core.abs(fit:draws(name) - alone:draws(name))) == 0, name .. ": threads change it")
+  end
+  local without = run(borel.model(function(d)
+    local a, b, c = sample("w", dist.beta(2, 2)), sample("mu", dist.normal(0, 2)), sample("gap", dist.half_normal(2))
+    local k = sample("z", dist.bernoulli(a):iid(#d), { marginalize = true, keep = false })
+    observe("y", dist.normal(b + c * k, 1), d)
+  end), data)
+  assert(not without.columns.z and #without.manifest.summed == 0)
+  assert(core.sum(core.abs(without:draws "gap" - fit:draws "gap")) == 0, "draws of labels change nothing else")
+  -- What is predicted for an observation goes with its label; more observations get labels of their own.
+  local predicted = fit:predict { sites = { "z", "level" } }
+  assert(core.sum(core.abs(predicted:draws "z":to "f64" - fit:draws "z")) == 0)
+  assert(core.sum(core.abs(predicted:draws "level" - fit:draws "level")) == 0)
+  assert(fit:predict({ data = some(20), sites = { "z" } }):draws "z".shape[3] == 20)
+  assert(#fit:loo().elements == 12)
+end
+
+do -- a chain: pairs of states against the two-slice laws of forward-backward, on numbers
+  local T, states, data = 12, 2, some(12)
+  local fit = run(chain(states), data)
+  local mu, moves = rows_of(fit, "mu"), rows_of(fit, "moves")
+  local z = numbers(T, function(t) return rows_of(fit, ("z[%d]"):format(t)) end)
+  local counts, checks = {}, {}
+  for t = 1, T - 1 do
+    for i = 1, states do
+      for j = 1, states do
+        local key = (t * states + i) * states + j
+        counts[key], checks[key] = counter(("states %d and %d of steps %d and %d"):format(i, j, t, t + 1))
+      end
+    end
+  end
+  for d = 1, #mu do
+    local function move(i, j) return moves[d][(i - 1) * states + j] end
+    local a, b = {}, { [T] = numbers(states, function() return 1 end) }
+    for t = 1, T do
+      a[t] = numbers(states, function(j)
+        local sum = t == 1 and 1 or 0
+        for i = 1, t > 1 and states or 0 do sum = sum + a[t - 1][i] * move(i, j) end
+        return sum * emission(mu[d][j], data[t])
+      end)
+    end
+    for t = T - 1, 1, -1 do
+      b[t] = numbers(states, function(i)
+        local sum = 0
+        for j = 1, states do sum = sum + move(i, j) * emission(mu[d][j], data[t + 1]) * b[t + 1][j] end
+        return sum
+      end)
+    end
+    local whole = 0
+    for i = 1, states do whole = whole + a[T][i] end
+    for t = 1, T - 1 do
+      for i = 1, states do
+        for j = 1, states do
+          counts[(t * states + i) * states + j](z[t][d][1] == i and z[t + 1][d][1] == j,
+            a[t][i] * move(i, j) * emission(mu[d][j], data[t + 1]) * b[t + 1][j] / whole)
+        end
+      end
+    end
+  end
+  for _, check in pairs(checks) do check() end
+  -- States beyond the data are drawn from the last one.
+  local longer = fit:predict { data = some(15) }
+  assert(core.sum(core.abs(longer:draws "z[12]":to "f64" - fit:draws "z[12]")) == 0)
+  assert(longer:draws "z[15]".size == fit.chain_count * fit.draw_count)
+end
+
+-- ---- long chains are loops ---------------------------------------------------------------------------------------------
+
+for states = 2, 3 do
+  local statements = numbers(2, function(k) return chain(states):trace(some(100 * k), "native", true).target:describe().statements end)
+  assert(statements[1] == statements[2], ("%d states: %d statements, and %d"):format(states, statements[1], statements[2]))
+end
+
+for _, path in ipairs(made) do os.execute("rm -r " .. path) end
+print "ok"
