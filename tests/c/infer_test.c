@@ -49,9 +49,9 @@ static void fragile_close(const borel_source *source, borel_target *target) {
 }
 
 static borel_status fragile_constrain(const borel_source *source, borel_target *target, const double *u,
-                                      const int64_t *z, double *out, borel_error *error) {
+                                      const int64_t *z, borel_rng *rng, double *out, borel_error *error) {
   const fragile *f = (const fragile *)source;
-  return f->inner->constrain(f->inner, ((borel_counting_target *)target)->inner, u, z, out, error);
+  return f->inner->constrain(f->inner, ((borel_counting_target *)target)->inner, u, z, rng, out, error);
 }
 
 typedef struct {
