@@ -131,6 +131,47 @@ static int describe(const candidates *c, borel_chain *chain, size_t base, const 
   return reaches_back;
 }
 
+/* Does a step read a node of the chain as something from outside, the same one in all steps? */
+static int reads_itself(const candidates *c, const borel_chain *chain) {
+  size_t first = (size_t)(chain->nodes - c->order), count = chain->steps * chain->period;
+  for (size_t i = 0; i < count; i++)
+    for (uint32_t k = 0; k < borel_graph_at(c->graph, chain->nodes[i])->arg_count; k++) {
+      size_t place = c->place[borel_graph_args(c->graph, chain->nodes[i])[k]];
+      if (!chain->recurrent[3 * (i % chain->period) + k] && place > first && place <= first + count) return 1;
+    }
+  return 0;
+}
+
+/* How many values go from step to step when steps begin `turn` nodes later than in the chain. */
+static size_t carries_of(const borel_chain *chain, size_t turn, uint8_t *most) {
+  size_t period = chain->period, carries = 0;
+  memset(most, 0, period);
+  for (size_t i = 0; i < 3 * period; i++) {
+    size_t p = (i / 3 + period - turn) % period, distance = chain->recurrent[i];
+    if (distance <= p) continue;
+    size_t back = (distance - p + period - 1) / period, from = p + back * period - distance;
+    if (back > most[from]) most[from] = (uint8_t)(back < UINT8_MAX ? back : UINT8_MAX);
+  }
+  for (size_t p = 0; p < period; p++) carries += most[p];
+  return carries;
+}
+
+/* Where a step begins is free, at the price of a part of one: there where the fewest values are carried. */
+static void turn_to_fewest(borel_chain *chain, size_t length) {
+  uint8_t most[LONGEST_PERIOD];
+  size_t best = 0, fewest = carries_of(chain, 0, most);
+  uint32_t turned[3 * LONGEST_PERIOD];
+  for (size_t turn = 1; turn < chain->period && chain->steps > BOREL_CHAIN_STEPS; turn++) {
+    size_t carries = carries_of(chain, turn, most);
+    if (carries < fewest) best = turn, fewest = carries;
+  }
+  for (size_t i = 0; i < 3 * chain->period; i++)
+    turned[i] = chain->recurrent[(i + 3 * best) % (3 * chain->period)];
+  memcpy(chain->recurrent, turned, 3 * chain->period * sizeof *turned);
+  chain->nodes += best;
+  chain->steps = (length - best) / chain->period;
+}
+
 /* Adds the chain that covers most; 0 when there is none. */
 static int find_next(candidates *c, uint8_t *kind, borel_chains *out) {
   size_t best_period = 0, best_start = 0, best_length = 0;
@@ -145,7 +186,12 @@ static int find_next(candidates *c, uint8_t *kind, borel_chains *out) {
   borel_chain chain = {.period = best_period, .steps = best_length / best_period + 1};
   size_t base = best_start - best_period;
   memset(c->taken + base, 1, chain.steps * chain.period);
-  if (describe(c, &chain, base, kind)) out->list[out->count++] = chain;
+  if (!describe(c, &chain, base, kind)) return 1;
+  turn_to_fewest(&chain, best_length + best_period);
+  if (reads_itself(c, &chain))
+    free(chain.recurrent);
+  else
+    out->list[out->count++] = chain;
   return 1;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Recognition. The body of a scan is written out in numbers (scalarise.h), whatever arrays, axes and gathered
- * rows it was written with; then each new carry must be log sum_i exp(carry[i] + offset[i]). An offset is a
- * sum of parts; those that no step changes make up the weights, the others must be the same for all i. */
+ * rows it was written with; then each new carry j must be log sum_i exp(carry[i] + offset[i][j]). An offset
+ * is a sum of parts; those that no step changes make up the weights, the others must be those of i and those
+ * of j: what is observed before a move, or after it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,10 +151,10 @@ static int read_form(const reader *r, borel_node x, form *f, int depth) {
 /* ---- emissions ------------------------------------------------------------------------------- */
 
 /* Element j of one sequence for every state j: then that sequence is it. */
-static borel_node whole_sequence(const reader *r, const form *forms, size_t states) {
+static borel_node whole_sequence(const reader *r, const offset *offsets, size_t states) {
   borel_node input = BOREL_NO_NODE;
   for (size_t j = 0; j < states; j++) {
-    const offset *o = &forms[j].of[0];
+    const offset *o = &offsets[j];
     if (o->parts != 1 || o->varies[0].negative || op_of(r, o->varies[0].node) != BOREL_OP_GATHER)
       return BOREL_NO_NODE;
     borel_node from = arg_of(r, o->varies[0].node, 0), index = arg_of(r, o->varies[0].node, 1);
@@ -169,7 +170,7 @@ static borel_node whole_sequence(const reader *r, const form *forms, size_t stat
 }
 
 /* Else a scan without carries computes them. */
-static borel_node mapped(const reader *r, const form *forms, size_t states) {
+static borel_node mapped(const reader *r, const offset *offsets, size_t states) {
   size_t inputs = borel_graph_inputs(r->B), carries = r->region->carries, nodes = borel_graph_size(r->B);
   borel_region *map = calloc(1, sizeof *map);
   borel_node *in = malloc((inputs + 1) * sizeof *in), *at = malloc((nodes + 1) * sizeof *at),
@@ -187,7 +188,7 @@ static borel_node mapped(const reader *r, const form *forms, size_t states) {
   }
   if (borel_graph_copy(map->body, r->B, in, at, r->error)) goto done;
   for (size_t j = 0; j < states; j++) {
-    const offset *o = &forms[j].of[0];
+    const offset *o = &offsets[j];
     row[j] = borel_graph_scalar(map->body, 0);
     for (int k = 0; k < o->parts; k++)
       row[j] = borel_graph_op(map->body, o->varies[k].negative ? BOREL_OP_SUB : BOREL_OP_ADD,
@@ -210,18 +211,88 @@ done:
   return made;
 }
 
+/* What varies with each state, [steps, states]. */
+static borel_node emissions(const reader *r, const offset *offsets, size_t states) {
+  borel_node whole = whole_sequence(r, offsets, states);
+  return whole == BOREL_NO_NODE ? mapped(r, offsets, states) : whole;
+}
+
+static borel_node add(const reader *r, borel_node a, borel_node b) {
+  return borel_graph_op(r->G, BOREL_OP_ADD, (borel_node[]){a, b}, 2, 0, NULL, r->error);
+}
+
+/* The rows of the next steps, and 0 for the last. */
+static borel_node next_rows(const reader *r, borel_node rows, size_t states) {
+  int64_t n = (int64_t)states, steps = borel_graph_at(r->G, r->scan)->attr;
+  borel_array index = borel_array_new(BOREL_I64, &(borel_shape){2, {steps, n}});
+  if (!index.data) return BOREL_NO_NODE;
+  for (int64_t i = 0; i < steps * n; i++) {
+    int64_t next = r->region->reverse ? i - n : i + n;
+    ((int64_t *)index.data)[i] = next < 0 || next >= steps * n ? steps * n : next;
+  }
+  borel_node parts[] = {rows, borel_graph_scalar(r->G, 0)};
+  borel_node ended = borel_graph_op(r->G, BOREL_OP_STACK, parts, 2, 0, NULL, r->error);
+  borel_node args[] = {ended, borel_graph_array(r->G, &index)};
+  borel_array_release(&index);
+  return borel_graph_op(r->G, BOREL_OP_GATHER, args, 2, 0, NULL, r->error);
+}
+
+/* What is observed before a move belongs to the step before. */
+static int take_back(const reader *r, const offset *before, borel_hmm *h) {
+  int64_t first = r->region->reverse ? h->steps - 1 : 0;
+  borel_node rows = emissions(r, before, h->states);
+  if (rows == BOREL_NO_NODE) return 0;
+  h->emission = add(r, h->emission, next_rows(r, rows, h->states));
+  for (size_t i = 0; i < h->states && h->emission != BOREL_NO_NODE; i++) {
+    borel_node args[] = {rows, borel_graph_integer(r->G, first * (int64_t)h->states + (int64_t)i)};
+    h->start[i] = add(r, h->start[i], borel_graph_op(r->G, BOREL_OP_GATHER, args, 2, 0, NULL, r->error));
+    if (h->start[i] == BOREL_NO_NODE) return 0;
+  }
+  return h->emission != BOREL_NO_NODE;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static int same_parts(const offset *a, const offset *b) {
-  if (a->parts != b->parts) return 0;
+static int has_part(const offset *o, part x) {
+  for (int k = 0; k < o->parts; k++)
+    if (o->varies[k].negative == x.negative && o->varies[k].node == x.node) return 1;
+  return 0;
+}
+
+/* The parts of a that are in b, or those that are not. */
+static offset parts_of(const offset *a, const offset *b, int in) {
+  offset some = {.present = 1, .fixed = BOREL_NO_NODE};
   for (int k = 0; k < a->parts; k++)
-    if (a->varies[k].negative != b->varies[k].negative || a->varies[k].node != b->varies[k].node) return 0;
-  return 1;
+    if (has_part(b, a->varies[k]) == in) some.varies[some.parts++] = a->varies[k];
+  return some;
+}
+
+/* Are the parts of (i, j) those of before[i] and after[j]? The parts of one sum are different ones, or it is
+ * none that is read. */
+static int split(const form *forms, size_t n, offset *before, offset *after) {
+  int varies = 0;
+  before[0] = forms[0].of[0];
+  for (size_t j = 1; j < n; j++) before[0] = parts_of(&before[0], &forms[j].of[0], 1);
+  for (size_t j = 0; j < n; j++) after[j] = parts_of(&forms[j].of[0], &before[0], 0);
+  for (size_t i = 1; i < n; i++) before[i] = parts_of(&forms[0].of[i], &after[0], 0);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      const offset *o = &forms[j].of[i];
+      varies |= o->parts > 0;
+      if (o->parts != before[i].parts + after[j].parts ||
+          parts_of(o, &before[i], 1).parts != before[i].parts ||
+          parts_of(o, &after[j], 1).parts != after[j].parts)
+        return 0;
+      for (int k = 0; k < o->parts; k++)
+        if (has_part(&before[i], o->varies[k]) == has_part(&after[j], o->varies[k])) return 0;
+    }
+  return varies;
 }
 
 /* The scan in numbers is at `r->scan`. */
 static int read_scan(reader *r, borel_hmm *h) {
   size_t n = h->states = r->region->carries;
+  offset before[BOREL_HMM_STATES], after[BOREL_HMM_STATES];
   form *forms = malloc(n * sizeof *forms);
   int found = forms && find_dependence(r);
   for (size_t j = 0; j < n && found; j++) {
@@ -229,16 +300,17 @@ static int read_scan(reader *r, borel_hmm *h) {
             read_form(r, r->region->outputs[j], &forms[j], DEEPEST);
     for (size_t i = 0; i < n && found; i++) {
       const offset *o = &forms[j].of[i];
-      found = o->present && o->parts > 0 && same_parts(o, &forms[j].of[0]);
+      found = o->present;
       h->weight[i * n + j] = o->fixed != BOREL_NO_NODE ? o->fixed : borel_graph_scalar(r->G, 0);
     }
   }
-  if (found) {
-    h->emission = whole_sequence(r, forms, n);
-    if (h->emission == BOREL_NO_NODE) h->emission = mapped(r, forms, n);
-    found = h->emission == BOREL_NO_NODE ? -1 : 1;
+  if (found && (found = split(forms, n, before, after))) {
+    int early = 0;
+    for (size_t i = 0; i < n; i++) h->start[i] = borel_graph_args(r->G, r->scan)[i];
+    for (size_t i = 0; i < n; i++) early |= before[i].parts > 0;
+    h->emission = emissions(r, after, n);
+    if (h->emission == BOREL_NO_NODE || (early && !take_back(r, before, h))) found = -1;
   }
-  for (size_t i = 0; i < n; i++) h->start[i] = borel_graph_args(r->G, r->scan)[i];
   free(forms);
   free(r->on_carry);
   free(r->on_step);

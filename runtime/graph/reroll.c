@@ -51,9 +51,16 @@ static void skeletons(borel_merger *m) {
 
 /* ---- what stands for a node that is made of chains ------------------------------------------- */
 
-/* Element `step` of the stacked results of a scan. */
+static int is_last_step(const borel_merger *m, borel_node i) {
+  const borel_chain *chain = &m->chains.list[m->chain[i]];
+  return m->at[i] / chain->period == chain->steps - 1;
+}
+
+/* Element `step` of the stacked results of a scan; a carry at its end. */
 static borel_node chain_element(borel_merger *m, borel_node i) {
   size_t period = m->chains.list[m->chain[i]].period;
+  borel_node carry = m->last[m->chain[i]][m->at[i] % period];
+  if (carry != BOREL_NO_NODE && is_last_step(m, i)) return carry;
   borel_node args[] = {m->stacked[m->chain[i]][m->at[i] % period],
                        borel_graph_integer(m->graph, (int64_t)(m->at[i] / period))};
   return borel_graph_op(m->graph, BOREL_OP_GATHER, args, 2, 0, NULL, m->error);
@@ -279,22 +286,29 @@ static void place_chains(borel_merger *m) {
   }
 }
 
-/* Marks the places of chain c that somebody outside reads: a term, or a node below a term. */
-static void mark_used(const borel_merger *m, const borel_node *terms, size_t count, size_t c, uint8_t *used,
-                      uint8_t *needed) {
+/* Somebody outside reads node i of the chain. */
+static void mark(const borel_merger *m, borel_node i, const uint8_t *carried, uint8_t *used) {
+  size_t p = m->at[i] % m->chains.list[m->chain[i]].period;
+  if (!carried[p] || !is_last_step(m, i)) used[p] = 1;
+}
+
+/* Marks the places of chain c that somebody outside reads, a term or a node below a term, and that are not
+ * among the `carried` at the end. */
+static void mark_used(const borel_merger *m, const borel_node *terms, size_t count, size_t c,
+                      const uint8_t *carried, uint8_t *used, uint8_t *needed) {
   size_t period = m->chains.list[c].period;
   memset(needed, 0, m->original);
   memset(used, 0, period);
   for (size_t i = 0; i < count; i++) {
     needed[terms[i]] = 1;
-    if (m->chain[terms[i]] == (int32_t)c) used[m->at[terms[i]] % period] = 1;
+    if (m->chain[terms[i]] == (int32_t)c) mark(m, terms[i], carried, used);
   }
   for (size_t n = m->original; n-- > 0;) {
     if (!needed[n]) continue;
     for (uint32_t k = 0; k < borel_graph_at(m->graph, (borel_node)n)->arg_count; k++) {
       borel_node arg = borel_graph_args(m->graph, (borel_node)n)[k];
       needed[arg] = 1;
-      if (m->chain[arg] == (int32_t)c && m->chain[n] != (int32_t)c) used[m->at[arg] % period] = 1;
+      if (m->chain[arg] == (int32_t)c && m->chain[n] != (int32_t)c) mark(m, arg, carried, used);
     }
   }
 }
@@ -303,10 +317,13 @@ static borel_status roll_chains(borel_merger *m, const borel_node *terms, size_t
   size_t longest = 1;
   for (size_t c = 0; c < m->chains.count; c++)
     if (m->chains.list[c].period > longest) longest = m->chains.list[c].period;
-  uint8_t *used = malloc(longest), *needed = malloc(m->original + 1);
+  uint8_t *used = malloc(2 * longest), *carried = used ? used + longest : NULL;
+  uint8_t *needed = malloc(m->original + 1);
   borel_status status = used && needed ? BOREL_OK : BOREL_INTERNAL;
   for (size_t c = 0; c < m->chains.count && !status; c++) {
-    mark_used(m, terms, count, c, used, needed);
+    for (size_t p = 0; p < m->chains.list[c].period; p++)
+      carried[p] = (uint8_t)borel_chain_carries(&m->chains.list[c], p);
+    mark_used(m, terms, count, c, carried, used, needed);
     status = borel_chain_to_scan(m, c, used);
   }
   free(used);
@@ -325,9 +342,11 @@ static int merger_begin(borel_merger *m, borel_graph *G, const borel_node *terms
   m->chain = malloc((nodes + 1) * sizeof *m->chain);
   m->at = malloc((nodes + 1) * sizeof *m->at);
   m->stacked = calloc(m->chains.count + 1, sizeof *m->stacked);
-  int done = m->form && m->moved && m->resolved && m->chain && m->at && m->stacked;
+  m->last = calloc(m->chains.count + 1, sizeof *m->last);
+  int done = m->form && m->moved && m->resolved && m->chain && m->at && m->stacked && m->last;
   for (size_t c = 0; done && c < m->chains.count; c++)
-    done = (m->stacked[c] = malloc(m->chains.list[c].period * sizeof **m->stacked)) != NULL;
+    done = (m->stacked[c] = malloc(m->chains.list[c].period * sizeof **m->stacked)) &&
+           (m->last[c] = malloc(m->chains.list[c].period * sizeof **m->last));
   if (!done) return 0;
   memset(m->resolved, 0xff, (nodes + 1) * sizeof *m->resolved); /* BOREL_NO_NODE everywhere */
   place_chains(m);
@@ -338,6 +357,7 @@ static int merger_begin(borel_merger *m, borel_graph *G, const borel_node *terms
 static void merger_end(borel_merger *m) {
   for (size_t i = 0; i < m->done_count; i++) free(m->done[i].list);
   for (size_t c = 0; m->stacked && c < m->chains.count; c++) free(m->stacked[c]);
+  for (size_t c = 0; m->last && c < m->chains.count; c++) free(m->last[c]);
   borel_chains_free(&m->chains);
   free(m->done);
   free(m->form);
@@ -346,6 +366,7 @@ static void merger_end(borel_merger *m) {
   free(m->chain);
   free(m->at);
   free(m->stacked);
+  free(m->last);
 }
 
 /* ---- terms ----------------------------------------------------------------------------------- */

@@ -59,6 +59,8 @@ typedef struct {
   uint32_t *at;   /* [original]: step * period + place */
   borel_node *
       *stacked; /* [chains][period]: results of the scan, all steps; BOREL_NO_NODE: not used outside */
+  borel_node *
+      *last; /* [chains][period]: those of the last step that later ones would read, or BOREL_NO_NODE */
   borel_merged *done;
   size_t done_count, done_room;
   borel_error *error;
@@ -68,7 +70,10 @@ typedef struct {
 borel_node borel_merge(borel_merger *, const borel_node *list, size_t count);
 /* What stands for a node of before: itself, unless it depends on a chain. */
 borel_node borel_resolve(borel_merger *, borel_node);
-/* Makes the scan of chain c. `used` [period]: which places somebody outside reads. */
+/* Would step k + 1, or a later one, read the node at this place of step k? */
+int borel_chain_carries(const borel_chain *, size_t place);
+/* Makes the scan of chain c. `used` [period]: of which places somebody outside reads more than the last step
+ * of what is carried. */
 borel_status borel_chain_to_scan(borel_merger *, size_t c, const uint8_t *used);
 
 #endif

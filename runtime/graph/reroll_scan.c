@@ -131,6 +131,14 @@ static int make_step(making *k) {
   return 1;
 }
 
+int borel_chain_carries(const borel_chain *chain, size_t place) {
+  for (size_t i = 0; i < 3 * chain->period; i++) {
+    size_t from;
+    if (chain->recurrent[i] && borel_chain_back(chain, i, &from) > 0 && from == place) return 1;
+  }
+  return 0;
+}
+
 borel_status borel_chain_to_scan(borel_merger *m, size_t c, const uint8_t *used) {
   const borel_chain *chain = &m->chains.list[c];
   making k;
@@ -147,8 +155,11 @@ borel_status borel_chain_to_scan(borel_merger *m, size_t c, const uint8_t *used)
   borel_node scan = borel_graph_scan(m->graph, region, k.outer, k.count, m->error);
   if (scan == BOREL_NO_NODE) goto done;
   size_t next = region->carries;
-  for (size_t p = 0; p < chain->period; p++)
+  for (size_t p = 0; p < chain->period; p++) {
+    int carried = k.first_carry[p + 1] > k.first_carry[p];
+    m->last[c][p] = carried ? borel_graph_project(m->graph, scan, k.first_carry[p]) : BOREL_NO_NODE;
     m->stacked[c][p] = used[p] ? borel_graph_project(m->graph, scan, next++) : BOREL_NO_NODE;
+  }
   status = BOREL_OK;
 done:
   end(&k);

@@ -199,6 +199,93 @@ Test(hmm, random_models_agree_with_extended_precision) {
     }
 }
 
+/* As body by SCALARS, but the emissions of the states in `before` are added before the move. */
+static borel_region *split_body(int64_t K, unsigned before, int reverse) {
+  borel_region *region = calloc(1, sizeof *region);
+  borel_graph *B = region->body = borel_graph_new();
+  borel_node carry[K_MOST];
+  for (int64_t i = 0; i < K; i++) carry[i] = scalar_input(B);
+  borel_node emission = vector_input(B, K), weight = vector_input(B, K * K);
+  for (int64_t i = 0; i < K; i++)
+    if (before >> i & 1) carry[i] = apply2(B, BOREL_OP_ADD, carry[i], at(B, emission, i));
+  region->outputs = calloc(K_MOST, sizeof *region->outputs);
+  for (int64_t j = 0; j < K; j++) {
+    borel_node y = BOREL_NO_NODE;
+    for (int64_t i = 0; i < K; i++) {
+      borel_node term = apply2(B, BOREL_OP_ADD, carry[i], at(B, weight, i * K + j));
+      y = i == 0 ? term : apply2(B, BOREL_OP_LOG_ADD_EXP, y, term);
+    }
+    region->outputs[j] = before >> j & 1 ? y : apply2(B, BOREL_OP_ADD, y, at(B, emission, j));
+  }
+  region->carries = region->output_count = (size_t)K;
+  region->sequences = region->captured = 1;
+  region->reverse = reverse;
+  return region;
+}
+
+/* The same with all emissions after the move: those before it belong to the step before. Then the derivatives
+ * of the first are put where they belong. */
+static void solve_split(hmm *h, unsigned before, int reverse) {
+  hmm *r = calloc(1, sizeof *r);
+  size_t K = h->K, N = h->N;
+  *r = *h;
+  for (size_t k = 0; k < N; k++)
+    for (size_t j = 0; j < K; j++) {
+      size_t t = reverse ? N - 1 - k : k;
+      int early = before >> j & 1;
+      if (early && k == 0) r->start[j] += h->emission[t * K + j];
+      if (early && k > 0) r->emission[(k - 1) * K + j] = h->emission[t * K + j];
+      if (early && k == N - 1) r->emission[k * K + j] = 0;
+      if (!early) r->emission[k * K + j] = h->emission[t * K + j];
+    }
+  solve(r);
+  h->value = r->value;
+  memcpy(h->d_start, r->d_start, sizeof h->d_start);
+  memcpy(h->d_weight, r->d_weight, sizeof h->d_weight);
+  for (size_t k = 0; k < N; k++)
+    for (size_t j = 0; j < K; j++) {
+      size_t t = reverse ? N - 1 - k : k;
+      int early = before >> j & 1;
+      h->d_emission[t * K + j] = !early   ? r->d_emission[k * K + j]
+                                 : k == 0 ? r->d_start[j]
+                                          : r->d_emission[(k - 1) * K + j];
+    }
+  free(r);
+}
+
+Test(hmm, emissions_may_be_added_before_the_move) {
+  uint64_t state = 8;
+  for (size_t K = 2; K <= 4; K++)
+    for (int what = 0; what < 12; what++) {
+      static const size_t steps[] = {1, 2, 40};
+      unsigned before = what % 3 == 0 ? (1u << K) - 1 : what % 3 == 1 ? 2 : 5 & ((1u << K) - 1);
+      int reverse = what >= 6;
+      engines e = {0};
+      borel_graph *G = borel_graph_new();
+      hmm *h = draw(K, steps[what / 3 % 2 + (what % 3 > 0)], 5, &state);
+      borel_node wrt[INPUTS], outputs[1 + INPUTS], args[K_MOST + 2], last[K_MOST];
+      wrt[0] = vector_input(G, (int64_t)K), wrt[1] = vector_input(G, (int64_t)(K * K));
+      wrt[2] = borel_graph_input(G, BOREL_F64, &(borel_shape){2, {(int64_t)h->N, (int64_t)K}});
+      for (size_t i = 0; i < K; i++) args[i] = at(G, wrt[0], (int64_t)i);
+      args[K] = wrt[2], args[K + 1] = wrt[1];
+      borel_node scan = borel_graph_scan(G, split_body((int64_t)K, before, reverse), args, K + 2, NULL);
+      for (size_t i = 0; i < K; i++) last[i] = borel_graph_project(G, scan, i);
+      borel_node all = borel_graph_op(G, BOREL_OP_STACK, last, K, 0, NULL, NULL);
+      size_t found = 0;
+      outputs[0] = borel_graph_op(G, BOREL_OP_LOG_SUM_EXP, &all, 1, -1, NULL, NULL);
+      outputs[0] = borel_graph_hmm(G, outputs[0], &found, NULL);
+      cr_assert(found == 1, "%zu states, case %d: not recognised", K, what);
+      cr_assert(borel_graph_gradient(G, outputs[0], wrt, INPUTS, outputs + 1, NULL) == BOREL_OK);
+      size_t program = engines_add(&e, G, outputs, 1 + INPUTS);
+      solve_split(h, before, reverse);
+      run(&e, program, h, INTERPRETED);
+      compare(&e, program, h, 1, reverse ? "split, from the end" : "split");
+      engines_free(&e);
+      borel_graph_free(G);
+      free(h);
+    }
+}
+
 /* Emissions 1e4 apart, impossible transitions, states and steps, NaN: as the recursion gives it. */
 Test(hmm, hard_cases_run_as_written) {
   uint64_t state = 6;
