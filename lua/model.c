@@ -93,8 +93,11 @@ static int sum_out_each(lua_State *L) {
   borel_error error = {0};
   borel_graph *graph = borel_lua_current_graph(L);
   borel_node root = borel_lua_tonode(L, 1, graph), input = borel_lua_tonode(L, 2, graph);
-  borel_node made =
-      borel_graph_sum_out_each(graph, root, input, luaL_checkinteger(L, 3), luaL_checkinteger(L, 4), &error);
+  int64_t lowest = luaL_checkinteger(L, 3), count = luaL_checkinteger(L, 4);
+  borel_elimination *elimination = borel_elimination_new(graph);
+  if (!elimination) return luaL_error(L, "out of memory for a sum over a discrete unknown");
+  borel_node made = borel_graph_sum_out_each(elimination, root, input, lowest, count, &error);
+  borel_elimination_free(elimination);
   if (error.code) return borel_lua_error(L, &error);
   if (made == BOREL_NO_NODE) return 0;
   borel_lua_pushnode(L, graph, made);

@@ -6,6 +6,7 @@
 #include "graph/eliminate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "graph/internal.h"
 #include "graph/separate.h"
@@ -16,12 +17,24 @@
 
 enum { LEAST_JOINED = 16 /* so many numbers are computed in a loop; fewer may be steps of a recursion */ };
 
+struct borel_elimination {
+  borel_graph *G;
+  size_t known, room; /* nodes of the graph that were looked at; room for */
+  uint8_t *discrete;  /* [room]: does it depend on any i64 input? */
+  borel_node *map;    /* [room]: what stands for a node in a branch; itself outside of one */
+  uint64_t *seen;     /* [room]: the last search that met it */
+  uint64_t searches;
+  borel_node *cone, *stack; /* [room]: what a search has found, and will look at */
+  size_t count;
+};
+
 typedef struct {
+  borel_elimination *e;
   borel_graph *G;
   borel_node input, root;
   borel_node *list; /* [count]: what the root needs and depends on the input, in order */
   size_t count;
-  borel_node *map;  /* [root + 1]: what stands for a node; a number for an array of equal elements, too */
+  borel_node *map;  /* that of e; a number for an array of equal elements, too */
   borel_node *args; /* room for those of one node */
   borel_error *error;
 } branch;
@@ -29,6 +42,98 @@ typedef struct {
 static borel_node no_memory(borel_error *error) {
   borel_fail(error, BOREL_INTERNAL, "out of memory for the sum over a discrete unknown");
   return BOREL_NO_NODE;
+}
+
+/* ---- what depends on discrete inputs ---------------------------------------------------------- */
+
+borel_elimination *borel_elimination_new(borel_graph *G) {
+  borel_elimination *e = calloc(1, sizeof *e);
+  if (e) e->G = G;
+  return e;
+}
+
+void borel_elimination_free(borel_elimination *e) {
+  if (!e) return;
+  free(e->discrete);
+  free(e->map);
+  free(e->seen);
+  free(e->cone);
+  free(e->stack);
+  free(e);
+}
+
+static int make_room(void *array, size_t count, size_t size) {
+  void *old, *more;
+  memcpy(&old, array, sizeof old);
+  if (!(more = realloc(old, count * size))) return 0;
+  memcpy(array, &more, sizeof more);
+  return 1;
+}
+
+/* Looks at the nodes that were made since. */
+static int catch_up(borel_elimination *e) {
+  size_t nodes = borel_graph_size(e->G);
+  if (nodes > e->room) {
+    size_t room = 2 * nodes;
+    if (!make_room(&e->discrete, room, sizeof *e->discrete) || !make_room(&e->map, room, sizeof *e->map) ||
+        !make_room(&e->seen, room, sizeof *e->seen) || !make_room(&e->cone, room, sizeof *e->cone) ||
+        !make_room(&e->stack, room, sizeof *e->stack))
+      return 0;
+    e->room = room;
+  }
+  for (borel_node i = (borel_node)e->known; i < nodes; i++) {
+    const borel_node_info *node = borel_graph_at(e->G, i);
+    e->discrete[i] = node->op == BOREL_OP_INPUT && node->dtype == BOREL_I64;
+    for (uint32_t k = 0; k < node->arg_count; k++)
+      e->discrete[i] |= e->discrete[borel_graph_args(e->G, i)[k]];
+    e->map[i] = i;
+    e->seen[i] = 0;
+  }
+  e->known = nodes;
+  return 1;
+}
+
+static int by_number(const void *a, const void *b) {
+  borel_node x = *(const borel_node *)a, y = *(const borel_node *)b;
+  return (x > y) - (x < y);
+}
+
+/* cone[count]: what the root needs and depends on discrete inputs, itself among it. */
+static int find_cone(borel_elimination *e, borel_node root) {
+  size_t depth = 0;
+  if (!catch_up(e)) return 0;
+  e->searches += 2;
+  e->count = 0;
+  if (!e->discrete[root]) return 1;
+  e->seen[root] = e->searches;
+  for (e->stack[depth++] = root; depth > 0;) {
+    borel_node i = e->stack[--depth];
+    e->cone[e->count++] = i;
+    for (uint32_t k = 0; k < borel_graph_at(e->G, i)->arg_count; k++) {
+      borel_node arg = borel_graph_args(e->G, i)[k];
+      if (!e->discrete[arg] || e->seen[arg] == e->searches) continue;
+      e->seen[arg] = e->searches;
+      e->stack[depth++] = arg;
+    }
+  }
+  return 1;
+}
+
+/* Of a node of the cone, asked in their order. */
+static int depends_on(borel_elimination *e, borel_node i, borel_node input) {
+  int depends = i == input;
+  for (uint32_t k = 0; k < borel_graph_at(e->G, i)->arg_count && !depends; k++)
+    depends = e->seen[borel_graph_args(e->G, i)[k]] == e->searches + 1;
+  if (depends) e->seen[i] = e->searches + 1;
+  return depends;
+}
+
+borel_status borel_elimination_depends(borel_elimination *e, borel_node node, borel_node input, int *depends,
+                                       borel_error *error) {
+  if (!find_cone(e, node)) return no_memory(error), BOREL_INTERNAL;
+  *depends = 0;
+  for (size_t i = 0; i < e->count; i++) *depends |= e->cone[i] == input;
+  return BOREL_OK;
 }
 
 /* ---- one value ------------------------------------------------------------------------------- */
@@ -69,27 +174,28 @@ static borel_node root_at(branch *b, borel_node value) {
   return expanded(b, b->root);
 }
 
-static int branch_begin(branch *b, borel_graph *G, borel_node root, borel_node input, borel_error *error) {
-  size_t most_args;
-  *b = (branch){.G = G, .input = input, .root = root, .error = error};
-  uint8_t *depends = malloc((size_t)root + 1), *needed = borel_graph_needed(G, root, &most_args);
-  b->map = malloc(((size_t)root + 1) * sizeof *b->map);
-  b->list = malloc(((size_t)root + 1) * sizeof *b->list);
-  int done = depends && needed && b->map && b->list && (b->args = malloc(most_args * sizeof *b->args));
-  if (done) {
-    borel_graph_dependents(G, input, root, depends);
-    for (borel_node i = 0; i <= root; i++) {
-      b->map[i] = i;
-      if (i > input && depends[i] && needed[i]) b->list[b->count++] = i;
-    }
+/* With BOREL_NO_NODE as input: of what depends on any. */
+static int branch_begin(branch *b, borel_elimination *e, borel_node root, borel_node input,
+                        borel_error *error) {
+  size_t most_args = 1;
+  *b = (branch){.e = e, .G = e->G, .input = input, .root = root, .error = error};
+  if (!find_cone(e, root)) return 0;
+  qsort(e->cone, e->count, sizeof *e->cone, by_number);
+  b->map = e->map;
+  b->list = malloc((e->count + 1) * sizeof *b->list);
+  for (size_t i = 0; b->list && i < e->count; i++) {
+    size_t count = borel_graph_at(e->G, e->cone[i])->arg_count;
+    int is_input = borel_graph_at(e->G, e->cone[i])->op == BOREL_OP_INPUT;
+    if ((input != BOREL_NO_NODE && !depends_on(e, e->cone[i], input)) || is_input) continue;
+    if (count > most_args) most_args = count;
+    b->list[b->count++] = e->cone[i];
   }
-  free(depends);
-  free(needed);
-  return done;
+  return b->list && (b->args = malloc(most_args * sizeof *b->args));
 }
 
 static void branch_end(branch *b) {
-  free(b->map);
+  for (size_t i = 0; i < b->count; i++) b->map[b->list[i]] = b->list[i];
+  if (b->map && b->input != BOREL_NO_NODE) b->map[b->input] = b->input;
   free(b->list);
   free(b->args);
 }
@@ -148,12 +254,12 @@ static int64_t count_joint(int64_t count, int64_t n) {
 /* What is made of the root at all combinations of values. */
 typedef borel_node (*reduction)(branch *, const borel_node *list, size_t count, void *context);
 
-static borel_node over_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+static borel_node over_branches(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
                                 int64_t count, int64_t combinations, reduction reduce, void *context,
                                 borel_error *error) {
   branch b;
   borel_node made = BOREL_NO_NODE, *list = NULL;
-  if (!branch_begin(&b, G, root, input, error))
+  if (!branch_begin(&b, e, root, input, error))
     no_memory(error);
   else if ((double)b.count * (double)combinations > BOREL_MOST_BRANCHES)
     borel_fail(error, BOREL_ARG,
@@ -173,18 +279,18 @@ static borel_node sum_list(branch *b, const borel_node *list, size_t count, void
   return joined(b->G, list, count, b->error);
 }
 
-static borel_node sum_branches(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+static borel_node sum_branches(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
                                int64_t count, int64_t combinations, borel_error *error) {
-  return over_branches(G, root, input, lowest, count, combinations, sum_list, NULL, error);
+  return over_branches(e, root, input, lowest, count, combinations, sum_list, NULL, error);
 }
 
 /* The elements together. */
-static borel_node over_joint(borel_graph *G, borel_node root, borel_node input, int64_t lowest, int64_t count,
-                             reduction reduce, void *context, borel_error *error) {
-  int64_t n = borel_shape_size(&borel_graph_at(G, input)->shape), combinations = count_joint(count, n);
+static borel_node over_joint(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
+                             int64_t count, reduction reduce, void *context, borel_error *error) {
+  int64_t n = borel_shape_size(&borel_graph_at(e->G, input)->shape), combinations = count_joint(count, n);
   if (n == 1) combinations = count;
   if (combinations > 0)
-    return over_branches(G, root, input, lowest, count, combinations, reduce, context, error);
+    return over_branches(e, root, input, lowest, count, combinations, reduce, context, error);
   borel_fail(
       error, BOREL_ARG,
       "cannot be summed out: its %lld elements do not enter terms of their own, and together they have "
@@ -193,27 +299,29 @@ static borel_node over_joint(borel_graph *G, borel_node root, borel_node input, 
   return BOREL_NO_NODE;
 }
 
-borel_node borel_graph_sum_out(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+borel_node borel_graph_sum_out(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
                                int64_t count, borel_error *error) {
+  borel_graph *G = e->G;
   borel_node rest = BOREL_NO_NODE, separate = BOREL_NO_NODE;
   borel_error trouble = {0};
   if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
     separate = borel_graph_separate(G, root, input, &rest, &trouble);
   if (trouble.code) return *error = trouble, BOREL_NO_NODE;
-  if (separate == BOREL_NO_NODE) return over_joint(G, root, input, lowest, count, sum_list, NULL, error);
-  borel_node sum = sum_branches(G, separate, input, lowest, count, count, error);
+  if (separate == BOREL_NO_NODE) return over_joint(e, root, input, lowest, count, sum_list, NULL, error);
+  borel_node sum = sum_branches(e, separate, input, lowest, count, count, error);
   if (sum != BOREL_NO_NODE) sum = borel_graph_op(G, BOREL_OP_SUM, &sum, 1, -1, NULL, error);
   if (sum == BOREL_NO_NODE || rest == BOREL_NO_NODE) return sum;
   return borel_graph_op(G, BOREL_OP_ADD, (borel_node[]){sum, rest}, 2, 0, NULL, error);
 }
 
-borel_node borel_graph_sum_out_each(borel_graph *G, borel_node root, borel_node input, int64_t lowest,
+borel_node borel_graph_sum_out_each(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
                                     int64_t count, borel_error *error) {
+  borel_graph *G = e->G;
   borel_node rest = BOREL_NO_NODE, each = root;
   if (borel_shape_size(&borel_graph_at(G, input)->shape) > 1)
     each = borel_graph_separate(G, root, input, &rest, error);
   if (each == BOREL_NO_NODE || rest != BOREL_NO_NODE) return BOREL_NO_NODE;
-  return sum_branches(G, each, input, lowest, count, count, error);
+  return sum_branches(e, each, input, lowest, count, count, error);
 }
 
 /* ---- draws ----------------------------------------------------------------------------------- */
@@ -327,8 +435,9 @@ static borel_node draw_combination(branch *b, const borel_node *list, size_t cou
   return two(b, BOREL_OP_GATHER, rows, two(b, BOREL_OP_IADD, counting(b, &shape, 0), start));
 }
 
-borel_node borel_graph_draw(borel_graph *G, borel_node root, borel_node input, int64_t lowest, int64_t count,
-                            borel_node uniforms, int64_t first, borel_error *error) {
+borel_node borel_graph_draw(borel_elimination *e, borel_node root, borel_node input, int64_t lowest,
+                            int64_t count, borel_node uniforms, int64_t first, borel_error *error) {
+  borel_graph *G = e->G;
   drawing d = {uniforms, first, lowest, count};
   borel_node separate = BOREL_NO_NODE;
   borel_error trouble = {0};
@@ -336,19 +445,32 @@ borel_node borel_graph_draw(borel_graph *G, borel_node root, borel_node input, i
     separate = borel_graph_separate(G, root, input, NULL, &trouble);
   if (trouble.code) return *error = trouble, BOREL_NO_NODE;
   if (separate == BOREL_NO_NODE)
-    return over_joint(G, root, input, lowest, count, draw_combination, &d, error);
-  return over_branches(G, separate, input, lowest, count, count, draw_each, &d, error);
+    return over_joint(e, root, input, lowest, count, draw_combination, &d, error);
+  return over_branches(e, separate, input, lowest, count, count, draw_each, &d, error);
 }
 
-borel_node borel_graph_substitute(borel_graph *G, borel_node node, borel_node input, borel_node value,
-                                  borel_error *error) {
+borel_status borel_elimination_bind(borel_elimination *e, borel_node input, borel_node value,
+                                    borel_error *error) {
+  if (!catch_up(e)) return no_memory(error), BOREL_INTERNAL;
+  e->map[input] = value;
+  return BOREL_OK;
+}
+
+static int is_bound(const branch *b, borel_node i) {
+  for (uint32_t k = 0; k < borel_graph_at(b->G, i)->arg_count; k++) {
+    borel_node arg = borel_graph_args(b->G, i)[k];
+    if (b->map[arg] != arg) return 1;
+  }
+  return 0;
+}
+
+borel_node borel_graph_substitute(borel_elimination *e, borel_node node, borel_error *error) {
   branch b;
-  borel_node made = BOREL_NO_NODE;
-  if (node < input) return node;
-  if (branch_begin(&b, G, node, input, error))
-    made = root_at(&b, value);
-  else
-    no_memory(error);
+  int done = branch_begin(&b, e, node, BOREL_NO_NODE, error);
+  for (size_t i = 0; done && i < b.count; i++)
+    if (is_bound(&b, b.list[i])) done = (b.map[b.list[i]] = again(&b, b.list[i])) != BOREL_NO_NODE;
+  borel_node made = done ? expanded(&b, node) : BOREL_NO_NODE;
+  if (!done && !error->code) no_memory(error);
   branch_end(&b);
   return made;
 }

@@ -21,14 +21,16 @@
 
 /* Takes the terms that depend on the input out of the list; *first: where the first of them stood. Their sum,
  * or BOREL_NO_NODE. */
-static borel_node take_terms(borel_model *model, const uint8_t *depends, size_t *first, int *likelihood,
+static borel_node take_terms(borel_model *model, borel_node input, size_t *first, int *likelihood,
                              borel_error *error) {
   size_t kept = 0;
   borel_node sum = BOREL_NO_NODE;
   int failed = 0;
   for (size_t i = 0; i < model->term_count; i++) {
     borel_model_term_info term = model->terms[i];
-    if (!depends[term.node]) {
+    int depends = 0;
+    failed |= borel_elimination_depends(model->elimination, term.node, input, &depends, error) != BOREL_OK;
+    if (!depends) {
       model->terms[kept++] = term;
       continue;
     }
@@ -42,7 +44,7 @@ static borel_node take_terms(borel_model *model, const uint8_t *depends, size_t 
     free(term.label);
   }
   model->term_count = kept;
-  return sum;
+  return failed ? BOREL_NO_NODE : sum;
 }
 
 static borel_status note(borel_model *model, borel_model_summed site, borel_error *error) {
@@ -55,17 +57,15 @@ static borel_status note(borel_model *model, borel_model_summed site, borel_erro
 
 borel_status borel_model_sum_out(borel_model *model, const char *name, const char *label, borel_node input,
                                  int64_t lowest, int64_t count, borel_error *error) {
-  size_t nodes = borel_graph_size(model->graph), first = 0;
+  size_t first = 0;
   int likelihood = 0;
-  uint8_t *depends = malloc(nodes);
-  if (!depends) return no_memory(error);
-  borel_graph_dependents(model->graph, input, (borel_node)nodes - 1, depends);
-  borel_node sum = take_terms(model, depends, &first, &likelihood, error);
-  free(depends);
+  if (!model->elimination && !(model->elimination = borel_elimination_new(model->graph)))
+    return no_memory(error);
+  borel_node sum = take_terms(model, input, &first, &likelihood, error);
   if (sum == BOREL_NO_NODE) return no_memory(error);
   borel_status status = note(model, (borel_model_summed){input, sum, lowest, count}, error);
   if (status) return status;
-  sum = borel_graph_sum_out(model->graph, sum, input, lowest, count, error);
+  sum = borel_graph_sum_out(model->elimination, sum, input, lowest, count, error);
   if (sum == BOREL_NO_NODE) {
     borel_fail_within(error, "site '%s'", name);
     return error->code;
@@ -78,24 +78,6 @@ borel_status borel_model_sum_out(borel_model *model, const char *name, const cha
 }
 
 /* ---- draws ----------------------------------------------------------------------------------- */
-
-/* The node with what was drawn for the sites from number `first` on. */
-static borel_node with_draws(borel_model *model, borel_node node, const borel_node *drawn, size_t first,
-                             borel_error *error) {
-  size_t most;
-  uint8_t *needed = borel_graph_needed(model->graph, node, &most);
-  if (!needed) return no_memory(error), BOREL_NO_NODE;
-  borel_node made = node;
-#if BOREL_MUTANT == 6 /* given the last site alone */
-  for (size_t i = first; first > 0 && i + 1 < model->summed_count; i++)
-    ((borel_node *)drawn)[i] = drawn[model->summed_count - 1];
-#endif
-  for (size_t i = first; i < model->summed_count && made != BOREL_NO_NODE; i++)
-    if (model->summed[i].input <= node && needed[model->summed[i].input])
-      made = borel_graph_substitute(model->graph, made, model->summed[i].input, drawn[i], error);
-  free(needed);
-  return made;
-}
 
 /* The first of the summed sites that a value of a draw depends on; those after it are drawn, too. */
 static borel_status find_first(const borel_model *model, size_t *first, borel_error *error) {
@@ -110,7 +92,8 @@ static size_t size_of(const borel_model *model, size_t i) {
   return (size_t)borel_shape_size(&borel_graph_at(model->graph, model->summed[i].input)->shape);
 }
 
-static borel_status draw_from(borel_model *model, size_t first, borel_node *drawn, borel_error *error) {
+static borel_status draw_from(borel_model *model, size_t first, borel_error *error) {
+  borel_elimination *e = model->elimination;
   int64_t places = 0;
   for (size_t i = first; i < model->summed_count; i++) model->uniform_count += size_of(model, i);
   size_t whole = (model->uniform_count + BOREL_LANES - 1) / BOREL_LANES * BOREL_LANES; /* read in place */
@@ -118,17 +101,23 @@ static borel_status draw_from(borel_model *model, size_t first, borel_node *draw
   if (model->uniforms == BOREL_NO_NODE) return no_memory(error);
   for (size_t i = model->summed_count; i-- > first;) {
     const borel_model_summed *site = &model->summed[i];
-    borel_node root = with_draws(model, site->root, drawn, i + 1, error);
-    if (root == BOREL_NO_NODE) return BOREL_INTERNAL;
-    drawn[i] = borel_graph_draw(model->graph, root, site->input, site->lowest, site->count, model->uniforms,
-                                places, error);
-    if (drawn[i] == BOREL_NO_NODE) return error->code ? error->code : no_memory(error);
+    borel_node root = borel_graph_substitute(e, site->root, error), drawn = BOREL_NO_NODE;
+    if (root != BOREL_NO_NODE)
+      drawn =
+          borel_graph_draw(e, root, site->input, site->lowest, site->count, model->uniforms, places, error);
+    if (drawn == BOREL_NO_NODE) return error->code ? error->code : no_memory(error);
+#if BOREL_MUTANT == 6 /* for the sites before it, as if it had its lowest value */
+    if (i + 1 < model->summed_count && borel_graph_at(model->graph, drawn)->shape.rank == 0)
+      drawn = borel_graph_integer(model->graph, site->lowest);
+#endif
+    borel_status status = borel_elimination_bind(e, site->input, drawn, error);
+    if (status) return status;
 #if BOREL_MUTANT != 5 /* all sites by the same numbers */
     places += (int64_t)size_of(model, i);
 #endif
   }
   for (size_t v = 0; v < model->source.value_count; v++) {
-    model->value_nodes[v] = with_draws(model, model->value_nodes[v], drawn, first, error);
+    model->value_nodes[v] = borel_graph_substitute(e, model->value_nodes[v], error);
     if (model->value_nodes[v] == BOREL_NO_NODE) return BOREL_INTERNAL;
   }
   return BOREL_OK;
@@ -137,9 +126,5 @@ static borel_status draw_from(borel_model *model, size_t first, borel_node *draw
 borel_status borel_model_draw_summed(borel_model *model, borel_error *error) {
   size_t first = 0;
   borel_status status = find_first(model, &first, error);
-  if (status || first == model->summed_count) return status;
-  borel_node *drawn = malloc(model->summed_count * sizeof *drawn);
-  status = drawn ? draw_from(model, first, drawn, error) : no_memory(error);
-  free(drawn);
-  return status;
+  return status || first == model->summed_count ? status : draw_from(model, first, error);
 }

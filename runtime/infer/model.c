@@ -48,6 +48,7 @@ void borel_model_free(borel_model *model) {
   free(model->value_nodes);
   free(model->terms);
   free(model->summed);
+  borel_elimination_free(model->elimination);
   free(model->native);
   borel_text_free(&model->text);
   borel_model_lanes_free(model->lanes);
@@ -205,6 +206,8 @@ static borel_program *plan_values(borel_model *model, borel_error *error) {
 static borel_status plan_programs(borel_model *model, borel_error *error) {
   borel_status drawn = borel_model_draw_summed(model, error);
   if (drawn) return drawn;
+  borel_elimination_free(model->elimination);
+  model->elimination = NULL;
   if (make_inputs(model, error)) return BOREL_INTERNAL;
   borel_graph *G = model->graph;
   borel_node prior = sum_terms(model, 0, error), likelihood = sum_terms(model, 1, error);

@@ -7,6 +7,7 @@
 #include "compile/driver.h"
 #include "compile/program.h"
 #include "core/error.h"
+#include "graph/eliminate.h"
 #include "graph/sufficient.h"
 #include "infer/inputs.h"
 #include "infer/lanes.h"
@@ -52,6 +53,7 @@ struct borel_model {
   borel_model_inputs inputs;
   borel_model_summed *summed; /* in the order in which they were summed out */
   size_t summed_count;
+  borel_elimination *elimination; /* NULL: nothing is summed out */
   borel_node uniforms;   /* input that the draws of summed sites are made of: whole rounds of lanes behind u,
                             and   behind the others in `inputs` */
   int interprets_values; /* as drawing takes too many statements for native code; the others may have it */
