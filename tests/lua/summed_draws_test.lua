@@ -367,6 +367,18 @@ do -- a chain: pairs of states against the two-slice laws of forward-backward, o
   assert(longer:draws "z[15]".size == fit.chain_count * fit.draw_count)
 end
 
+do -- borel explain says it
+  local explain = require "borel.explain"
+  local function said(keep)
+    local model = chain(2, keep)
+    local traced = model:trace(some(20), "interpreter", true)
+    return explain.text(explain.model(model, traced, some(20), { kernel = "nuts{}", why = "" }))
+  end
+  local with, without = said(true), said(false)
+  assert(with:find("summed out: z (2 values, 20 elements)\n         each draw of a run has a draw of them", 1, true), with)
+  assert(without:find("a run keeps no draws of them", 1, true), without)
+end
+
 -- ---- long chains are loops ---------------------------------------------------------------------------------------------
 
 for states = 2, 3 do
