@@ -2,6 +2,7 @@
  * Sources of randomness for programs that run in Lua: core.philox(key, lane, index, site) draws,
  * core.enumerate(budget) goes through every outcome, core.tape() remembers what another source answered. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "engine.h"
@@ -271,8 +272,55 @@ typedef struct {
   borel_error error;
 } tape;
 
-/* core.tape([tape, count]): an empty tape, or one on which the first `count` choices of another are heard. */
+enum { TAPE_FIELDS = 5 };
+
+/* tape:pack(count): the first choices, an i64 array [count, 5] of law, parameters, arity, bits of the value,
+ * decision */
+static int tape_pack(lua_State *L) {
+  const tape *t = luaL_checkudata(L, 1, TAPE);
+  lua_Integer count = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, count >= 0 && (size_t)count <= t->all.count, 2, "more choices than are on the tape");
+  borel_array *packed = borel_lua_makearray(L, BOREL_I64, &(borel_shape){2, {count, TAPE_FIELDS}});
+  int64_t *to = packed->data;
+  for (lua_Integer i = 0; i < count; i++, to += TAPE_FIELDS) {
+    const borel_choice *c = &t->all.choices[i];
+    to[0] = c->law;
+    to[1] = (int64_t)c->parameters;
+    to[2] = (int64_t)c->arity;
+    memcpy(&to[3], &c->value, sizeof to[3]);
+    to[4] = c->decision;
+  }
+  return 1;
+}
+
+/* Puts choices that were packed on an empty tape. */
+static void unpack(lua_State *L, tape *t, const borel_array *packed) {
+  luaL_argcheck(
+      L, packed->dtype == BOREL_I64 && packed->shape.rank == 2 && packed->shape.extent[1] == TAPE_FIELDS, 1,
+      "the choices of a tape");
+  const int64_t *from = packed->data;
+  for (int64_t i = 0; i < packed->shape.extent[0]; i++, from += TAPE_FIELDS) {
+    borel_choice c = {.law = (borel_law)from[0],
+                      .parameters = (uint64_t)from[1],
+                      .arity = (uint64_t)from[2],
+                      .decision = from[4]};
+    memcpy(&c.value, &from[3], sizeof c.value);
+    if (!borel_trace_append(&t->heard, &c) || !borel_trace_append(&t->all, &c))
+      borel_lua_fail(L, "out of memory for a tape");
+  }
+}
+
+/* core.tape([tape, count]): an empty tape, or one on which the first `count` choices of another are heard, or
+ * those of tape:pack. */
 static int tape_new(lua_State *L) {
+  const borel_array *packed = borel_lua_testarray(L, 1);
+  if (packed) {
+    tape *t = lua_newuserdatauv(L, sizeof *t, 2);
+    *t = (tape){0};
+    luaL_setmetatable(L, TAPE);
+    unpack(L, t, packed);
+    return 1;
+  }
   const tape *old = lua_isnoneornil(L, 1) ? NULL : luaL_checkudata(L, 1, TAPE);
   lua_Integer count = luaL_optinteger(L, 2, old ? (lua_Integer)old->all.count : 0);
   luaL_argcheck(L, count >= 0 && (size_t)count <= (old ? old->all.count : 0), 2,
@@ -380,7 +428,8 @@ void borel_lua_open_choice(lua_State *L) {
   lua_pushcfunction(L, choice_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  static const luaL_Reg of_tapes[] = {{"over", tape_over}, {"answers", tape_answers}, {NULL, NULL}};
+  static const luaL_Reg of_tapes[] = {
+      {"over", tape_over}, {"answers", tape_answers}, {"pack", tape_pack}, {NULL, NULL}};
   luaL_newmetatable(L, TAPE);
   luaL_newlib(L, of_tapes);
   lua_setfield(L, -2, "__index");

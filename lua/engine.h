@@ -18,6 +18,7 @@ void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, 
 void borel_lua_open_data(lua_State *L);      /* data.c: readers of data files */
 void borel_lua_open_rows(lua_State *L);      /* rows.c: functions of draws, predictive accuracy */
 void borel_lua_open_tree(lua_State *L);      /* tree.c: trees of runs */
+void borel_lua_open_draws(lua_State *L);     /* draws.c: draw logs and checkpoints of chains in Lua */
 void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness for programs */
 void borel_lua_open_lanes(lua_State *L);     /* lanes.c: the source of all particles at once */
 void borel_lua_open_weights(lua_State *L);   /* weights.c: sums of weights on the log scale */

@@ -33,6 +33,7 @@ static int open_core(lua_State *L) {
   borel_lua_open_lanes(L);
   borel_lua_open_weights(L);
   borel_lua_open_tree(L);
+  borel_lua_open_draws(L);
   borel_lua_open_resampler(L);
   borel_lua_open_diffusion(L);
   borel_lua_open_reverse(L);

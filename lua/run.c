@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "host/compose.h"
 #include "infer/run.h"
+#include "infer/workers.h"
 #include "store/log.h"
 #include "store/manifest.h"
 #include "store/rundir.h"
@@ -144,6 +145,32 @@ static int watch(void *context, const borel_run_options *options, borel_chain_pr
   return borel_interrupted() || w->failed;
 }
 
+/* What core.run and core.run_workers return: the progress of each chain, then the error and its code, if
+ * there is one. Raises the watcher's own error. */
+static int run_results(lua_State *L, const watching *w, const borel_run_options *options,
+                       borel_chain_progress *progress, borel_status status, const borel_error *error) {
+  /* Chains that were interrupted have stopped in good order: Lua goes on to say so (main.c set the hook). */
+  int failed = w->failed && !borel_interrupted();
+  if (borel_interrupted()) lua_sethook(L, NULL, 0, 0);
+  if (failed) {
+    free(progress);
+    return lua_error(L);
+  }
+  push_progress(L, options, progress);
+  free(progress);
+  if (!status) return 1;
+  lua_pushstring(L, error->message);
+  lua_pushstring(L, borel_status_name(error->code));
+  return 3;
+}
+
+static borel_chain_progress *new_progress(lua_State *L, unsigned chains) {
+  borel_chain_progress *progress = aligned_alloc(128, (chains + 1) * sizeof *progress);
+  if (!progress) luaL_error(L, "out of memory for %d chains", (int)chains);
+  memset(progress, 0, (chains + 1) * sizeof *progress);
+  return progress;
+}
+
 static lua_Integer option(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
   lua_Integer value = luaL_optinteger(L, -1, 0);
@@ -195,9 +222,7 @@ static int run_chains(lua_State *L) {
       .resume = lua_toboolean(L, 6),
       .processes = borel_kernel_any(kernel, borel_lua_is_scripted) || borel_lua_source_is_scripted(L, 2),
   };
-  borel_chain_progress *progress = aligned_alloc(128, (options.chains + 1) * sizeof *progress);
-  if (!progress) return luaL_error(L, "out of memory for %d chains", (int)options.chains);
-  memset(progress, 0, (options.chains + 1) * sizeof *progress);
+  borel_chain_progress *progress = new_progress(L, options.chains);
   watching w = {L, lua_isfunction(L, 5) ? 5 : 0, 0};
   borel_lua_scripted_enter(L);
   static int registered;
@@ -206,21 +231,64 @@ static int run_chains(lua_State *L) {
   runner = getpid();
   borel_status status = borel_run_chains(source, kernel, &options, directory, progress, watch, &w, &error);
   chains_run = 0;
-  /* Chains that were interrupted have stopped in good order: Lua goes on to say so (main.c set the hook). */
-  if (borel_interrupted()) {
-    lua_sethook(L, NULL, 0, 0);
-    w.failed = 0;
+  return run_results(L, &w, &options, progress, status, &error);
+}
+
+/* ---- chains that Lua makes ------------------------------------------------------------------- */
+
+typedef struct {
+  borel_chain_progress *progress;
+  const atomic_int *cancelled;
+} reporting;
+
+/* report(iterations made): is the chain to stop? */
+static int report(lua_State *L) {
+  const reporting *r = lua_touserdata(L, lua_upvalueindex(1));
+  atomic_store(&r->progress->iteration, (uint64_t)luaL_checkinteger(L, 1));
+  lua_pushboolean(L, atomic_load(r->cancelled));
+  return 1;
+}
+
+/* One chain, in its own process: calls the function at 2 with its number, from 1, and `report`. */
+static void run_body(void *self, unsigned chain, borel_chain_progress *progress,
+                     const atomic_int *cancelled) {
+  lua_State *L = self;
+  atomic_store(&progress->state, BOREL_CHAIN_RUNNING);
+  reporting about = {progress, cancelled};
+  lua_pushvalue(L, 2);
+  lua_pushinteger(L, (lua_Integer)chain + 1);
+  lua_pushlightuserdata(L, &about);
+  lua_pushcclosure(L, report, 1);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+    borel_fail(&progress->error, BOREL_ARG, "%s", luaL_tolstring(L, -1, NULL));
+  } else if (!lua_toboolean(L, -1)) {
+    borel_fail(&progress->error, BOREL_CANCELLED, "stopped on request after %llu iterations",
+               (unsigned long long)atomic_load(&progress->iteration));
   }
-  if (w.failed) {
-    free(progress);
-    return lua_error(L); /* the watcher's own */
-  }
-  push_progress(L, &options, progress);
-  free(progress);
-  if (!status) return 1;
-  lua_pushstring(L, error.message);
-  lua_pushstring(L, borel_status_name(error.code));
-  return 3;
+  atomic_store(&progress->state, progress->error.code ? BOREL_CHAIN_FAILED : BOREL_CHAIN_DONE);
+}
+
+/* core.run_workers{chains =, threads =, warmup =, draws =, drops =, body =, watcher =}: calls body(chain,
+ * report) for each chain in a process of its own, `threads` at a time; it returns true when it has come to
+ * its end, false when report(iterations) said that it is to stop. drops: a chain that is to stop is ended
+ * where it is. Results as of core.run. */
+static int run_workers(lua_State *L) {
+  borel_error error = {0};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "body");    /* 2 */
+  lua_getfield(L, 1, "watcher"); /* 3 */
+  lua_getfield(L, 1, "drops");   /* 4 */
+  borel_run_options options = {.chains = (unsigned)option(L, "chains"),
+                               .warmup = (uint64_t)option(L, "warmup"),
+                               .draws = (uint64_t)option(L, "draws")};
+  unsigned at_once = borel_run_threads((unsigned)option(L, "threads"), options.chains);
+  borel_chain_progress *progress = new_progress(L, options.chains);
+  watching w = {L, lua_isfunction(L, 3) ? 3 : 0, 0};
+  borel_work work = {run_body, L, lua_toboolean(L, 4)};
+  borel_status status = borel_workers_run(&work, &options, progress, at_once, watch, &w, &error);
+  if (!status) status = borel_run_failure(progress, options.chains, &error);
+  return run_results(L, &w, &options, progress, status, &error);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -341,6 +409,7 @@ void borel_lua_open_run(lua_State *L) {
   static const luaL_Reg functions[] = {{"rundir_create", rundir_create},
                                        {"rundir_open", rundir_open},
                                        {"run", run_chains},
+                                       {"run_workers", run_workers},
                                        {"interrupted", is_interrupted},
                                        {"read_log", read_log},
                                        {"summarise", summarise},

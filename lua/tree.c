@@ -193,29 +193,30 @@ static int run_step(lua_State *L) {
   return 1;
 }
 
-/* run:chain(key, lane, first, steps, ends): steps with the streams of cells (key, lane, first + k); ends, an
- * i64 array [steps], gets the end after each -> how many were made, how many of them accepted. Fewer than
- * asked: a choice was not finite. */
+/* run:chain(key, lane, first, ends, accepted): steps with the streams of cells (key, lane, first + k); ends
+ * and accepted, i64 arrays [steps], get the end after each and 1 where it was accepted, else 0 -> how many
+ * were made. Fewer than asked: a choice was not finite. */
 static int run_chain(lua_State *L) {
   run *r = check_run(L);
   uint64_t key = (uint64_t)luaL_checkinteger(L, 2), first = (uint64_t)luaL_checkinteger(L, 4);
   uint32_t lane = (uint32_t)luaL_checkinteger(L, 3);
-  borel_array *ends = borel_lua_checkarray(L, 5);
+  borel_array *ends = borel_lua_checkarray(L, 5), *accepted_at = borel_lua_checkarray(L, 6);
   luaL_argcheck(L, ends->dtype == BOREL_I64 && ends->shape.rank == 1, 5, "an i64 vector");
+  luaL_argcheck(L, accepted_at->dtype == BOREL_I64 && borel_shape_equal(&accepted_at->shape, &ends->shape), 6,
+                "an i64 vector of the same size");
   borel_error error = {0};
   borel_philox_rng source;
-  int64_t *out = ends->data, count = borel_shape_size(&ends->shape), accepted_count = 0, k = 0;
+  int64_t *out = ends->data, *yes = accepted_at->data, count = borel_shape_size(&ends->shape), k = 0;
   for (; k < count; k++) {
     int accepted = 0;
     borel_philox_open(&source, key, lane, first + (uint64_t)k, 0, &error);
     borel_status status = borel_tree_step(r->run, &source.rng, &accepted, &error);
     if (!went_well(L, r->of, status, &error)) break;
-    accepted_count += accepted == 1;
+    yes[k] = accepted == 1;
     out[k] = (int64_t)borel_tree_end(r->run) + 1;
   }
   lua_pushinteger(L, k);
-  lua_pushinteger(L, accepted_count);
-  return 2;
+  return 1;
 }
 
 /* run:choices() -> list of choices, 1-based, the number of the end, the log-weight */
@@ -233,6 +234,19 @@ static int run_choices(lua_State *L) {
   return 3;
 }
 
+/* run:take(choices): back to the run of an i64 array or a list of choices, as run:choices gives them */
+static int run_take(lua_State *L) {
+  run *r = check_run(L);
+  const borel_array *given = borel_lua_toarray(L, 2);
+  size_t count = (size_t)borel_shape_size(&given->shape);
+  uint32_t *choices = lua_newuserdatauv(L, (count + 1) * sizeof *choices, 0);
+  for (size_t i = 0; i < count; i++) choices[i] = (uint32_t)borel_array_at(given, (int64_t)i) - 1;
+  borel_error error = {0};
+  if (!went_well(L, r->of, borel_tree_take(r->run, choices, count, &error), &error))
+    borel_lua_fail(L, "a choice of the run is no longer a single value of a finite law");
+  return 0;
+}
+
 static void metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
   luaL_newmetatable(L, name);
   lua_newtable(L);
@@ -244,8 +258,8 @@ static void metatable(lua_State *L, const char *name, const luaL_Reg *methods, l
 
 void borel_lua_open_tree(lua_State *L) {
   static const luaL_Reg of_trees[] = {{"law", tree_law}, {"run", run_new}, {NULL, NULL}};
-  static const luaL_Reg of_runs[] = {
-      {"draw", run_draw}, {"step", run_step}, {"chain", run_chain}, {"choices", run_choices}, {NULL, NULL}};
+  static const luaL_Reg of_runs[] = {{"draw", run_draw},       {"step", run_step}, {"chain", run_chain},
+                                     {"choices", run_choices}, {"take", run_take}, {NULL, NULL}};
   metatable(L, TREE, of_trees, tree_gc);
   lua_pushcfunction(L, tree_len);
   lua_setfield(L, -2, "__len");

@@ -73,6 +73,31 @@ static int run_on_threads(pool *p, pthread_t *ids, unsigned threads, const borel
   return started > 0;
 }
 
+/* In a worker: the task, with what its process shares in place of the caller's. */
+static void run_task(void *self, unsigned chain, borel_chain_progress *progress,
+                     const atomic_int *cancelled) {
+  borel_chain_task task = ((borel_chain_task *)self)[chain];
+  task.progress = progress;
+  task.cancelled = cancelled;
+  borel_chain_run(&task);
+}
+
+unsigned borel_run_threads(unsigned threads, unsigned chains) {
+  long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  if (threads == 0) threads = processors > 0 ? (unsigned)processors : 1;
+  return threads < chains ? threads : chains;
+}
+
+borel_status borel_run_failure(const borel_chain_progress *progress, unsigned chains, borel_error *error) {
+  for (unsigned i = 0; i < chains; i++)
+    if (atomic_load(&progress[i].state) == BOREL_CHAIN_FAILED) {
+      *error = progress[i].error;
+      borel_fail_within(error, "chain %u", i + 1);
+      return progress[i].error.code;
+    }
+  return BOREL_OK;
+}
+
 borel_status borel_run_chains(const borel_source *source, const borel_kernel *kernel,
                               const borel_run_options *options, const borel_rundir *directory,
                               borel_chain_progress *progress, borel_run_watcher watcher, void *context,
@@ -81,9 +106,7 @@ borel_status borel_run_chains(const borel_source *source, const borel_kernel *ke
     return borel_fail(error, BOREL_ARG, "at least one chain and one draw are needed");
   if (source->layout->D == 0 && source->layout->K == 0)
     return borel_fail(error, BOREL_ARG, "the model has no unknowns: there is nothing to draw");
-  long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  unsigned threads = options->threads ? options->threads : processors > 0 ? (unsigned)processors : 1;
-  if (threads > options->chains) threads = options->chains;
+  unsigned threads = borel_run_threads(options->threads, options->chains);
   pool p = {.tasks = calloc(options->chains, sizeof *p.tasks), .chains = options->chains};
   pthread_t *ids = calloc(threads, sizeof *ids);
   borel_status status = BOREL_OK;
@@ -97,17 +120,13 @@ borel_status borel_run_chains(const borel_source *source, const borel_kernel *ke
   }
   int ran;
   if (options->processes)
-    ran = (status = borel_workers_run(p.tasks, threads, watcher, context, error)) == BOREL_OK;
+    ran = (status = borel_workers_run(&(borel_work){run_task, p.tasks, 0}, options, progress, threads,
+                                      watcher, context, error)) == BOREL_OK;
   else
     ran = run_on_threads(&p, ids, threads, options, progress, watcher, context);
   if (!ran && !status) status = borel_fail(error, BOREL_INTERNAL, "the system refuses to start a thread");
   if (watcher && ran) watcher(context, options, progress);
-  for (unsigned i = 0; i < options->chains && !status; i++)
-    if (atomic_load(&progress[i].state) == BOREL_CHAIN_FAILED) {
-      status = progress[i].error.code;
-      *error = progress[i].error;
-      borel_fail_within(error, "chain %u", i + 1);
-    }
+  if (!status) status = borel_run_failure(progress, options->chains, error);
 done:
   free(p.tasks);
   free(ids);

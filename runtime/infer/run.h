@@ -50,4 +50,9 @@ borel_status borel_run_chains(const borel_source *, const borel_kernel *, const 
                               const borel_rundir *directory, borel_chain_progress *progress,
                               borel_run_watcher, void *context, borel_error *);
 
+/* How many chains run at once: `threads`, 0 for one a processor, and no more than there are. */
+unsigned borel_run_threads(unsigned threads, unsigned chains);
+/* The first error in order of chains, with the number of its chain; OK when none has failed. */
+borel_status borel_run_failure(const borel_chain_progress *, unsigned chains, borel_error *);
+
 #endif

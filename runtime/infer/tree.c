@@ -268,6 +268,30 @@ borel_status borel_tree_draw(borel_tree_run *run, borel_rng *rng, borel_error *e
   return adopt(run, error);
 }
 
+borel_status borel_tree_take(borel_tree_run *run, const uint32_t *choices, size_t count, borel_error *error) {
+  borel_tree *tree = run->tree;
+  path *y = &run->next;
+  if (run->capacity < count + 1 && !room(run, count + 1)) return no_memory(error);
+  y->score = 0.0;
+  for (size_t i = 0; i <= count; i++) {
+    uint32_t at;
+    borel_status status = follow(tree, y, i, &at, error);
+    if (status) return status;
+    const place *here = &tree->places[at];
+    int more = i < count;
+    if (here->what.kind != (more ? BOREL_TREE_CHOICE : BOREL_TREE_END) ||
+        (more && choices[i] >= tree->laws[here->what.law].count))
+      return borel_fail(error, BOREL_INTERNAL, "the choices of a run do not lead to its end any more");
+    y->score += here->what.score;
+    y->place[i] = at;
+    y->count = i;
+    if (more) y->choice[i] = choices[i];
+  }
+  y->end = tree->places[y->place[count]].what.end;
+  run->forgotten = tree->forgotten;
+  return adopt(run, error);
+}
+
 /* After the tree was forgotten: the places of the current run once more. */
 static borel_status find_again(borel_tree_run *run, borel_error *error) {
   for (size_t i = 0; i <= run->now.count; i++) {

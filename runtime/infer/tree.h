@@ -48,6 +48,9 @@ void borel_tree_run_destroy(borel_tree_run *);
 
 /* A run from the prior: OK with any weight, also zero; then score is -inf and the run is not complete. */
 borel_status borel_tree_draw(borel_tree_run *, borel_rng *, borel_error *);
+/* The run of these choices, as borel_tree_choices gave them. INTERNAL when they do not lead to an end: the
+ * program is another. */
+borel_status borel_tree_take(borel_tree_run *, const uint32_t *choices, size_t count, borel_error *);
 /* One step from a complete run; *accepted is 1, 0, or -1 when there is nothing to move. */
 borel_status borel_tree_step(borel_tree_run *, borel_rng *, int *accepted, borel_error *);
 

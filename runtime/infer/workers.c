@@ -29,7 +29,8 @@ typedef struct {
 } office;
 
 typedef struct {
-  borel_chain_task *tasks;
+  const borel_work *work;
+  borel_chain_progress *progress;           /* the caller's */
   unsigned chains, at_once, given, running; /* chains that were given their turn; that run now */
   pid_t *pids;                              /* 0: there is no such process (any more) */
   office *shared;
@@ -42,11 +43,9 @@ static _Noreturn void child(const workers *w, unsigned i, pid_t parent) {
   signal(SIGINT, SIG_IGN); /* the parent hears it and says so by `cancelled` */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  borel_chain_task task = w->tasks[i];
-  task.progress = &w->shared->desks[i].progress;
-  task.cancelled = &w->shared->cancelled;
-  while (sem_wait(&w->shared->desks[i].turn) != 0 && errno == EINTR) continue;
-  borel_chain_run(&task);
+  desk *d = &w->shared->desks[i];
+  while (sem_wait(&d->turn) != 0 && errno == EINTR) continue;
+  w->work->run(w->work->self, i, &d->progress, &w->shared->cancelled);
   fflush(NULL);
   _exit(0);
 }
@@ -54,7 +53,7 @@ static _Noreturn void child(const workers *w, unsigned i, pid_t parent) {
 /* ---- the parent ------------------------------------------------------------------------------ */
 
 static void follow(const workers *w, unsigned i) {
-  borel_chain_progress *to = w->tasks[i].progress, *from = &w->shared->desks[i].progress;
+  borel_chain_progress *to = &w->progress[i], *from = &w->shared->desks[i].progress;
   atomic_store(&to->iteration, atomic_load(&from->iteration));
   atomic_store(&to->gradients, atomic_load(&from->gradients));
   atomic_store(&to->densities, atomic_load(&from->densities));
@@ -67,13 +66,15 @@ static void follow(const workers *w, unsigned i) {
 
 /* The process has ended: as it should have, or not. */
 static void close_desk(const workers *w, unsigned i, int status) {
-  borel_chain_progress *to = w->tasks[i].progress, *from = &w->shared->desks[i].progress;
+  borel_chain_progress *to = &w->progress[i], *from = &w->shared->desks[i].progress;
   int state = atomic_load(&from->state);
   follow(w, i);
   to->error = from->error;
   int done = state == BOREL_CHAIN_DONE || state == BOREL_CHAIN_FAILED;
   const char *kept = "; its draws up to the last checkpoint are kept, and borel resume goes on from there";
-  if (WIFSIGNALED(status))
+  if (WIFSIGNALED(status) && w->work->drops && atomic_load(&w->shared->cancelled))
+    borel_fail(&to->error, BOREL_CANCELLED, "stopped on request");
+  else if (WIFSIGNALED(status))
     borel_fail(&to->error, BOREL_INTERNAL, "its process was killed by signal %d (%s) after iteration %llu%s",
                WTERMSIG(status), strsignal(WTERMSIG(status)),
                (unsigned long long)atomic_load(&from->iteration), kept);
@@ -107,6 +108,11 @@ static void give_turns(workers *w) {
   }
 }
 
+static void end_all(const workers *w) {
+  for (unsigned i = 0; i < w->chains; i++)
+    if (w->pids[i]) kill(w->pids[i], SIGKILL);
+}
+
 static void watch(workers *w, const borel_run_options *options, borel_run_watcher watcher, void *context) {
   give_turns(w);
   for (unsigned tick = 1; w->running; tick++) {
@@ -116,7 +122,8 @@ static void watch(workers *w, const borel_run_options *options, borel_run_watche
     if (tick % TICKS_BETWEEN_LOOKS != 0 || !watcher || !w->running) continue;
     for (unsigned i = 0; i < w->given; i++)
       if (w->pids[i]) follow(w, i);
-    if (watcher(context, options, w->tasks[0].progress)) atomic_store(&w->shared->cancelled, 1);
+    if (watcher(context, options, w->progress)) atomic_store(&w->shared->cancelled, 1);
+    if (w->work->drops && atomic_load(&w->shared->cancelled)) end_all(w);
   }
 }
 
@@ -136,10 +143,11 @@ static borel_status fork_all(workers *w, borel_error *error) {
   return BOREL_OK;
 }
 
-borel_status borel_workers_run(borel_chain_task *tasks, unsigned at_once, borel_run_watcher watcher,
+borel_status borel_workers_run(const borel_work *work, const borel_run_options *options,
+                               borel_chain_progress *progress, unsigned at_once, borel_run_watcher watcher,
                                void *context, borel_error *error) {
-  unsigned chains = tasks[0].options->chains;
-  workers w = {.tasks = tasks, .chains = chains, .at_once = at_once};
+  unsigned chains = options->chains;
+  workers w = {.work = work, .progress = progress, .chains = chains, .at_once = at_once};
   w.bytes = sizeof *w.shared + chains * sizeof w.shared->desks[0];
   w.pids = calloc(chains, sizeof *w.pids);
   w.shared = mmap(NULL, w.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -150,11 +158,11 @@ borel_status borel_workers_run(borel_chain_task *tasks, unsigned at_once, borel_
   }
   for (unsigned i = 0; i < chains; i++) {
     desk *d = &w.shared->desks[i];
-    atomic_store(&d->progress.step_size, atomic_load(&tasks[i].progress->step_size));
+    atomic_store(&d->progress.step_size, atomic_load(&progress[i].step_size));
     sem_init(&d->turn, 1, 0);
   }
   status = fork_all(&w, error);
-  if (status == BOREL_OK) watch(&w, tasks[0].options, watcher, context);
+  if (status == BOREL_OK) watch(&w, options, watcher, context);
 
 end:
   free(w.pids);

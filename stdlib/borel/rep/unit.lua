@@ -142,6 +142,13 @@ function Player.plate() end
 
 local function recorded(self, n, address, dist)
   local old = self.old
+  if self.restores then
+    if old.address[n] ~= address then
+      core.error(("the model has changed: choice %d of its run was '%s' and is now '%s'"):format(n, old.address[n], address))
+    end
+    add_choice(self, address, old.value[n], dist)
+    return old.value[n]
+  end
   if old.address[n] ~= address or not (rawequal(old.dist[n], dist) or unit.same_dist(old.dist[n], dist)) then
     core.error(("the model is not deterministic given its choices: choice %d was '%s' from %s and is now '%s' from %s (order of "
       .. "pairs, a changed upvalue, math.random, time?)"):format(n, old.address[n], tostring(old.dist[n]), address, tostring(dist)))
@@ -330,6 +337,14 @@ function unit.propose(u, world, lane, level, move)
     move = move, stop = MUTANT == 2 and math.huge or level, frozen = u.frozen, chunk = empty_chunk(nil, 0) }
   for n = 1, u.frozen do add_choice(player, move.old.address[n], move.old.value[n], move.old.dist[n]) end
   return run(begin(u.program, player))
+end
+
+--- The finished unit of recorded choices, whose laws the program says again. old: { n =, address =, value = }; inner: by the
+-- number of the choice, as a unit has it.
+function unit.restore(program, world, old, inner)
+  local player = new_player { known = old.n, old = old, heard = inner, restores = true, skip = 0, score = 0, stop = math.huge,
+    world = world, lane = 0, chunk = empty_chunk(nil, 0) }
+  return run(begin(program, player))
 end
 
 --- Runs the program to what comes after some choices. choose(n, address, dist, score) gives the value of choice n, or nil:
