@@ -13,6 +13,9 @@ local MOST_TERMS = 25
 -- The last draw of the first chain of a run.
 local function point_of_run(directory, about)
   local manifest = fit.manifest(directory)
+  if manifest.method then
+    error(("%s: a run of %s, which has no point of the compiled model"):format(directory, manifest.kernel.name), 0)
+  end
   if manifest.D ~= about.D or manifest.K ~= about.K then
     error(("%s: this run has %s continuous and %s discrete unknowns, the model %d and %d"):format(directory, tostring(manifest.D),
       tostring(manifest.K), about.D, about.K), 0)

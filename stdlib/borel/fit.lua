@@ -16,8 +16,9 @@ local RHAT_LIMIT, ESS_PER_CHAIN, EBFMI_LIMIT, DIVERGENCE_SHARE = 1.01, 100, 0.3,
 
 -- ---- reading --------------------------------------------------------------------------------------------------
 
--- Logs of all chains, cut to the length of the shortest.
-local function load_chains(self, manifest)
+--- Logs of all chains that have draws, and the number of draws of the shortest; notes on what is missing go to self. read(path) ->
+-- a log with its number of `draws` and, where it is damaged, what is wrong with its `tail`.
+function fit.load_chains(self, manifest, read)
   local logs, shortest = {}, math.huge
   self.notes = {}
   for c = 1, manifest.options.chains do
@@ -26,7 +27,7 @@ local function load_chains(self, manifest)
       shortest = 0
       self.notes[#self.notes + 1] = ("chain %d has not started"):format(c)
     else
-      local log = core.read_log(path)
+      local log = read(path)
       logs[#logs + 1] = log
       shortest = math.min(shortest, log.draws)
       if log.tail then
@@ -78,6 +79,7 @@ function fit.manifest(directory)
   local manifest = core.parse_json(rundir:read_manifest())
   rundir:close()
   check_fields(directory, manifest, required, "")
+  if manifest.method ~= nil then check_fields(directory, manifest.method, { markov = "boolean" }, "method") end
   if manifest.script ~= nil then
     check_fields(directory, manifest.script, { path = "string", hash = "string", arguments = "table" }, "script")
   end
@@ -89,11 +91,12 @@ function fit.manifest(directory)
   return manifest
 end
 
---- Opens the run in `directory`; errors name the file.
+--- Opens the run in `directory`, a fit or a posterior of programs; errors name the file.
 function fit.open(directory)
   local manifest = fit.manifest(directory)
+  if manifest.method then return require("borel.rep.posterior").open(directory, manifest) end
   local self = setmetatable({ directory = directory, manifest = manifest, finished = true }, Fit)
-  local logs, draws = load_chains(self, manifest)
+  local logs, draws = fit.load_chains(self, manifest, core.read_log)
   self.draw_count, self.chain_count = draws, #logs
   self.values, self.columns, self.info_columns = {}, {}, {}
   if #logs == 0 then return self end
@@ -323,23 +326,11 @@ end
 
 -- ---- the table -----------------------------------------------------------------------------------------------------
 
-local number = tables.number
-
-local function count(x) return x ~= x and "-" or ("%.0f"):format(x) end
-
-local function ratio(x) return x ~= x and "-" or x > 1e4 and ("%.1e"):format(x) or ("%.3f"):format(x) end
-
-local columns = {
-  { "mean", number, "mean" }, { "sd", number, "sd" }, { "MCSE", number, "mcse_mean" },
-  { "5 %", number, "q5" }, { "50 %", number, "median" }, { "95 %", number, "q95" },
-  { "ESS bulk", count, "ess_bulk" }, { "ESS tail", count, "ess_tail" }, { "R-hat", ratio, "rhat" },
-}
-
 --- fit:summary([names]): the summary table as text, of all values or of those named ("theta" or {"mu", "theta[3]"}), with
 -- divergences below it.
 function Fit:summary(names)
   if self.draw_count == 0 then return self:verdict() end
-  local out = tables.lines(columns, tables.chosen("fit:summary", self:rows(), names))
+  local out = tables.lines(tables.estimates, tables.chosen("fit:summary", self:rows(), names))
   local function some(n, what) return ("%d %s%s"):format(n, what, n == 1 and "" or "s") end
   out[#out + 1] = some(self.chain_count, "chain") .. " of " .. some(self.draw_count, "draw") .. ", "
     .. some(self.divergences, "divergence")

@@ -151,25 +151,40 @@ local function discrete_of(source)
   return names
 end
 
-local function manifest_of(prepared, kernel, opts, previous)
-  local about, described = prepared.about, compose.describe(kernel)
-  return {
+-- The run directory of each earlier call of the script; "" for one that failed.
+local function previous_runs()
+  local paths = {}
+  for i = 1, session.calls - 1 do paths[i] = session.runs[i] or "" end
+  return paths
+end
+
+-- What every run says of itself, with what this one adds.
+local function run_manifest(opts, more)
+  local manifest = {
     borel = { version = core.version, build = core.build_id },
     script = session.script and { path = session.script, hash = session.script_hash, arguments = core.json_list(session.arguments) } or nil,
     folder = core.current_folder(),
     call = session.calls,
-    previous = core.json_list(previous),
+    previous = core.json_list(previous_runs()),
     options = { chains = opts.chains, draws = opts.draws, warmup = opts.warmup, seed = opts.seed,
       checkpoint = opts.checkpoint or CHECKPOINT_ITERATIONS,
       init = type(opts.init) == "table" and "values" or opts.init },
     overrides = session.overrides,
+  }
+  for name, value in pairs(more) do manifest[name] = value end
+  return manifest
+end
+
+local function manifest_of(prepared, kernel, opts)
+  local about, described = prepared.about, compose.describe(kernel)
+  return run_manifest(opts, {
     kernel = described,
     engine = { id = about.engine_id .. "+" .. described.hash, text = about.engine, data = about.data_id, asked = opts.engine },
     D = about.D, K = about.K,
     sites = core.json_list(prepared.sites), summed = core.json_list(prepared.traced and tracer.kept(prepared.traced.summed) or {}),
     discrete = core.json_list(discrete_of(prepared.source)),
     constants = prepared.traced and next(prepared.traced.constants) and prepared.traced.constants or nil,
-  }
+  })
 end
 
 -- The run directory to continue, once it is certain that the posterior is the same.
@@ -197,13 +212,6 @@ local function reopen(manifest)
     directory:write_manifest(core.to_json(manifest))
   end
   return directory
-end
-
--- The run directory of each earlier call of the script; "" for one that failed.
-local function previous_runs()
-  local paths = {}
-  for i = 1, session.calls - 1 do paths[i] = session.runs[i] or "" end
-  return paths
 end
 
 -- In place of a run, for `borel check`, `borel explain` and `borel compile`.
@@ -270,11 +278,59 @@ local function remember(result, what, opts)
   if what.is_model then result.model, result.data = what, opts.data else result.density = true end
 end
 
+-- The run directory: that of `manifest`, made new, or the one to continue.
+local function directory_for(manifest, opts, resume)
+  if resume then return reopen(manifest) end
+  local directory = opts.out and core.rundir_create(opts.out, false) or core.rundir_create(nil, "runs", script_name())
+  directory:write_manifest(core.to_json(manifest, { indent = 2 }))
+  return directory
+end
+
+-- When checkpoints are written, beside the last one.
+local function checkpoints_of(opts)
+  return { every = opts.checkpoint or CHECKPOINT_ITERATIONS, seconds = opts.checkpoint and 0 or CHECKPOINT_SECONDS }
+end
+
+-- What comes after the chains: their draws, or what went wrong.
+local function conclude(directory, display, chains, failure, code)
+  local path = directory:path()
+  directory:close()
+  if display then display:close(chains, failure) end
+  if core.interrupted() then stop_here(path, failure) end
+  if failure then
+    local go_on = (code == "cancelled" or code == "io") and "; continue with: borel resume " .. path or ""
+    error(("%s (run directory %s%s)"):format(failure, path, go_on), 0)
+  end
+  local result = fit.open(path)
+  session.fits[#session.fits + 1], session.runs[session.calls] = result, path
+  return result
+end
+
+-- The options of a method as JSON has them; of a function, a model and the like, what it is.
+local function plain(value)
+  if type(value) ~= "table" then return type(value) == "function" and "a function" or value end
+  local ok = pcall(core.to_json, value)
+  if ok then return value end
+  return value.is_model and "a model" or value.is_resampler and "a resampler" or "a table"
+end
+
+local function method_manifest(method, job, what, opts)
+  local parameters, told, data = {}, pcall(core.to_json, opts.data)
+  for name, value in pairs(method.given) do parameters[name] = plain(value) end
+  return run_manifest(opts, {
+    kernel = { name = method.name, parameters = parameters, text = method.name },
+    method = { markov = job.block == nil },
+    engine = { id = "program-" .. core.build_id, text = "the program as it is written, in Lua",
+      data = core.hash(string.dump(what.fn, true) .. (told and data or "")) },
+    sites = core.json_list {},
+  })
+end
+
 -- A composition in place of a kernel: it runs the model as it is written.
-local function run_method(method, why, what, opts, given)
-  for _, name in ipairs { "out", "checkpoint", "init", "engine" } do
+local function run_method(method, why, what, opts, given, resume)
+  for _, name in ipairs { "init", "engine" } do
     if given[name] ~= nil then
-      core.error(("borel.infer: option '%s' is for kernels of compiled models; %s keeps its draws in memory"):format(name, method.name))
+      core.error(("borel.infer: option '%s' is for kernels of compiled models, %s runs the model as it is written"):format(name, method.name))
     end
   end
   model.need("borel.infer", what)
@@ -282,11 +338,26 @@ local function run_method(method, why, what, opts, given)
     local text = ("the model is run as it is written by %s (%s)"):format(method.name, why)
     return fit.checked { ok = true, text = "ok: " .. text, check = { method = method.name, sites = core.json_list {} }, c_text = "" }
   end
+  local job = method.job(what)
+  local markov = job.block == nil
+  if not markov then opts.draws, opts.warmup = job.particles, 0 end
+  local directory = directory_for(method_manifest(method, job, what, opts), opts, resume)
+  job.data, job.key, job.warmup, job.draws = opts.data, core.stream_key(opts.seed, "rep"), opts.warmup, opts.draws
+  job.directory, job.resume, job.checkpoint = directory:path(), resume ~= nil, checkpoints_of(opts)
+  local display
   if opts.progress and not session.quiet then
-    io.stderr:write(("%d runs of %s (%s)\n"):format(opts.chains, method.name, why))
+    if markov then display = progress.new(opts, method.name, why)
+    else io.stderr:write(("%d runs of %s (%s)\n"):format(opts.chains, method.name, why)) end
   end
-  local result = method.run(what, opts)
-  session.fits[#session.fits + 1] = result
+  local runs = require "borel.rep.runs"
+  local work = markov and runs.chain or runs.population
+  local chains, failure, code = core.run_workers {
+    chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, drops = not markov,
+    body = function(chain, report) return work(job, chain, report) end,
+    watcher = display and function(now) display:update(now) end or nil,
+  }
+  local result = conclude(directory, display, chains, failure, code)
+  if opts.progress and not session.quiet then io.stderr:write(result:verdict(), "\n") end
   return result
 end
 
@@ -324,45 +395,30 @@ function infer.infer(what, given)
   end
   resume = resume and session.calls == resume.call and resume or nil
 
-  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, "as asked", what, opts, given) end
+  if type(opts.kernel) == "table" and opts.kernel.is_method then return run_method(opts.kernel, "as asked", what, opts, given, resume) end
   if opts.kernel == nil and type(what) == "table" and what.dynamic then
     local method, why = require("borel.rep.methods").choose(what, opts)
-    return run_method(method, why, what, opts, given)
+    return run_method(method, why, what, opts, given, resume)
   end
   local prepared = prepare(what, opts)
   if session.mode == "check" or session.mode == "explain" then return fit.checked(describe(what, prepared, opts)) end
   local kernel, why = choose_kernel(opts.kernel, prepared)
-  local manifest = manifest_of(prepared, kernel, opts, previous_runs())
-  local directory
-  if resume then
-    directory = reopen(manifest)
-  else
-    directory = opts.out and core.rundir_create(opts.out, false) or core.rundir_create(nil, "runs", script_name())
-    directory:write_manifest(core.to_json(manifest, { indent = 2 }))
-  end
-
+  local manifest = manifest_of(prepared, kernel, opts)
+  local directory = directory_for(manifest, opts, resume)
   local start_u, start_z = starts(what, opts)
+  local checkpoints = checkpoints_of(opts)
   local display = opts.progress and not session.quiet and progress.new(opts, compose.describe(kernel).text, why) or nil
   local chains, failure, code = core.run {
     source = prepared.source, kernel = kernel.object, directory = directory,
     chains = opts.chains, threads = opts.threads, warmup = opts.warmup, draws = opts.draws, seed = opts.seed,
-    checkpoint_every = opts.checkpoint or CHECKPOINT_ITERATIONS, checkpoint_seconds = opts.checkpoint and 0 or CHECKPOINT_SECONDS,
+    checkpoint_every = checkpoints.every, checkpoint_seconds = checkpoints.seconds,
     pathfinder = opts.init == "pathfinder" and 1 or 0, start_u = start_u, start_z = start_z,
     resume = resume ~= nil,
     watcher = display and function(now) display:update(now) end or nil,
   }
-  local path = directory:path()
-  directory:close()
-  if display then display:close(chains, failure) end
-  if core.interrupted() then stop_here(path, failure) end
-  if failure then
-    local go_on = (code == "cancelled" or code == "io") and "; continue with: borel resume " .. path or ""
-    error(("%s (run directory %s%s)"):format(failure, path, go_on), 0)
-  end
-  local result = fit.open(path)
+  local result = conclude(directory, display, chains, failure, code)
   result.chains = chains
   remember(result, what, opts)
-  session.fits[#session.fits + 1], session.runs[session.calls] = result, path
   if not session.quiet then io.stderr:write(result:verdict(), "\n") end
   return result
 end

@@ -14,7 +14,8 @@ local borel = {}
 for name, value in pairs(core) do borel[name] = value end
 -- What the standard library alone needs stays in core.
 for _, name in ipairs { "model", "run", "interrupted", "rundir_create", "rundir_open", "read_log", "read_json", "read_csv",
-  "read_npy", "read_npz", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "stream_child", "tape", "summarise",
+  "read_npy", "read_npz", "run_workers", "draw_log", "read_draws", "write_checkpoint",
+  "read_checkpoint", "trace_begin", "trace_end", "enumerate", "philox", "stream_key", "stream_child", "tape", "summarise",
   "ebfmi", "position", "error", "components", "chdir", "current_folder", "create_file", "create_folder",
   "file_info", "hash", "place", "scripted",
   "terminal_width", "nearest", "compile_count", "MAX_RANK", "evaluate", "pointwise", "pareto_limit", "methods", "depends",

@@ -58,7 +58,8 @@ function Progress:close(chains, failure)
   if self.width and self.shown > 0 then io.stderr:write("\r", (" "):rep(self.width - 1), "\r") end
   local gradients = 0
   for _, chain in ipairs(chains) do gradients = gradients + chain.gradients end
-  io.stderr:write(("%s after %.2f s, %d gradients\n"):format(failure and "stopped" or "done", core.clock() - self.start, gradients))
+  io.stderr:write(("%s after %.2f s%s\n"):format(failure and "stopped" or "done", core.clock() - self.start,
+    gradients > 0 and (", %d gradients"):format(gradients) or ""))
 end
 
 return progress

@@ -16,6 +16,16 @@ function tables.number(x)
   return ("%." .. math.min(digits, 6) .. "f"):format(x)
 end
 
+local function count(x) return x ~= x and "-" or ("%.0f"):format(x) end
+local function ratio(x) return x ~= x and "-" or x > 1e4 and ("%.1e"):format(x) or ("%.3f"):format(x) end
+
+--- The columns of a summary of draws, for tables.lines.
+tables.estimates = {
+  { "mean", tables.number, "mean" }, { "sd", tables.number, "sd" }, { "MCSE", tables.number, "mcse_mean" },
+  { "5 %", tables.number, "q5" }, { "50 %", tables.number, "median" }, { "95 %", tables.number, "q95" },
+  { "ESS bulk", count, "ess_bulk" }, { "ESS tail", count, "ess_tail" }, { "R-hat", ratio, "rhat" },
+}
+
 --- The names of the elements of value, which has a name and a shape: "theta[1,2]", in row-major order.
 function tables.elements(value)
   if #value.shape == 0 then return { value.name } end

@@ -171,7 +171,7 @@ local function few_factors() return sample("x", dist.bernoulli(0.5)) == 1 and sa
 assert(borel.infer(borel.model(few_factors, { dynamic = true }), with { draws = 10, warmup = 0 }).method == "trace_mh")
 assert(borel.infer(borel.model(walk.fn, { dynamic = true }), with { data = y, chains = 2 }).method == "smc")
 fails("make it dynamic", borel.infer, borel.model(few_factors), quiet)
-fails("option 'out' is for kernels", borel.infer, walk, with { kernel = borel.smc {}, data = y, out = "x" })
+fails("option 'init' is for kernels", borel.infer, walk, with { kernel = borel.smc {}, data = y, init = "pathfinder" })
 fails("must be between 1 and", borel.smc, { particles = 1e9 })
 local poor = borel.infer(walk, with { kernel = borel.smc { particles = 200, ess = 1 }, data = y, chains = 1 })
 assert(not poor.reliable and poor:verdict():find "share ancestors")

@@ -4,9 +4,11 @@
 --   posterior:draws "theta"    list by run of lists, nil where a draw has no such site; "value" is what the model returned
 --   posterior:mean(fn)         of fn(value, sites), with its Monte Carlo error
 --   posterior:measure()        probabilities of what the model returned, by its text
---   posterior.log_evidence, log_evidence_mcse, acceptance, reliable, problems
+--   posterior.log_evidence, log_evidence_mcse, acceptance, reliable, problems, directory
 local core = require "borel.core"
+local fit = require "borel.fit"
 local options = require "borel.options"
+local record = require "borel.rep.record"
 local tables = require "borel.table"
 local unit = require "borel.rep.unit"
 
@@ -36,64 +38,105 @@ local function flatten(flat, name, value)
   end
 end
 
--- The record of each draw: of the ends of all steps, in blocks, every `steps`-th after the warm-up.
-local function records_of(ends)
-  local records, first = {}, 0
-  for _, block in ipairs(ends.blocks) do
-    local numbers = block:totable()
-    for k = ends.steps, #numbers, ends.steps do
-      local draw = (first + k) // ends.steps - ends.warmup
-      if draw >= 1 then records[draw] = ends.records[numbers[k]] end
-    end
-    first = first + #numbers
-  end
-  return records
-end
-
--- Draws on a tree of runs become lists when they are looked at, and equal weights too.
+-- Draws of a log become lists when they are looked at, and equal weights too. Draws of equal bits share their tables.
 local Run = {}
 function Run.__index(run, key)
   if key == "weights" and run.weight then
     run.weights = {}
-    for i = 1, #run.values do run.weights[i] = run.weight end
-  elseif (key == "values" or key == "sites") and run.ends then
+    for i = 1, run.size do run.weights[i] = run.weight end
+  elseif key == "values" or key == "sites" then
     run.values, run.sites = {}, {}
-    for i, record in ipairs(records_of(run.ends)) do
-      if not record.sites then
-        record.sites = {}
-        for n, address in ipairs(record.address) do record.sites[address] = record.values[n] end
+    local known, layouts, log = {}, {}, run.log
+    for i, number in ipairs(run.index) do
+      local draw = known[number]
+      if not draw then
+        local id, numbers = log.records:get(number)
+        layouts[id] = layouts[id] or core.parse_json(log.layouts[id])
+        draw = table.pack(record.decode(layouts[id], numbers))
+        known[number] = draw
       end
-      run.values[i], run.sites[i] = record.value, record.sites
+      run.values[i], run.sites[i] = draw[1], draw[2]
     end
   end
   return rawget(run, key)
 end
 
---- A posterior of runs = { { values = {}, sites = { {address = value} }, log_weights = {} or nil } }, or of { ends = { blocks =
--- {}, steps =, warmup =, draws =, records = { { value =, address = {}, values = {} } } } }; about = { method =, ... } are further fields.
-function posterior.new(runs, about)
-  local self = setmetatable({ runs = runs, finished = true }, Posterior)
-  for name, value in pairs(about) do self[name] = value end
-  for _, run in ipairs(runs) do setmetatable(run, Run) end
-  self.chain_count, self.draw_count = #runs, runs[1].ends and runs[1].ends.draws or #runs[1].values
+-- Of a log: the first `count` draws of a chain, or those of a population that have a weight.
+local function run_of(log, count, markov)
+  local run = { log = log, index = {} }
+  if markov then
+    table.move(log.index, 1, count, 1, run.index)
+  else
+    run.log_weights = {}
+    for i, number in ipairs(log.index) do
+      if log.info[i] > -math.huge then run.index[#run.index + 1], run.log_weights[#run.log_weights + 1] = number, log.info[i] end
+    end
+  end
+  run.size = #run.index
+  return setmetatable(run, Run)
+end
+
+-- The share of accepted steps.
+local function mean_acceptance(runs, count)
+  local sum = 0
+  for _, run in ipairs(runs) do
+    for i = 1, count do sum = sum + run.log.info[i] end
+  end
+  return sum / (#runs * count)
+end
+
+-- log of the mean evidence of the runs, and its error: that of their spread.
+local function evidence(runs)
+  local totals, most, n = {}, -math.huge, #runs
+  for r, run in ipairs(runs) do
+    totals[r] = run.size > 0 and core.log_total(run.log_weights) or -math.huge
+    most = math.max(most, totals[r])
+  end
+  local sum, squares = 0, 0
+  for _, total in ipairs(totals) do sum = sum + math.exp(total - most) / n end
+  for _, total in ipairs(totals) do squares = squares + (math.exp(total - most) - sum) ^ 2 end
+  return most + math.log(sum), n > 1 and math.sqrt(squares / (n - 1) / n) / sum or 0 / 0
+end
+
+--- The posterior in a run directory of a method; manifest as of fit.manifest.
+function posterior.open(directory, manifest)
+  local markov, wanted = manifest.method.markov, manifest.options.draws
+  local self = setmetatable({ directory = directory, manifest = manifest, method = manifest.kernel.name, markov = markov, finished = true,
+    runs = {} }, Posterior)
+  local logs, draws = fit.load_chains(self, manifest, function(path)
+    local log = core.read_draws(path)
+    if not markov and log.draws < wanted then log.draws = 0 end -- it counts when it is whole
+    return log
+  end)
+  for r, log in ipairs(logs) do self.runs[r] = run_of(log, draws, markov) end
+  self.chain_count, self.draw_count = #self.runs, self.runs[1] and self.runs[1].size or 0
+  if #logs == 0 then return self end
+  if markov then
+    self.acceptance = mean_acceptance(self.runs, draws)
+  else
+    self.log_evidence, self.log_evidence_mcse = evidence(self.runs)
+    if self.log_evidence ~= self.log_evidence then
+      core.error(("%s: no particle of any run has a weight: a factor or an observation excludes what the prior draws"):format(self.method))
+    end
+  end
   self:weigh()
   return self
 end
 
--- The numbers of each draw by name; draws in a row that share their tables share them here.
+-- The numbers of each draw by name; draws that share their tables share them here.
 local function tabulate(self)
   self.names, self.share = {}, {}
   local seen, total = {}, 0
   for _, run in ipairs(self.runs) do
     run.flat = {}
-    for i, value in ipairs(run.values) do
-      local flat
-      if i > 1 and run.sites[i] == run.sites[i - 1] and rawequal(value, run.values[i - 1]) then
-        flat = run.flat[i - 1]
-      else
+    local flats = {}
+    for i, sites in ipairs(run.sites) do
+      local flat = flats[sites]
+      if not flat then
         flat = {}
-        for address, x in pairs(run.sites[i]) do flatten(flat, address, x) end
-        flatten(flat, "value", value)
+        for address, x in pairs(sites) do flatten(flat, address, x) end
+        flatten(flat, "value", run.values[i])
+        flats[sites] = flat
       end
       run.flat[i], total = flat, total + 1
       for name in pairs(flat) do seen[name] = (seen[name] or 0) + 1 end
@@ -213,12 +256,14 @@ local function weighted_row(self, name)
       if not row[field] and below >= q - 1e-12 then row[field] = p[1] end
     end
   end
-  row.ess_bulk, row.rhat, row.mcse_mean = self.markov and 0 / 0 or distinct_ess(pairs_of, total), 0 / 0, 0 / 0
+  row.ess_bulk, row.ess_tail = self.markov and 0 / 0 or distinct_ess(pairs_of, total), 0 / 0
+  row.rhat, row.mcse_mean, row.mcse_sd = 0 / 0, 0 / 0, 0 / 0
   return row
 end
 
---- posterior:rows(): for each number: name, share (of draws that have it), mean, sd, mcse_mean, q5, median, q95,
--- ess_bulk, rhat; the last two of chains, for what every draw has. With weights ess_bulk is what different values are worth.
+--- posterior:rows(): for each number: name, share (of draws that have it), mean, sd, mcse_mean, mcse_sd, q5, median, q95, ess_bulk,
+-- ess_tail, rhat; errors, sizes and R-hat are of chains, for what every draw has. With weights ess_bulk is what different values
+-- are worth.
 function Posterior:rows()
   if self.row_list then return self.row_list end
   local always = {}
@@ -254,6 +299,10 @@ local function listing(names) return table.concat(names, ", ", 1, math.min(3, #n
 -- The rule of a fit, as far as it applies.
 local function judge(self)
   self.problems = {}
+  if self.draw_count == 0 then
+    self.reliable = false
+    return
+  end
   local function problem(kind, text) self.problems[#self.problems + 1] = { kind = kind, names = {}, text = text } end
   if self.markov then
     local rhat, ess = {}, {}
@@ -278,29 +327,33 @@ local function judge(self)
         WEIGHT_ESS, listing(few)))
     end
   end
-  self.reliable = #self.problems == 0
+  self.reliable = #self.problems == 0 and self.finished
 end
 late.reliable, late.problems = judge, judge
 
---- posterior:verdict(): "reliable ..." or what speaks against it.
+--- posterior:verdict(): "reliable ..." or what speaks against it, with the run directory.
 function Posterior:verdict()
-  if self.reliable then
-    return self.markov and "reliable by R-hat and ESS" or "reliable by the ESS of the weights and of different values"
+  local lines = {}
+  for _, note in ipairs(self.notes) do lines[#lines + 1] = "note: " .. note end
+  if self.draw_count == 0 then
+    lines[#lines + 1] = "no draws yet"
+  elseif #self.problems == 0 then
+    lines[#lines + 1] = not self.finished and "nothing speaks against the draws so far"
+      or self.markov and "reliable by R-hat and ESS" or "reliable by the ESS of the weights and of different values"
+  else
+    lines[#lines + 1] = "unreliable:"
+    for _, problem in ipairs(self.problems) do lines[#lines + 1] = "  " .. problem.text end
   end
-  local lines = { "unreliable:" }
-  for _, problem in ipairs(self.problems) do lines[#lines + 1] = "  " .. problem.text end
+  lines[#lines + 1] = "run directory: " .. self.directory
   return table.concat(lines, "\n")
 end
 
-local number = tables.number
-local function count(x) return x ~= x and "-" or ("%.0f"):format(x) end
 local function percent(x) return ("%.4g %%"):format(100 * x) end
-local function ratio(x) return x ~= x and "-" or ("%.3f"):format(x) end
-local columns = { { "in", percent, "share" }, { "mean", number, "mean" }, { "sd", number, "sd" }, { "5 %", number, "q5" },
-  { "50 %", number, "median" }, { "95 %", number, "q95" }, { "ESS", count, "ess_bulk" }, { "R-hat", ratio, "rhat" } }
+local columns = table.move(tables.estimates, 1, #tables.estimates, 2, { { "in", percent, "share" } })
 
 --- posterior:summary([names]): the table as text.
 function Posterior:summary(names)
+  if self.draw_count == 0 then return self:verdict() end
   local out = tables.lines(columns, tables.chosen("posterior:summary", self:rows(), names))
   out[#out + 1] = ("%s: %d runs of %d draws%s%s"):format(self.method, self.chain_count, self.draw_count,
     self.acceptance and (", %.1f %% of steps accepted"):format(100 * self.acceptance) or "",
@@ -314,8 +367,11 @@ end
 
 --- posterior:report(): the same for programs: a table for core.to_json.
 function Posterior:report()
-  return { method = self.method, reliable = self.reliable, finished = true, chains = self.chain_count, draws = self.draw_count,
-    log_evidence = self.log_evidence, parameters = core.json_list(self:rows()), problems = core.json_list(self.problems) }
+  return { method = self.method, directory = self.directory, reliable = self.reliable, finished = self.finished,
+    chains = self.chain_count, draws = self.draw_count, acceptance = self.acceptance, log_evidence = self.log_evidence,
+    log_evidence_mcse = self.log_evidence_mcse, weight_ess = self.weight_ess,
+    parameters = core.json_list(self.draw_count > 0 and self:rows() or {}), problems = core.json_list(self.problems),
+    notes = core.json_list(self.notes) }
 end
 
 return posterior

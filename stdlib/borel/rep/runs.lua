@@ -35,6 +35,8 @@ end
 function Keeper:begin()
   local header = core.to_json { chain = self.chain, kernel = self.job.name, info = core.json_list { self.job.info } }
   if self.log then self.log:close() end
+  os.remove(self.path) -- of another log
+  os.remove(self.path .. ".prev")
   self.log, self.kinds = core.draw_log(self.log_path, header), {}
 end
 
@@ -158,12 +160,20 @@ local function prepare_ends(keep, ends, known)
   return #ends
 end
 
+-- How many iterations come before the next look at the clock: it falls where a checkpoint may be.
+local function block_size(job, iteration)
+  local most, every = math.max(1, BLOCK // job.steps), job.checkpoint.every
+  if every == 0 then return most end
+  local periods = job.checkpoint.seconds == 0 and 1 or math.max(1, most // every)
+  return every * periods - iteration % every
+end
+
 -- nil when a choice turns out not to be a single value of a finite law.
 local function tree_chain(job, keep, entries, report)
   local tree = trees.new(job.program)
   local walk, moves, known, iteration = tree.runs:run(), core.stream_child(job.key, "moves"), 0, 0
   if entries then
-    walk:take(entries.path and entries.path or {})
+    if entries.path then walk:take(entries.path) else begin_on_tree(walk, job, keep.chain) end -- without choices there is one run
     local _, _, score = walk:choices()
     if bits(score) ~= entries.score then
       core.error "the data or the model have changed since this run was started: a run of its choices has another weight; start a new one"
@@ -177,11 +187,9 @@ local function tree_chain(job, keep, entries, report)
     local path, _, score = walk:choices()
     keep:save { iteration = iteration, score = bits(score), on_tree = 1, path = #path > 0 and core.array(path, "i64") or nil }
   end
-  local total, every = job.warmup + job.draws, job.checkpoint.every
+  local total = job.warmup + job.draws
   while iteration < total do
-    local most = math.max(1, BLOCK // job.steps)
-    if every > 0 then most = math.min(most, every * math.max(1, most // every)) - iteration % every end
-    local count = math.min(most, total - iteration)
+    local count = math.min(block_size(job, iteration), total - iteration)
     local ends, accepted = core.range(1, count * job.steps), core.range(1, count * job.steps)
     if walk:chain(moves, keep.chain - 1, iteration * job.steps, ends, accepted) < ends.size then return nil end
     known = prepare_ends(keep, tree.ends, known)
