@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Trace Metropolis-Hastings with one site a step, drawn from its law, in WebPPL and in Borel, on the models of bench/webppl:
-# steps a second of processor time inside Infer and borel.infer, each system on one core, its runs in turn with those of
-# the other. Both must find the exact mean within 5 Monte Carlo errors, of the spread of chains. Prints FIGURE lines;
+# steps a second inside Infer (processor time) and borel.infer (by the clock, as it works in another process), each system on one
+# core, its runs in turn with those of the other. Both must find the exact mean within 5 Monte Carlo errors, of the spread of chains. Prints FIGURE lines;
 # ROUNDS is 3, CHAINS of a run 2. WebPPL (npm webppl 0.9.15, MIT licence) is installed into bench/.venv-webppl.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -35,6 +35,7 @@ webppl() {
 # borel NAME STEPS WARMUP SEED
 borel() {
   taskset -c 0 "$BOREL" run run.lua -- "$1" "$2" "$3" "$chains" "$4" >"$out/log"
+  rm -r runs
   sed -n 's/^truth //p' "$out/log" >"$out/$1.truth"
   sed -n 's/^chain //p' "$out/log" >>"$out/$1.borel"
 }

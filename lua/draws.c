@@ -261,13 +261,9 @@ static int records_gc(lua_State *L) {
   return 0;
 }
 
-static uint64_t hash_of(const double *values, size_t count, size_t kind) {
-  return borel_hash(values, count * sizeof *values, kind);
-}
-
 /* The slot of these values, or the free one where they belong. */
 static uint32_t *slot_of(records *r, const double *values, size_t count, size_t kind) {
-  size_t mask = r->slot_count - 1, at = hash_of(values, count, kind) & mask;
+  size_t mask = r->slot_count - 1, at = borel_crc32c(values, count * sizeof *values, (uint32_t)kind) & mask;
   for (; r->slots[at]; at = (at + 1) & mask) {
     const prepared *p = &r->list[r->slots[at] - 1];
     if (p->kind == kind && p->count == count &&

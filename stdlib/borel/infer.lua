@@ -5,6 +5,7 @@ local component = require "borel.component"
 local compose = require "borel.compose"
 local examine = require "borel.examine"
 local explain = require "borel.explain"
+local fingerprint = require "borel.rep.fingerprint"
 local fit = require "borel.fit"
 local handler = require "borel.handler"
 local model = require "borel.model"
@@ -321,7 +322,7 @@ local function method_manifest(method, job, what, opts)
     kernel = { name = method.name, parameters = parameters, text = method.name },
     method = { markov = job.block == nil },
     engine = { id = "program-" .. core.build_id, text = "the program as it is written, in Lua",
-      data = core.hash(string.dump(what.fn, true) .. (told and data or "")) },
+      data = fingerprint { what, method.given.parameters or false, told and data or false } },
     sites = core.json_list {},
   })
 end
@@ -330,7 +331,7 @@ end
 local function run_method(method, why, what, opts, given, resume)
   for _, name in ipairs { "init", "engine" } do
     if given[name] ~= nil then
-      core.error(("borel.infer: option '%s' is for kernels of compiled models, %s runs the model as it is written"):format(name, method.name))
+      core.error(("borel.infer: option '%s' is for kernels of compiled models; %s runs the model as it is"):format(name, method.name))
     end
   end
   model.need("borel.infer", what)

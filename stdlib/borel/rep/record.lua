@@ -112,10 +112,9 @@ end
 
 --- What the program returned, and the values by address, of a draw with these numbers. layout: the parsed text.
 function record.decode(layout, numbers)
-  local sites, at, value = {}, 0, nil
+  local sites, at = {}, 0
   for _, site in ipairs(layout.sites) do sites[site[1]], at = decode(site[2], numbers, at) end
-  value = decode(layout.value, numbers, at)
-  return value, sites
+  return (decode(layout.value, numbers, at)), sites
 end
 
 -- ---- the state of a chain ------------------------------------------------------------------------------------------------

@@ -103,13 +103,9 @@ end
 
 local function trace_chain(job, keep, entries, report)
   local world = worlds.drawing(core.stream_child(job.key, "chain", keep.chain))
-  local iteration, failures, population = 0, 0, nil
-  if entries then
-    iteration, failures, population = entries.iteration, entries.failures, restored(entries, job.start, world)
-  else
-    keep:begin()
-    population = started(job.start, world)
-  end
+  if not entries then keep:begin() end
+  local population = entries and restored(entries, job.start, world) or started(job.start, world)
+  local iteration, failures = entries and entries.iteration or 0, entries and entries.failures or 0
   local function save()
     local u = population.units[1]
     local state = record.save(u, unit.choices(u), unit.INSIDE)
