@@ -395,6 +395,9 @@ static int read_draws(lua_State *L) {
   lua_setfield(L, 3, "draws");
   push_layouts(L, reader);
   lua_setfield(L, 3, "layouts");
+  lua_pushcfunction(L, close_reader);
+  lua_pushvalue(L, 2);
+  lua_call(L, 1, 0);
   if (tail.code) {
     lua_pushstring(L, tail.message);
     lua_setfield(L, 3, "tail");

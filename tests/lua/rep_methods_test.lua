@@ -5,10 +5,13 @@ local core = require "borel.core"
 local rep = require "borel.rep"
 local dist, sample, observe, factor = borel.dist, borel.sample, borel.observe, borel.factor
 local finite = require "borel.rep.suite.programs"
+local folder = os.tmpname()
+os.remove(folder)
+local runs = 0
 local quiet = { progress = false }
 local function with(more)
-  local all = {}
-  for name, value in pairs(quiet) do all[name] = value end
+  runs = runs + 1
+  local all = { progress = false, out = ("%s/%d"):format(folder, runs) }
   for name, value in pairs(more) do all[name] = value end
   return all
 end
@@ -175,3 +178,4 @@ fails("option 'init' is for kernels", borel.infer, walk, with { kernel = borel.s
 fails("must be between 1 and", borel.smc, { particles = 1e9 })
 local poor = borel.infer(walk, with { kernel = borel.smc { particles = 200, ess = 1 }, data = y, chains = 1 })
 assert(not poor.reliable and poor:verdict():find "share ancestors")
+os.execute(("rm -rf '%s'"):format(folder))

@@ -8,7 +8,7 @@ local core = require "borel.core"
 
 local record = {}
 
-local MOST_DEPTH = 100
+local MOST_DEPTH = 50 -- of tables in tables
 
 -- Numbers and parts of a layout's text, on their way.
 local Writer = {}
