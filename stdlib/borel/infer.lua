@@ -424,7 +424,7 @@ function infer.infer(what, given)
   return result
 end
 
---- borel.open(path): the fit of an earlier run, also of one that was interrupted or still goes on.
+--- borel.open(path): the fit, or the posterior of a method, of an earlier run, also of one that was interrupted or still goes on.
 function infer.open(path)
   if type(path) ~= "string" then core.error("borel.open: needs the path of a run directory, got a " .. type(path)) end
   return fit.open(path)

@@ -136,11 +136,11 @@ done
 "$BOREL" resume counted --quiet || fail "the program as it was is refused"
 
 # Ctrl-C: what there is, and the way on; a population is made again.
-interrupt() { # NAME ARGUMENTS...
-  env --default-signal=INT "$BOREL" run model.lua --out "$1" "${@:2}" >output 2>trouble &
+interrupt() { # NAME BYTES ARGUMENTS...: when both logs have more bytes
+  env --default-signal=INT "$BOREL" run model.lua --out "$1" "${@:3}" >output 2>trouble &
   pid=$!
-  for _ in {1..600}; do
-    [[ -s $1/chain-1.ckpt || ($1 == population && -s $1/chain-1.log) ]] && break
+  for _ in {1..1200}; do
+    (($(stat -c %s "$1/chain-1.log" 2>/dev/null || echo 0) > $2)) && (($(stat -c %s "$1/chain-2.log" 2>/dev/null || echo 0) > $2)) && break
     sleep 0.05
   done
   kill -INT $pid
@@ -148,12 +148,12 @@ interrupt() { # NAME ARGUMENTS...
   wait $pid || code=$?
   ((code == 130)) || fail "$1: exit code $code: $(cat trouble)"
 }
-interrupt chains --draws 1000000 --checkpoint 20 --quiet -- varying
+interrupt chains 10000 --threads 2 --draws 1000000 --checkpoint 20 --quiet -- varying
 grep -q "R-hat" output || fail "interrupted chains: no summary: $(cat output)"
 grep -q "interrupted; [0-9]* draws in each of 2 chains so far; continue with: borel resume .*chains" trouble || fail "$(cat trouble)"
 "$BOREL" summary chains | grep -q "the run is not finished" || fail "summary of interrupted chains"
 sed -i 's/particles = 300, moves/particles = 300000, moves/' model.lua
-interrupt population --quiet -- smc
+interrupt population 10 --threads 2 --quiet -- smc
 grep -q "no draws yet, chain 1: stopped on request; continue with: borel resume" trouble || fail "$(cat trouble)"
 "$BOREL" summary population | grep -q "no draws yet" || fail "summary of an interrupted population"
 
