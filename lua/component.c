@@ -143,12 +143,14 @@ MAKE(resampler)
 MAKE(process)
 MAKE(score)
 MAKE(solver)
+MAKE(involution)
 
 static const struct {
   const char *kind;
   borel_status (*make)(const borel_component *, borel_args, void **, borel_error *);
-} makers[] = {{"kernel", make_kernel},   {"density", make_density}, {"resampler", make_resampler},
-              {"process", make_process}, {"score", make_score},     {"solver", make_solver}};
+} makers[] = {{"kernel", make_kernel},        {"density", make_density}, {"resampler", make_resampler},
+              {"process", make_process},      {"score", make_score},     {"solver", make_solver},
+              {"involution", make_involution}};
 
 borel_status borel_lua_create(lua_State *L, int index, const char *kind, void **made, borel_error *error) {
   const borel_component *component = component_at(L, index, kind, error);
@@ -248,6 +250,31 @@ static int kernel_describe(lua_State *L) {
   return 1;
 }
 
+/* "change, first; at, v": the numbers of the trace on one side of an involution, and the auxiliary ones. */
+static void push_side(lua_State *L, const borel_involution_ops *ops, int side) {
+  const borel_field *const lists[] = {ops->trace[side], ops->auxiliary[side]};
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (int i = 0; i < 2; i++) {
+    luaL_addstring(&text, i ? "; " : "");
+    for (const borel_field *f = lists[i]; f && f->name; f++) {
+      luaL_addstring(&text, f > lists[i] ? ", " : "");
+      luaL_addstring(&text, f->name);
+    }
+    if (!lists[i] || !lists[i]->name) luaL_addstring(&text, "nothing");
+  }
+  luaL_pushresult(&text);
+}
+
+/* A list of one or two. */
+static void push_sides(lua_State *L, const borel_involution_ops *ops) {
+  lua_newtable(L);
+  for (int side = 0; side < (ops->trace[1] || ops->auxiliary[1] ? 2 : 1); side++) {
+    push_side(L, ops, side);
+    lua_rawseti(L, -2, side + 1);
+  }
+}
+
 static void push_component(lua_State *L, const borel_registry_entry *entry) {
   static const char *const types[] = {"real", "int", "flag", "choice", "reals"};
   const borel_component *c = entry->component;
@@ -267,6 +294,10 @@ static void push_component(lua_State *L, const borel_registry_entry *entry) {
   lua_pushinteger(L, entry->plugin->abi);
   lua_setfield(L, -2, "abi");
   borel_text_free(&claims);
+  if (strcmp(c->kind, BOREL_INVOLUTION) == 0) {
+    push_sides(L, c->ops);
+    lua_setfield(L, -2, "sides");
+  }
   lua_newtable(L);
   for (size_t i = 0; c->params && c->params[i].name; i++) {
     const borel_param *p = &c->params[i];
@@ -313,17 +344,18 @@ static borel_status validate_component(const borel_component *component, int kin
                                        borel_error *error) {
   static const validation checks[][2] = {{NULL, NULL},
                                          {borel_validate_density, borel_validate_single_density},
-                                         {borel_validate_resampler, borel_validate_single_resampler}};
+                                         {borel_validate_resampler, borel_validate_single_resampler},
+                                         {borel_validate_involution, borel_validate_involution}};
   if (kind == 0) return borel_validate_kernel_tier(component, args, tier, report, error);
   return checks[kind][borel_lua_is_scripted(component) != 0](component, args, report, error);
 }
 
-/* core.validate("kernel" | "density" | "resampler", name, path or composition [, parameters [, tier]]): rows
- * {claim =, method =, evidence =, verdict = "holds" | "fails" | "not tested" | "reported"}. */
+/* core.validate("kernel" | "density" | "resampler" | "involution", name, path or composition [, parameters [,
+ * tier]]): rows {claim =, method =, evidence =, verdict = "holds" | "fails" | "not tested" | "reported"}. */
 static int validate(lua_State *L) {
   borel_error error = {0};
   lua_settop(L, 4);
-  static const char *const kinds[] = {"kernel", "density", "resampler", NULL};
+  static const char *const kinds[] = {"kernel", "density", "resampler", "involution", NULL};
   int kind = luaL_checkoption(L, 1, NULL, kinds);
   const borel_component *component = component_at(L, 2, kinds[kind], &error);
   if (!component) return borel_lua_error(L, &error);

@@ -11,22 +11,23 @@
 #include "host/registry.h"
 #include "infer/source.h"
 
-void borel_lua_open_model(lua_State *L);     /* model.c: traced models, density plugins */
-void borel_lua_open_component(lua_State *L); /* component.c: plugins, kernels */
-void borel_lua_open_compose(lua_State *L);   /* compose.c: kernels made of kernels */
-void borel_lua_open_run(lua_State *L);       /* run.c: run directories, chains, reading back, diagnostics */
-void borel_lua_open_data(lua_State *L);      /* data.c: readers of data files */
-void borel_lua_open_rows(lua_State *L);      /* rows.c: functions of draws, predictive accuracy */
-void borel_lua_open_tree(lua_State *L);      /* tree.c: trees of runs */
-void borel_lua_open_draws(lua_State *L);     /* draws.c: draw logs and checkpoints of chains in Lua */
-void borel_lua_open_choice(lua_State *L);    /* choice.c: sources of randomness for programs */
-void borel_lua_open_lanes(lua_State *L);     /* lanes.c: the source of all particles at once */
-void borel_lua_open_weights(lua_State *L);   /* weights.c: sums of weights on the log scale */
-void borel_lua_open_resampler(lua_State *L); /* resampler.c */
-void borel_lua_open_diffusion(lua_State *L); /* diffusion.c: processes, scores, predictors */
-void borel_lua_open_reverse(lua_State *L);   /* reverse.c: solvers, plans, runs from noise to data */
-void borel_lua_open_stepper(lua_State *L);   /* stepper.c: runs of solvers that step */
-void borel_lua_open_canvas(lua_State *L);    /* canvas.c: pictures */
+void borel_lua_open_model(lua_State *L);      /* model.c: traced models, density plugins */
+void borel_lua_open_component(lua_State *L);  /* component.c: plugins, kernels */
+void borel_lua_open_compose(lua_State *L);    /* compose.c: kernels made of kernels */
+void borel_lua_open_run(lua_State *L);        /* run.c: run directories, chains, reading back, diagnostics */
+void borel_lua_open_data(lua_State *L);       /* data.c: readers of data files */
+void borel_lua_open_rows(lua_State *L);       /* rows.c: functions of draws, predictive accuracy */
+void borel_lua_open_tree(lua_State *L);       /* tree.c: trees of runs */
+void borel_lua_open_draws(lua_State *L);      /* draws.c: draw logs and checkpoints of chains in Lua */
+void borel_lua_open_choice(lua_State *L);     /* choice.c: sources of randomness for programs */
+void borel_lua_open_lanes(lua_State *L);      /* lanes.c: the source of all particles at once */
+void borel_lua_open_weights(lua_State *L);    /* weights.c: sums of weights on the log scale */
+void borel_lua_open_resampler(lua_State *L);  /* resampler.c */
+void borel_lua_open_diffusion(lua_State *L);  /* diffusion.c: processes, scores, predictors */
+void borel_lua_open_reverse(lua_State *L);    /* reverse.c: solvers, plans, runs from noise to data */
+void borel_lua_open_stepper(lua_State *L);    /* stepper.c: runs of solvers that step */
+void borel_lua_open_canvas(lua_State *L);     /* canvas.c: pictures */
+void borel_lua_open_involution(lua_State *L); /* involution.c */
 
 void borel_lua_open_system(lua_State *L); /* system.c */
 void borel_lua_open_place(lua_State *L);  /* place.c: the folders of Borel's own files */

@@ -39,6 +39,7 @@ static int open_core(lua_State *L) {
   borel_lua_open_reverse(L);
   borel_lua_open_stepper(L);
   borel_lua_open_canvas(L);
+  borel_lua_open_involution(L);
   borel_lua_open_scripted(L);
   borel_lua_open_system(L);
   borel_lua_open_place(L);

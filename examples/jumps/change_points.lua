@@ -3,7 +3,7 @@
 -- reversible jumps (Green 1995, section 4, here with changes at the turn of a year). Births split a rate into two with the
 -- same weighted geometric mean, deaths are the way back; Borel finds the Jacobian. Since rates are conjugate, the
 -- posterior is also known exactly, by a sum over all configurations (Fearnhead 2006), and the two are compared.
---   borel run examples/jumps/change_points.lua -- [DRAWS]
+--   borel run examples/jumps/change_points.lua -- [DRAWS [birth_or_death.so]]
 local frequencies = require "frequencies"
 local rep = borel.rep
 local PRIOR = { mean_changes = 3, shape = 2, rate = 1 } -- of the number of changes; of a year's rate: gamma(shape, rate)
@@ -39,12 +39,13 @@ end
 
 -- A change begins or ends at a place drawn at random. With a years before and b behind it in the segment,
 -- a log r1 + b log r2 = (a + b) log r and r2 / r1 = v.
+local function where_and_how(trace)
+  local at = sample("at", dist.discrete_uniform(1, trace.change.size))
+  if trace.change[at] == 0 then sample("v", dist.lognormal(0, 1)) end
+end
+
 local birth_or_death = rep.involutive {
-  auxiliary = function(trace)
-    local n = trace.change.size
-    local at = sample("at", dist.discrete_uniform(1, n))
-    if trace.change[at] == 0 then sample("v", dist.lognormal(0, 1)) end
-  end,
+  auxiliary = where_and_how,
   involution = function(trace, aux)
     local flags, at = trace.change:totable(), aux.at
     local before, behind = around(flags, at)
@@ -60,6 +61,15 @@ local birth_or_death = rep.involutive {
     return { change = change, [rate_at(before)] = r1 * v ^ share }, { at = at, v = v }
   end,
 }
+
+-- The same by birth_or_death.c, built as its head says; `places` are those of `change`.
+local function birth_or_death_in_c(path, places)
+  return rep.involutive { auxiliary = where_and_how, involution = borel.involution(path, { places = places }),
+    names = function(trace, aux)
+      local before = around(trace.change:totable(), aux.at)
+      return { first = rate_at(before), second = rate_at(aux.at) }
+    end }
+end
 
 -- A change moves by some years.
 local shift = rep.involutive {
@@ -141,19 +151,21 @@ local function yearly(path)
   return counts
 end
 
---- Posterior of the number of changes: from `draws` draws with its Monte Carlo errors (batch means), and exact.
-local function compare(counts, draws, seed)
-  local kernel = rep.pipeline { birth_or_death, birth_or_death, shift, scale, scale, scale }
+--- Posterior of the number of changes: from `draws` draws with its Monte Carlo errors (batch means), and exact. `plugin`:
+-- the path of birth_or_death.so, or nil.
+local function compare(counts, draws, seed, plugin)
+  local jump = plugin and birth_or_death_in_c(plugin, #counts - 1) or birth_or_death
+  local kernel = rep.pipeline { jump, jump, shift, scale, scale, scale }
   local values, what = rep.chain(kernel, model, { draws = draws, seed = seed }, counts)
   local posterior = exact(counts, math.min(#counts, 15))
   return frequencies(values), posterior, what
 end
 
-local module = { model = model, kernels = { birth_or_death, shift, scale }, compare = compare, exact = exact }
+local module = { model = model, kernels = { birth_or_death, shift, scale }, in_c = birth_or_death_in_c, compare = compare, exact = exact }
 if not arg or not arg[0]:find "change_points.lua$" then return module end
 
 local counts = yearly((arg[0]:gsub("[^/]*$", "coal.csv")))
-local found, posterior, what = compare(counts, tonumber(arg[1]) or 4000, 1)
+local found, posterior, what = compare(counts, tonumber(arg[1]) or 4000, 1, arg[2])
 print("changes  sampled  +- error  exact")
 for k = 0, 8 do
   local f = found[k] or { mean = 0, error = 0 }

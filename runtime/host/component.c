@@ -152,5 +152,6 @@ borel_status borel_component_check(const borel_component *c, borel_error *error)
   const borel_field *lists[4];
   kind->fields(c->ops, lists);
   for (int i = 0; i < 4 && status == BOREL_OK; i++) status = check_fields(c, params, lists[i], error);
-  return status == BOREL_OK ? check_info(c, lists[3], error) : status;
+  if (status != BOREL_OK || strcmp(c->kind, BOREL_KERNEL) != 0) return status;
+  return check_info(c, lists[3], error);
 }

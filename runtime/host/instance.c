@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/instance.h"
 
+#include "core/array.h"
 #include "core/error.h"
 #include "host/compose.h"
 #include "host/fpenv.h"
@@ -119,6 +120,77 @@ INSTANCES(resampler, BOREL_RESAMPLER)
 INSTANCES(process, BOREL_PROCESS)
 INSTANCES(score, BOREL_SCORE)
 INSTANCES(solver, BOREL_SOLVER)
+
+static borel_status lay_out_list(const borel_involution *involution, const borel_field *list,
+                                 borel_block **block, borel_involution_side *side, borel_error *error) {
+  for (const borel_field *f = list; f && f->name; f++)
+    for (int i = 0; i < 3; i++)
+      if (f->dim[i] < 0 && f->dim[i] > BOREL_DIM_PARAM(0))
+        return borel_fail(error, BOREL_ARG, "field %s: its extents are constants or parameters", f->name);
+  borel_dims dims = {.values = involution->values};
+  borel_status status = borel_block_create(list, &dims, block, error);
+  for (size_t i = 0; status == BOREL_OK && i < (*block)->count; i++) {
+    const borel_block_field *field = &(*block)->fields[i];
+    size_t count = field->bytes / borel_dtype_size(field->dtype);
+    side->size += count;
+    if (field->dtype == BOREL_F64) side->continuous += count;
+  }
+  return status;
+}
+
+static borel_status lay_out_sides(borel_involution *involution, borel_error *error) {
+  const borel_involution_ops *ops = &involution->table;
+  borel_status status = BOREL_OK;
+  involution->side_count = ops->trace[1] || ops->auxiliary[1] ? 2 : 1;
+  for (size_t s = 0; s < involution->side_count && status == BOREL_OK; s++) {
+    borel_involution_side *side = &involution->sides[s];
+    status = lay_out_list(involution, ops->trace[s], &side->trace, side, error);
+    if (status == BOREL_OK)
+      status = lay_out_list(involution, ops->auxiliary[s], &side->auxiliary, side, error);
+  }
+  size_t here = involution->sides[0].continuous, there = involution->sides[1].continuous;
+  if (status == BOREL_OK && involution->side_count == 2 && here != there)
+    status = borel_fail(
+        error, BOREL_ARG,
+        "side 0 has %zu continuous numbers, side 1 has %zu: between them no map has an inverse", here, there);
+  if (status != BOREL_OK) borel_fail_within(error, "%s", involution->component->name);
+  return status;
+}
+
+borel_status borel_involution_create(const borel_component *component, borel_args args,
+                                     borel_involution **out, borel_error *error) {
+  *out = NULL;
+  borel_involution *involution = calloc(1, sizeof *involution);
+  if (!involution) return borel_fail(error, BOREL_INTERNAL, "%s: no memory", component->name);
+  involution->component = component;
+  involution->ops = &involution->table;
+  borel_status status = prepare(component, BOREL_INVOLUTION, args, &involution->table,
+                                sizeof involution->table, &involution->values, error);
+  if (status != BOREL_OK) goto fail;
+  status = lay_out_sides(involution, error);
+  if (status != BOREL_OK) goto fail;
+  unsigned environment = borel_fpenv_get();
+  status = involution->table.create(borel_host_table(), involution->values, &involution->self, error);
+  status = created(component, status, environment, error);
+  if (status != BOREL_OK) goto fail;
+  *out = involution;
+  return BOREL_OK;
+
+fail:
+  borel_involution_destroy(involution);
+  return status;
+}
+
+void borel_involution_destroy(borel_involution *involution) {
+  if (!involution) return;
+  if (involution->self) involution->table.destroy(borel_host_table(), involution->self);
+  for (size_t s = 0; s < involution->side_count; s++) {
+    borel_block_destroy(involution->sides[s].trace);
+    borel_block_destroy(involution->sides[s].auxiliary);
+  }
+  free(involution->values);
+  free(involution);
+}
 
 static borel_status plain_blocks(const borel_kernel *kernel, const borel_layout *layout, size_t N,
                                  borel_kernel_blocks *blocks, borel_error *error) {

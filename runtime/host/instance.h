@@ -59,6 +59,21 @@ typedef struct {
   borel_value *values;
   borel_solver_ops table;
 } borel_solver;
+/* Of the fields of a side, trace first. */
+typedef struct {
+  borel_block *trace, *auxiliary; /* names, types and extents; their data mean nothing */
+  size_t size, continuous;        /* numbers; how many of them are F64 */
+} borel_involution_side;
+
+typedef struct {
+  const borel_component *component;
+  const borel_involution_ops *ops;
+  void *self;
+  borel_value *values;
+  borel_involution_ops table;
+  size_t side_count; /* 1: side 0 is led to itself */
+  borel_involution_side sides[2];
+} borel_involution;
 
 /* Errors: those of borel_schema_check, ARG for a component of another kind or one whose `create` changed the
  * floating-point environment, and whatever `create` reports. [main thread] */
@@ -74,6 +89,10 @@ borel_status borel_score_create(const borel_component *, borel_args, borel_score
 void borel_score_destroy(borel_score *);
 borel_status borel_solver_create(const borel_component *, borel_args, borel_solver **, borel_error *);
 void borel_solver_destroy(borel_solver *);
+/* Also ARG for sides with different numbers of continuous numbers, or fields with extents that follow a
+ * point. */
+borel_status borel_involution_create(const borel_component *, borel_args, borel_involution **, borel_error *);
+void borel_involution_destroy(borel_involution *);
 
 /* The arrays that one chain needs for a kernel. */
 typedef struct {

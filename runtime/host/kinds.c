@@ -87,6 +87,21 @@ static void solver_fields(const void *table, const borel_field *lists[4]) {
   lists[1] = ((const borel_solver_ops *)table)->scratch;
 }
 
+static const char *involution_missing(const void *table) {
+  const borel_involution_ops *ops = table;
+  if (!ops->create) return "create";
+  if (!ops->destroy) return "destroy";
+  return ops->map ? NULL : "map";
+}
+
+static void involution_fields(const void *table, const borel_field *lists[4]) {
+  const borel_involution_ops *ops = table;
+  for (int side = 0; side < 2; side++) {
+    lists[2 * side] = ops->trace[side];
+    lists[2 * side + 1] = ops->auxiliary[side];
+  }
+}
+
 static const borel_kind kinds[] = {
     {BOREL_KERNEL, "kernel", 1, UP_TO(borel_kernel_ops, step), kernel_missing, kernel_fields},
     {BOREL_DENSITY, "density", 0, UP_TO(borel_density_ops, logdensity), density_missing, density_fields},
@@ -95,6 +110,8 @@ static const borel_kind kinds[] = {
     {BOREL_PROCESS, "process", 0, UP_TO(borel_process_ops, path), process_missing, no_fields},
     {BOREL_SCORE, "score", 0, UP_TO(borel_score_ops, evaluate), score_missing, score_fields},
     {BOREL_SOLVER, "solver", 0, UP_TO(borel_solver_ops, plan), solver_missing, solver_fields},
+    {BOREL_INVOLUTION, "involution", 0, UP_TO(borel_involution_ops, map), involution_missing,
+     involution_fields},
 };
 
 const borel_kind *borel_kind_at(size_t i) { return i < sizeof kinds / sizeof *kinds ? &kinds[i] : NULL; }

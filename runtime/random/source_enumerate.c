@@ -50,16 +50,20 @@ static uint64_t branch(borel_rng *rng, borel_law law, uint64_t parameters, uint6
   return at->chosen;
 }
 
-static void take(borel_rng *rng, double q) {
-  if (rng->status == BOREL_OK) self(rng)->probability *= q;
+/* An outcome of probability q, which a relative error of 1 in what the program has stated changes by `doubt`.
+ */
+static void take(borel_rng *rng, double q, double doubt) {
+  if (rng->status != BOREL_OK) return;
+  self(rng)->probability *= q;
+  self(rng)->doubt += doubt;
 }
 
-/* 1 with probability p, 0 with probability q. */
-static int coin(borel_rng *rng, borel_law law, uint64_t parameters, double p, double q) {
+/* 1 with probability p, 0 with probability q; `doubt` is that of p, which q has as well in absolute terms. */
+static int coin(borel_rng *rng, borel_law law, uint64_t parameters, double p, double q, double doubt) {
   if (rng->status != BOREL_OK || p == 0) return 0;
   if (q == 0) return 1;
   int heads = (int)branch(rng, law, parameters, 2);
-  take(rng, heads ? p : q);
+  take(rng, heads ? p : q, heads ? doubt : doubt * p / q);
   return heads;
 }
 
@@ -69,14 +73,14 @@ static int accept(borel_rng *rng, double log_ratio) {
   if (!borel_check_log_ratio(rng, log_ratio)) return 0;
   if (log_ratio >= 0) return 1;
   return coin(rng, BOREL_LAW_ACCEPT, borel_choice_hash_reals(&log_ratio, 1), exp(log_ratio),
-              -expm1(log_ratio));
+              -expm1(log_ratio), fmax(1, -log_ratio));
 }
 
-static int direction(borel_rng *rng) { return coin(rng, BOREL_LAW_DIRECTION, 0, 0.5, 0.5) ? 1 : -1; }
+static int direction(borel_rng *rng) { return coin(rng, BOREL_LAW_DIRECTION, 0, 0.5, 0.5, 0) ? 1 : -1; }
 
 static int bernoulli(borel_rng *rng, double p) {
   if (!borel_check_probability(rng, p)) return 0;
-  return coin(rng, BOREL_LAW_BERNOULLI, borel_choice_hash_reals(&p, 1), p, 1 - p);
+  return coin(rng, BOREL_LAW_BERNOULLI, borel_choice_hash_reals(&p, 1), p, 1 - p, 1);
 }
 
 /* The weight of index i; `largest` shifts log weights and is NAN for plain probabilities. */
@@ -100,7 +104,7 @@ static size_t choose(borel_rng *rng, borel_law law, const double *w, size_t n, d
   for (size_t i = 0; i < n; i++) {
     double x = weight(w, i, largest);
     if (x > 0 && wanted-- == 0) {
-      take(rng, x / total);
+      take(rng, x / total, 1);
       return i;
     }
   }
@@ -120,7 +124,7 @@ static size_t categorical_log(borel_rng *rng, const double *lw, size_t n) {
 static uint64_t uniform_int(borel_rng *rng, uint64_t n) {
   if (!borel_check_uniform_int(rng, n) || n == 1) return 0;
   uint64_t i = branch(rng, BOREL_LAW_UNIFORM_INT, n, n);
-  take(rng, 1 / (double)n);
+  take(rng, 1 / (double)n, 0);
   return i;
 }
 
@@ -145,7 +149,7 @@ static uint64_t binomial(borel_rng *rng, uint64_t n, double p) {
     total += w;
     if (j - 1 == k) wanted = w;
   }
-  take(rng, wanted / total);
+  take(rng, wanted / total, trials);
   return k;
 }
 
@@ -162,7 +166,7 @@ static int unif_lt(borel_rng *rng, borel_unif *u, double cut) {
   if (cut >= u->high) return 1;
   const double length = u->high - u->low, key[3] = {u->low, u->high, cut};
   int below = coin(rng, BOREL_LAW_UNIF_LT, borel_choice_hash_reals(key, 3), (cut - u->low) / length,
-                   (u->high - cut) / length);
+                   (u->high - cut) / length, cut / (cut - u->low));
   if (below)
     u->high = cut;
   else
@@ -275,12 +279,14 @@ int borel_enumerate_next(borel_enumeration *e) {
   e->paths++;
   e->position = 0;
   e->probability = 1;
+  e->doubt = 0;
   return 1;
 }
 
 borel_rng *borel_enumerate_rng(borel_enumeration *e) { return &e->rng; }
 
 double borel_enumerate_probability(const borel_enumeration *e) { return e->probability; }
+double borel_enumerate_doubt(const borel_enumeration *e) { return e->doubt; }
 
 void borel_enumerate_end(borel_enumeration *e) {
   free(e->prefix);

@@ -32,7 +32,7 @@ typedef struct {
   borel_rng rng;
   uint64_t paths; /* begun so far */
   uint64_t budget;
-  double probability;
+  double probability, doubt;
   borel_branch *prefix;
   size_t depth, capacity; /* of prefix */
   size_t position;        /* choices made on this path */
@@ -46,6 +46,10 @@ int borel_enumerate_next(borel_enumeration *);
 borel_rng *borel_enumerate_rng(borel_enumeration *);
 /* Of the path so far; of the whole path once the program has returned. */
 double borel_enumerate_probability(const borel_enumeration *);
+/* By how many times the relative rounding error of what the program states (probabilities, cuts, log-ratios
+ * of its choices) that of the probability of the path is larger, to first order: about the number of choices,
+ * and much more where it takes an outcome whose probability is the little that another one leaves of 1. */
+double borel_enumerate_doubt(const borel_enumeration *);
 void borel_enumerate_end(borel_enumeration *);
 
 #endif

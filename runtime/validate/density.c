@@ -3,9 +3,9 @@
  * many threads at once. */
 #include "core/error.h"
 #include "host/density_target.h"
+#include "host/difference.h"
 #include "random/source_philox.h"
 #include "random/stream.h"
-#include "validate/difference.h"
 #include "validate/examination.h"
 
 #include <math.h>

@@ -66,6 +66,9 @@ void borel_examine_density(const borel_examination *);
 /* Rules and claims of kind resampler: exact laws of offspring numbers. */
 void borel_examine_offspring(const borel_examination *);
 
+/* Rules of kind involution: twice the map is nothing, its Jacobian. */
+void borel_examine_involution(const borel_examination *);
+
 /* Runs a part in a child process of at most so many seconds of processor time; its end by a signal becomes a
  * row that fails. */
 enum { BOREL_EXACT_SECONDS = 60, BOREL_STATISTICAL_SECONDS = 1800 };

@@ -162,6 +162,20 @@ borel_status borel_validate_single_resampler(const borel_component *component, b
   return validate_resampler(component, params, examine_single_resampler, report, error);
 }
 
+static borel_status examine_involution(const borel_examination *e, borel_error *error) {
+  return borel_examine_apart(e, borel_examine_involution, BOREL_EXACT_SECONDS, error);
+}
+
+borel_status borel_validate_involution(const borel_component *component, borel_args params,
+                                       borel_validate_report *report, borel_error *error) {
+  borel_involution *involution;
+  *report = (borel_validate_report){0};
+  borel_status status = borel_involution_create(component, params, &involution, error);
+  borel_involution_destroy(involution);
+  return status == BOREL_OK ? validate(component, params, &exact_tier, examine_involution, report, error)
+                            : status;
+}
+
 static double within(const borel_param *p, double x) { return fmin(fmax(x, p->min), p->max); }
 
 static borel_status validate_density(const borel_component *component, borel_args params,

@@ -66,6 +66,9 @@ borel_status borel_validate_resampler(const borel_component *, borel_args params
 /* The same for one that serves one thread only. */
 borel_status borel_validate_single_resampler(const borel_component *, borel_args params,
                                              borel_validate_report *, borel_error *);
+/* The same for an involution: that it is one, and its Jacobian. */
+borel_status borel_validate_involution(const borel_component *, borel_args params, borel_validate_report *,
+                                       borel_error *);
 void borel_validate_report_free(borel_validate_report *);
 
 /* How many rows fail. */

@@ -20,7 +20,7 @@ usage: borel COMMAND [ARGUMENTS]
                                      and on request by statistical tests; the certificate is what was found
   plugins [info NAME]                what is installed; parameters and claims of a component
   plugins new KIND NAME [--language c|c++|rust] [--dir DIR]
-                                     a kernel, density or resampler of your own that builds and passes its tests
+                                     a kernel, density, resampler or involution of your own that builds and passes its tests
   plugins headers                    the folder of borel/plugin.h
 
 options of run (they take the place of what the script gives to borel.infer):
@@ -291,7 +291,11 @@ local function print_component(c)
   print(("%s %s  (%s %s, licence %s)"):format(c.kind, c.name, c.plugin, c.version, c.licence))
   print(c.summary)
   if c.reference ~= "" then print("reference: " .. c.reference) end
-  print("claims: " .. c.claims)
+  if c.sides then
+    for s, side in ipairs(c.sides) do print(("side %d (trace; auxiliary): %s"):format(s - 1, side)) end
+  else
+    print("claims: " .. c.claims)
+  end
   print(("file: %s (plugin ABI %d)"):format(c.path, c.abi))
   print(certificate.describe(c))
   if #c.params > 0 then print "parameters:" end
@@ -309,8 +313,8 @@ local function component_json(c)
     params[i] = { name = p.name, type = p.type, doc = p.doc, unit = p.unit, choices = p.choices, default = p.default,
       min = finite_or_nil(p.min), max = finite_or_nil(p.max), required = p.required }
   end
-  return { kind = c.kind, name = c.name, summary = c.summary, reference = c.reference, claims = c.claims, path = c.path, abi = c.abi,
-    plugin = c.plugin, version = c.version, licence = c.licence, params = core.json_list(params) }
+  return { kind = c.kind, name = c.name, summary = c.summary, reference = c.reference, claims = c.claims, sides = c.sides, path = c.path,
+    abi = c.abi, plugin = c.plugin, version = c.version, licence = c.licence, params = core.json_list(params) }
 end
 
 -- Components by name, or those of a file.
@@ -340,7 +344,7 @@ end
 
 local function new_plugin(args)
   local given, rest = parse(args, 3, { language = "text", dir = "text" })
-  if #rest < 2 then misuse "borel plugins new KIND NAME: a kind (kernel, density, resampler) and a name are needed" end
+  if #rest < 2 then misuse "borel plugins new KIND NAME: a kind (kernel, density, resampler, involution) and a name are needed" end
   if #rest > 2 then misuse("unexpected argument '" .. rest[3] .. "'") end
   local dir, paths = require("borel.skeleton").write(rest[1], rest[2], given.language, given.dir)
   for _, path in ipairs(paths) do print("wrote " .. path) end

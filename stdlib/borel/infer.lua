@@ -55,6 +55,14 @@ function infer.resampler(name, parameters)
   return { is_resampler = true, object = core.resampler(name, parameters or {}) }
 end
 
+--- The involution of a plugin, by name or from its file, with its parameters: for rep.involutive.
+function infer.involution(name, parameters)
+  if type(name) ~= "string" then
+    core.error("borel.involution: needs the name of an involution or the path of a plugin, got a " .. type(name))
+  end
+  return { is_involution = true, object = core.involution(name, parameters or {}) }
+end
+
 local SEVERAL = 5 -- names that an error lists
 
 -- "the discrete unknowns 'k', 'z'"

@@ -3,7 +3,7 @@
 --   local borel = require "borel"
 -- Language: model, sample, observe, factor, deterministic, dist, support, and the mathematics of values
 -- (exp, log, where, sum, log_sum_exp, ...). Inference: infer, nuts, hmc, mala, microcanonical,
--- slice, elliptical_slice, random_walk, gibbs, cycle, mixture, on, thin, kernel, density, resampler,
+-- slice, elliptical_slice, random_walk, gibbs, cycle, mixture, on, thin, kernel, density, resampler, involution,
 -- component, validate, check.
 -- Data: read, encode, array, missing.
 local core = require "borel.core"
@@ -52,6 +52,7 @@ require "borel.predict"
 borel.compare = require("borel.accuracy").compare
 local compose = require "borel.compose"
 borel.kernel, borel.density, borel.resampler = compose.kernel, infer.density, infer.resampler
+borel.involution = infer.involution
 
 --- No-U-turn sampler; parameters as `borel plugins info nuts` lists them.
 function borel.nuts(parameters) return compose.kernel("nuts", parameters) end

@@ -53,13 +53,15 @@ function rep.particle_gibbs(n)
 end
 function rep.conditional(given) return blocks.kernel("conditional", gibbs.stated(given)) end
 
---- involutive{ auxiliary =, involution =, log_jacobian =, check = true }: a move of each unit by a map that is its own
+--- involutive{ auxiliary =, involution =, names =, log_jacobian =, check = true }: a move of each unit by a map that is its own
 -- inverse, also between runs with other sites (Green 1995; Cusumano-Towner, Lew and Mansinghka 2020).
 --   auxiliary(trace): a program that draws v by sample("name", dist); trace[address] are the values of the choices
 --   involution(trace, v) -> changes, v': new values by address, of sites that change or begin, and the auxiliary
 --     values with which `auxiliary` of the new trace leads back; sites that the new run does not make end; nil: stay
 --   log_jacobian(trace, v) -> log |det| over all continuous values, trace and auxiliary. Absent: found by forward
 --     derivatives, for which the involution does mathematics with borel.exp etc. and does not branch on continuous values
+--   involution may be a borel.involution, the map of a plugin, instead; names(trace, v): addresses by the names that it declares,
+--     where they differ, nil: stay
 --   check: apply the involution twice each time and compare (true); also a stated log_jacobian with derivatives ("full");
 --     false
 -- Preserves the measure.
@@ -100,6 +102,7 @@ function rep.run(block, m, seed, ...)
   blocks.need("rep.run", block)
   local w = world.drawing(core.stream_key(seed, "rep"))
   local population = block.apply(start("rep.run", m, ...), w)
+  w:check_notes()
   return population, w.log_weight
 end
 
@@ -138,6 +141,7 @@ function rep.chain(kernel, m, given, ...)
     local u = population.units[1]
     values[i] = given.each and given.each(u.value, u) or u.value
   end
+  w:check_notes()
   return values, w.counts
 end
 
@@ -148,7 +152,11 @@ function rep.inside(name, block, m, ...)
   blocks.need("rep.inside", block)
   local address = handler.address("rep.inside", name)
   local population = start("rep.inside", m, ...)
-  return h:inside(address, function(w) return block.apply(population, w) end)
+  return h:inside(address, function(w)
+    local made = block.apply(population, w)
+    w:check_notes()
+    return made
+  end)
 end
 
 -- ---- algorithms -------------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
---- `borel plugins new`: a folder with a kernel, density or resampler that works, to be changed into one's own.
+--- `borel plugins new`: a folder with a kernel, density, resampler or involution that works, to be changed into one's own.
 local core = require "borel.core"
 
 local skeleton = {}
 
-local kinds = { kernel = true, density = true, resampler = true }
+local kinds = { kernel = true, density = true, resampler = true, involution = true }
 local languages = { c = "c", ["c++"] = "cpp", rust = "rs" }
 
 local function one_of(what, given, known)

@@ -116,7 +116,7 @@ Test(loader, refuses_each_defect_in_its_own_words) {
       {"function_entry", "exports no constant `borel_plugin_entry`"},
       {"null_name", "a component has no name (NULL)"},
       {"bad_kind", "component bad-kind has the unknown kind \"kernle/0\"; known kinds: " BOREL_KERNEL
-                   ", " BOREL_DENSITY ", " BOREL_RESAMPLER},
+                   ", " BOREL_DENSITY ", " BOREL_RESAMPLER ", " BOREL_INVOLUTION},
       {"old_abi", "built for plugin ABI 0, but this Borel has ABI 1; build it again"},
       {"old_kind",
        "component old-kind is of kind kernel/0, but this Borel takes kind kernel/1; build it again"},

@@ -42,6 +42,33 @@ Test(random_enumerate, two_coins_have_their_exact_measure) {
   cr_assert_float_eq(m[2], 0.27, 1e-15);
 }
 
+/* The least of three outcomes has the probability 1 - p of a coin, p = 1 - 1e-9: a relative error of p is 1e9
+ * times as large in it. A source is told p, the log-ratio log p, or a cut at p. */
+static int unlikely;
+static size_t complement(borel_rng *rng) {
+  const double p = 1 - 1e-9;
+  borel_unif u = rng->ops->unif(rng);
+  if (unlikely == 0) return (size_t)rng->ops->bernoulli(rng, p);
+  if (unlikely == 1) return (size_t)rng->ops->accept(rng, log(p));
+  if (unlikely == 2) return (size_t)rng->ops->unif_lt(rng, &u, p);
+  return rng->ops->categorical(rng, (double[]){1 - p, p}, 2); /* stated as it is */
+}
+
+Test(random_enumerate, doubts_are_of_what_is_left_of_one) {
+  const double wanted[] = {1e9, 1e9, 1e9, 1};
+  for (unlikely = 0; unlikely < 4; unlikely++) {
+    borel_enumeration e;
+    borel_enumerate_begin(&e, 0, &error);
+    while (borel_enumerate_next(&e)) {
+      size_t likely = complement(borel_enumerate_rng(&e));
+      double doubt = borel_enumerate_doubt(&e), expected = likely ? 1 : wanted[unlikely];
+      cr_expect(fabs(doubt - expected) <= 1e-6 * expected, "%d: %g, not %g", unlikely, doubt, expected);
+    }
+    cr_expect(e.paths == 2);
+    borel_enumerate_end(&e);
+  }
+}
+
 /* One uniform, comb at (u + i) / 3: the code that particle filters run. Returns the offspring, base 4. */
 static const double WEIGHTS[3] = {0.2, 0.55, 0.25};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The validation of densities: lets the good ones pass and notices each broken rule. */
+#include "host/difference.h"
 #include "host/plugin.h"
-#include "validate/difference.h"
 #include "validate/validate.h"
 
 #include <criterion/criterion.h>

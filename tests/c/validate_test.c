@@ -121,6 +121,17 @@ Test(validate, kernels_keep_their_claims) {
   }
 }
 
+/* An orbit on laplace where a state of weight w is left for one of 1e-6 w with probability 1e-9, the
+ * complement of one near 1: off by a rounding error of 1, which is 7e-12 of the lighter weight. */
+Test(validate, probabilities_that_are_complements_may_be_rounded) {
+  borel_arg args[] = {{.name = "metric", .kind = BOREL_ARG_TEXT, .text = "low_rank"},
+                      {.name = "max_energy_error", .kind = BOREL_ARG_NUMBER, .number = 1000}};
+  borel_validate_report report = validate(PLUGINS "nuts.so", "nuts", (borel_args){args, 2});
+  expect_no_failure(&report);
+  expect_row(&report, "preserves the target", "orbit", BOREL_HOLDS, "tolerance 1e-12 beyond rounding (");
+  borel_validate_report_free(&report);
+}
+
 Test(validate, given_parameters_are_kept) {
   borel_arg args[] = {{.name = "law", .kind = BOREL_ARG_TEXT, .text = "three_point"},
                       {.name = "move", .kind = BOREL_ARG_TEXT, .text = "u"}};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Plugins that were built when kernel/1, density/1 and resampler/1 were frozen load, are found true, and run.
+# Plugins that were built when kernel/1, density/1, resampler/1 and involution/1 were frozen load, are found true, and run.
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 [[ $(uname -sm) == "Linux x86_64" ]] || {
   echo "skipped: the fixtures are for Linux on x86-64, this is $(uname -sm)"
@@ -22,6 +22,8 @@ done
 for row in 'unbiased offspring +offspring' 'at most multinomial +offspring' 'returns ancestors +draws'; do
   grep -qE "holds +$row" resampler-1.so.txt || fail "resampler-1.so: not '$row' in: $(cat resampler-1.so.txt)"
 done
+[[ $(grep -cE 'holds +(is its own inverse|preserves the measure)' involution-1.so.txt) == 4 ]] || fail "involution-1.so: $(cat involution-1.so.txt)"
+[[ $(grep -cE 'holds +log-Jacobian' involution-1.so.txt) == 1 ]] || fail "involution-1.so: $(cat involution-1.so.txt)"
 
 # Means of a normal law and of a coin, within five Monte Carlo errors.
 cat >run.lua <<'LUA'
@@ -51,6 +53,23 @@ for _, law in ipairs { "bisection", "binomial", "categorical" } do
   for k = 1, 4000 do third = third + (ancestors[k] == 3 and 1 or 0) end
   assert(math.abs(third - 3000) < 5 * math.sqrt(4000 * 0.25 * 0.75), law)
 end
+-- Two numbers change places and are scaled: the law of the first is kept.
+local rep, turns = borel.rep, {}
+local two = borel.model(function() return sample("a", dist.normal(3, 2)) + 0 * sample("b", dist.normal(0, 1)) end)
+local kernel = rep.pipeline { rep.mh_step(), rep.involutive { involution = borel.involution("frozen-turn"), check = "full",
+  auxiliary = function() sample("by", dist.normal(0, 0.5)) end } }
+for i, a in ipairs((rep.chain(kernel, two, { draws = 8000 }))) do turns[i] = a end
+local sum, squares = 0, 0
+for batch = 0, 39 do -- batch means
+  local mean = 0
+  for i = 1, 200 do mean = mean + turns[200 * batch + i] / 200 end
+  sum, squares = sum + mean / 40, squares + mean * mean / 40
+end
+assert(math.abs(sum - 3) < 5 * math.sqrt((squares - sum * sum) / 39), sum)
+local jump = borel.involution("frozen-jump", { width = 3 }).object
+local there = jump:map(1, { 0, 1, 2, 3, -1, 1, 2, 3, 4, 5, 6 })
+assert(#there == 11 and there[2] == -0.5 and there[5] == -3 and there[11] == -6)
+assert(math.abs(jump:log_jacobian(1, { 0, 1, 2, 3, -1, 1, 2, 3, 4, 5, 6 }, true) - math.log(3 / 6)) < 1e-14)
 -- Built before there was the claim: a flow of u says it, a walk that says nothing is taken at its word.
 local mixed = borel.model(function() sample("x", dist.normal(sample("k", dist.bernoulli(0.3)), 1)) end)
 options.kernel = "frozen-leap"

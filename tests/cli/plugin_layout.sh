@@ -34,7 +34,7 @@ missing=$(comm -23 numbers.h numbers.rs)
   while read -r s; do echo "printf(\"$s %zu\\n\", sizeof($s));"; done <structs.rs
   while read -r s m; do echo "printf(\"$s.$m %zu %zu\\n\", offsetof($s, $m), sizeof((($s *)0)->$m));"; done <members
   while read -r n; do echo "printf(\"$n %lld\\n\", (long long)$n);"; done <numbers
-  echo 'printf("%s %s %s\n", BOREL_KERNEL, BOREL_DENSITY, BOREL_RESAMPLER); return 0; }'
+  echo 'printf("%s %s %s %s\n", BOREL_KERNEL, BOREL_DENSITY, BOREL_RESAMPLER, BOREL_INVOLUTION); return 0; }'
 } >layout.c
 {
   echo '#[allow(dead_code, non_camel_case_types, non_snake_case)] mod borel { include!(concat!(env!("BOREL_INCLUDE"), "/borel/plugin.rs")); }'
@@ -49,7 +49,7 @@ missing=$(comm -23 numbers.h numbers.rs)
   done <members
   while read -r n; do echo "println!(\"$n {}\", $n);"; done <numbers
   echo 'fn word(p: *const std::os::raw::c_char) -> &'"'"'static str { unsafe { std::ffi::CStr::from_ptr(p).to_str().unwrap() } }'
-  echo 'println!("{} {} {}", word(BOREL_KERNEL), word(BOREL_DENSITY), word(BOREL_RESAMPLER)); }}'
+  echo 'println!("{} {} {} {}", word(BOREL_KERNEL), word(BOREL_DENSITY), word(BOREL_RESAMPLER), word(BOREL_INVOLUTION)); }}'
 } >layout.rs
 cc -I"$BOREL_INCLUDE" layout.c -o layout-c
 rustc --edition 2021 layout.rs -o layout-rs 2>rust.log || fail "rustc: $(cat rust.log)"

@@ -12,6 +12,12 @@ for _, shared in ipairs { false, true } do
 end
 LUA
 
+cat >split.lua <<'LUA'
+local involution = borel.involution(...)
+print(#involution.object:sides(), table.concat(involution.object:map(1, { 0, 2, 0.5 }), " "))
+print(table.concat(involution.object:map(2, { 1, 1.5, 2.5 }), " "), involution.object:log_jacobian(1, { 0, 2, 0.5 }, true))
+LUA
+
 # try LANGUAGE KIND: writes, builds, validates, uses.
 try() {
   local language=$1 kind=$2 name=my-own-$2
@@ -22,14 +28,18 @@ try() {
   [[ $kind != kernel ]] || grep -q 'holds *preserves the target *pairs' out || fail "$dir: $(cat out)"
   [[ $kind != density ]] || grep -q 'holds *gradient is the slope *points' out || fail "$dir: $(cat out)"
   [[ $kind != resampler ]] || grep -q 'holds *unbiased offspring *offspring' out || fail "$dir: $(cat out)"
-  grep -rqE 'my-(kernel|density|resampler)|NAME' "$dir" --include='*.*' --exclude='*.so' && fail "$dir: names of the template are left"
+  [[ $kind != involution ]] || [[ $(grep -cE 'holds *(is its own inverse|log-Jacobian|preserves the measure) ' out) == 3 ]] || fail "$dir: $(cat out)"
+  grep -rqE 'my-(kernel|density|resampler|involution)|NAME' "$dir" --include='*.*' --exclude='*.so' && fail "$dir: names of the template are left"
   "$BOREL" plugins info "./$dir/$name.so" >out || fail "$dir: info"
   grep -qE '(scale +real|shared +flag)' out || fail "$dir: no parameter in: $(cat out)"
+  [[ $kind != involution ]] || [[ $(grep '^side' out) == $'side 0 (trace; auxiliary): two, x; v\nside 1 (trace; auxiliary): two, low, high; nothing' ]] || fail "$dir: $(cat out)"
   if [[ $kind == kernel ]]; then
     "$BOREL" run model.lua --quiet --kernel "./$dir/$name.so" --out "run-$dir" >out 2>&1 || fail "$dir: run: $(cat out)"
     cp "run-$dir/chain-1.log" "$dir.log"
   elif [[ $kind == resampler ]]; then
     "$BOREL" run ancestors.lua -- "./$dir/$name.so" >"$dir.log" 2>&1 || fail "$dir: run: $(cat "$dir.log")"
+  elif [[ $kind == involution ]]; then
+    "$BOREL" run split.lua -- "./$dir/$name.so" >"$dir.log" 2>&1 || fail "$dir: run: $(cat "$dir.log")"
   else
     echo "print(borel.infer(borel.density('./$dir/$name.so', { bend = 0.2 }), { draws = 200 }):summary())" >density.lua
     "$BOREL" run density.lua --quiet >out 2>&1 || fail "$dir: run: $(cat out)"
@@ -38,17 +48,17 @@ try() {
 }
 
 for language in c c++; do
-  for kind in kernel density resampler; do try "$language" "$kind"; done
+  for kind in kernel density resampler involution; do try "$language" "$kind"; done
 done
 if ! command -v rustc >/dev/null; then
   echo "skipped: the skeletons in Rust, since there is no rustc (Debian: rustc)"
   skipped=1
 else
-  for kind in kernel density resampler; do try rust "$kind"; done
+  for kind in kernel density resampler involution; do try rust "$kind"; done
 fi
 
 # The kernels are one algorithm, the resamplers too: the same draws, bit for bit.
-for kind in kernel resampler; do
+for kind in kernel resampler involution; do
   cmp c-$kind.log cpp-$kind.log || fail "$kind: C and C++ draw other numbers"
   ((skipped)) || cmp c-$kind.log rust-$kind.log || fail "$kind: C and Rust draw other numbers"
 done
@@ -82,14 +92,14 @@ refused() {
   [[ $(wc -l <out) == 1 ]] || fail "plugins new ${*:3}: more than one line: $(cat out)"
 }
 mkdir refusals && cd refusals
-refused 1 "the kind 'kernle' is none of density, kernel, resampler; did you mean 'kernel'?" kernle mine
+refused 1 "the kind 'kernle' is none of density, involution, kernel, resampler; did you mean 'kernel'?" kernle mine
 refused 1 "the language 'c--' is none of c, c++, rust" kernel mine --language c--
 refused 1 "'Mine' cannot name a kernel: a name is 1 to 64 of a-z, 0-9 and -, a letter first" kernel Mine
 refused 1 "cannot name a kernel" kernel ../mine
 refused 1 "cannot name a density" density 'a b'
 refused 1 "cannot name a density" density ''
 refused 1 "cannot name a density" density "$(printf 'a%.0s' {1..65})"
-refused 2 "a kind (kernel, density, resampler) and a name are needed" kernel
+refused 2 "a kind (kernel, density, resampler, involution) and a name are needed" kernel
 refused 2 "unexpected argument 'more'" kernel mine more
 refused 2 "unknown option '--lang'" kernel mine --lang c
 refused 1 "nowhere/mine: No such file" kernel mine --dir nowhere/mine

@@ -192,3 +192,31 @@ again { auxiliary = fresh, involution = function(t, v) return { s = v.v }, { v =
 fails("fewer free numbers", again { auxiliary = fresh, involution = function(t, v) return { s = 1 - t.s }, { v = v.v } end })
 fails("'x', which is frozen", rep.run, rep.pipeline { rep.advance(), rep.freeze(), rep.finish(), rep.involutive {
   involution = function(t) return { x = 2 - t.x }, {} end } }, P.P4.model, 5)
+
+-- ---- ratios that are not a number -----------------------------------------------------------------------------------------
+
+-- The log-density of y is NaN where x > 1: of moves of x alone, 16 % lead there.
+local odd = borel.dist.define { name = "odd", params = { "m" }, support = borel.support.real,
+  logdensity = function(x, m) return borel.log(1 - m) - x * x / 2 end, draw = function(choice) return choice:normal() end }
+local function odd_run()
+  sample("y", odd(sample("x", dist.normal(0, 1))))
+  observe(dist.normal(0, 1), 1)
+end
+local half = borel.model(odd_run)
+local alone = rep.mh_step { sites = { x = true } }
+local undefined = "mh_step: %d+ of %d+ acceptance ratios are not a number %(at most 1 %% may be%), "
+  .. "the first by the log%-density of site 'y'"
+fails(undefined, rep.chain, alone, half, { draws = 300 })
+fails(undefined, rep.run, rep.resample_move(20, 1, rep.resample "multinomial", rep.times(5, alone)), half, 1)
+fails(undefined, rep.run, rep.finish(), borel.model(function() rep.inside("part", rep.trace_mh(100, alone), half) end), 1)
+fails(undefined, borel.infer, half, { kernel = borel.trace_mh { sites = { "x" } }, draws = 300, warmup = 10, progress = false })
+fails("25 of 50 acceptance ratios are not a number.*by the logdensity stated for site 'x'", rep.chain, rep.conditional { site = "x",
+  draw = function(choice) return choice:normal() end, logdensity = function(value) return value > 0 and 0 / 0 or 0 end }, normal,
+  { draws = 50 })
+fails("involutive: 9 of 9 acceptance.*by its log_jacobian", rep.run, rep.trace_mh(9, rep.involutive {
+  involution = function(t) return { x = -t.x }, {} end, log_jacobian = function() return 0 / 0 end }), normal, 1)
+-- Up to 1 % are refused: x > 3 in 0.13 %, and other moves of the same chain do not dilute those of one block.
+local rare = borel.model(function() sample("y", odd(sample("x", dist.normal(0, 1)) - 2)) end)
+local _, happened = rep.chain(alone, rare, { draws = 5000 })
+assert(happened["not a number"] >= 1 and happened["not a number"] <= 50, happened["not a number"])
+fails(undefined, rep.chain, rep.pipeline { alone, rep.times(50, rep.mh_step { sites = { y = true } }) }, half, { draws = 300 })

@@ -42,7 +42,9 @@ static const borel_param params[] = {
     {.name = "adapt",
      .type = BOREL_FLAG,
      .number = 1,
-     .doc = "tune the step to an acceptance of 0.234 (0.44 in one dimension) during the warm-up"},
+     .doc =
+         "tune the step to an acceptance of 0.234 (0.44 in one dimension) during the warm-up, of proposals "
+         "that are another point"},
     {0}};
 
 enum { TUNE_STEP, TUNE_AVERAGING };
@@ -221,6 +223,11 @@ static borel_status warm(const void *instance, const borel_context *context, bor
   return BOREL_OK;
 }
 
+/* The share of proposals of u that are the point itself: they are accepted whatever the step is. */
+static double stays(const walk *self, size_t D) {
+  return self->law == LAW_THREE_POINT ? pow(2.0 / 3, (double)D) : 0;
+}
+
 static borel_status adapt(const void *instance, const borel_context *context, borel_target *target,
                           borel_point *point, const double *info, void *const *tuning, borel_error *error) {
   const walk *self = instance;
@@ -228,7 +235,7 @@ static borel_status adapt(const void *instance, const borel_context *context, bo
   double *step_size = tuning[TUNE_STEP];
   (void)target, (void)error;
   if (!self->adapt || info[INFO_OF_U] == 0) return BOREL_OK;
-  double wanted = point->D > 1 ? 0.234 : 0.44;
+  double idle = stays(self, point->D), wanted = idle + (1 - idle) * (point->D > 1 ? 0.234 : 0.44);
   *step_size = averaging->update(tuning[TUNE_AVERAGING], info[INFO_ACCEPT], wanted);
   if (context->phase->iteration + 1 == context->phase->warmup)
     *step_size = averaging->finish(tuning[TUNE_AVERAGING]);

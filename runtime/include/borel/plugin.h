@@ -40,6 +40,7 @@ extern "C" {
 #define BOREL_KERNEL "kernel/1"
 #define BOREL_DENSITY "density/1"
 #define BOREL_RESAMPLER "resampler/1"
+#define BOREL_INVOLUTION "involution/1"
 
 /* Does `table`, a pointer to a `type` that begins with its size, have this slot? */
 #define BOREL_HAS(type, table, slot)                                                                         \
@@ -459,11 +460,12 @@ typedef struct {
 
 typedef struct {
   uint32_t size;
-  const char *kind; /* BOREL_KERNEL, BOREL_DENSITY, BOREL_RESAMPLER */
+  const char *kind; /* BOREL_KERNEL, BOREL_DENSITY, BOREL_RESAMPLER, BOREL_INVOLUTION */
   const char *name, *summary, *reference;
   const borel_param *params; /* ends with a NULL name; NULL when there are none */
   borel_claims claims;
-  const void *ops; /* borel_kernel_ops, borel_density_ops, borel_resampler_ops, by kind */
+  const void
+      *ops; /* borel_kernel_ops, borel_density_ops, borel_resampler_ops, borel_involution_ops, by kind */
 } borel_component;
 
 typedef struct {
@@ -562,6 +564,30 @@ typedef struct {
   borel_status (*resample)(const void *self, void *const *scratch, borel_rng *, size_t n,
                            const double *weights, size_t count, int64_t *ancestors, borel_error *);
 } borel_resampler_ops;
+
+/* ---- kind BOREL_INVOLUTION ------------------------------------------------------------------- */
+
+/* A map of numbers that is its own inverse, for moves between runs of a program (Green 1995): it leads from
+ * side 0 to side 1 and back, or from side 0 to side 0. A side is a list of named numbers: those of the trace,
+ * then the auxiliary ones, which are drawn before the map is applied. F64 are continuous, others whole; all
+ * are passed as double, in order of declaration, arrays row-major. Extents are constants or
+ * BOREL_DIM_PARAM. Both sides have as many continuous numbers. */
+typedef struct {
+  uint32_t size;
+  const borel_field *trace[2], *auxiliary[2]; /* both of side 1 NULL: side 0 is led to itself */
+  borel_status (*create)(const borel_host *, const borel_value *params, void **self, borel_error *);
+  void (*destroy)(const borel_host *, void *self);
+  /* Sets all numbers of the other side. REJECT where the map does not apply: the move then stays. Allocates
+   * nothing. [any thread] */
+  borel_status (*map)(const void *self, uint32_t side, const double *in, double *out, borel_error *);
+  /* Optional: log |det d out / d in| over the continuous numbers, where map applies. Without it the host
+   * takes differences, to some ten digits. [any thread] */
+  borel_status (*log_jacobian)(const void *self, uint32_t side, const double *in, double *log_jacobian,
+                               borel_error *);
+  /* Optional: draws numbers of a side where the map applies, for tests; without it they are standard normals
+   * and coins. [any thread] */
+  borel_status (*draw)(const void *self, uint32_t side, borel_rng *, double *in, borel_error *);
+} borel_involution_ops;
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * borel/plugin.hpp - plugins in C++17. A kernel, density or resampler is a class; its constructor takes the parameters, its
- * const methods are the ops. No exception leaves it: borel::failure becomes its status and message, std::bad_alloc
+ * borel/plugin.hpp - plugins in C++17. A kernel, density, resampler or involution is a class; its constructor takes
+ * the parameters, its const methods are the ops. No exception leaves it: borel::failure becomes its status and message, std::bad_alloc
  * and other std::exceptions become BOREL_INTERNAL with their text, and so does anything else that is thrown.
  *
  *   class walk {
@@ -43,6 +43,12 @@ public:
 
 private:
   borel_status code_;
+};
+
+/* Thrown by the map of an involution where it does not apply. */
+class stay : public failure {
+public:
+  stay() : failure(BOREL_REJECT, "") {}
 };
 
 /* ---- declarations: fields, parameters, claims ------------------------------------------------ */
@@ -328,6 +334,12 @@ BOREL_DETECT(begin)
 BOREL_DETECT(warm)
 BOREL_DETECT(adapt)
 BOREL_DETECT(gradient)
+BOREL_DETECT(trace_0)
+BOREL_DETECT(auxiliary_0)
+BOREL_DETECT(trace_1)
+BOREL_DETECT(auxiliary_1)
+BOREL_DETECT(log_jacobian)
+BOREL_DETECT(draw)
 #undef BOREL_DETECT
 
 template <class K> borel_status create(const borel_host *, const borel_value *values, void **self, borel_error *error) {
@@ -420,6 +432,35 @@ template <class R> constexpr borel_resampler_ops resampler_ops() {
 }
 template <class R> inline constexpr borel_resampler_ops resampler_table = resampler_ops<R>();
 
+template <class I>
+borel_status map(const void *self, uint32_t side, const double *in, double *out, borel_error *error) {
+  return guard(error, [&] { static_cast<const I *>(self)->map(side, in, out); });
+}
+template <class I>
+borel_status log_jacobian(const void *self, uint32_t side, const double *in, double *value, borel_error *error) {
+  return guard(error, [&] { *value = static_cast<const I *>(self)->log_jacobian(side, in); });
+}
+template <class I>
+borel_status draw(const void *self, uint32_t side, borel_rng *rng, double *in, borel_error *error) {
+  return guard(error, [&] { static_cast<const I *>(self)->draw(side, random(rng), in); });
+}
+
+template <class I> constexpr borel_involution_ops involution_ops() {
+  borel_involution_ops ops{};
+  ops.size = sizeof ops;
+  if constexpr (has_trace_0<I>::value) ops.trace[0] = I::trace_0;
+  if constexpr (has_auxiliary_0<I>::value) ops.auxiliary[0] = I::auxiliary_0;
+  if constexpr (has_trace_1<I>::value) ops.trace[1] = I::trace_1;
+  if constexpr (has_auxiliary_1<I>::value) ops.auxiliary[1] = I::auxiliary_1;
+  ops.create = create<I>;
+  ops.destroy = destroy<I>;
+  ops.map = map<I>;
+  if constexpr (has_log_jacobian<I>::value) ops.log_jacobian = log_jacobian<I>;
+  if constexpr (has_draw<I>::value) ops.draw = draw<I>;
+  return ops;
+}
+template <class I> inline constexpr borel_involution_ops involution_table = involution_ops<I>();
+
 } // namespace detail
 
 /* ---- components and the entry ---------------------------------------------------------------- */
@@ -445,6 +486,17 @@ constexpr borel_component resampler(const char *name, const char *summary, const
                                     const borel_param *params, borel_claims claims) {
   return {sizeof(borel_component), BOREL_RESAMPLER, name, summary, reference, params, claims,
           &detail::resampler_table<R>};
+}
+
+/* I has the method `void map(uint32_t side, const double *in, double *out) const`, which throws borel::stay where it
+ * does not apply, and the lists trace_0, auxiliary_0, trace_1, auxiliary_1 of what the sides are, those that are not empty.
+ * Optional: `double log_jacobian(uint32_t side, const double *in) const` and
+ * `void draw(uint32_t side, borel::random, double *in) const`. */
+template <class I>
+constexpr borel_component involution(const char *name, const char *summary, const char *reference,
+                                     const borel_param *params) {
+  return {sizeof(borel_component), BOREL_INVOLUTION, name,           summary,
+          reference,               params,           borel_claims{}, &detail::involution_table<I>};
 }
 
 } // namespace borel

@@ -14,6 +14,7 @@ pub const BOREL_ABI: u32 = 1;
 pub const BOREL_KERNEL: *const c_char = b"kernel/1\0".as_ptr() as *const c_char;
 pub const BOREL_DENSITY: *const c_char = b"density/1\0".as_ptr() as *const c_char;
 pub const BOREL_RESAMPLER: *const c_char = b"resampler/1\0".as_ptr() as *const c_char;
+pub const BOREL_INVOLUTION: *const c_char = b"involution/1\0".as_ptr() as *const c_char;
 
 pub type borel_status = u32;
 pub const BOREL_OK: u32 = 0;
@@ -563,6 +564,20 @@ pub struct borel_resampler_ops {
             *mut borel_error,
         ) -> borel_status,
     >,
+}
+
+#[repr(C)]
+pub struct borel_involution_ops {
+    pub size: u32,
+    pub trace: [*const borel_field; 2],
+    pub auxiliary: [*const borel_field; 2],
+    pub create: Option<borel_create>,
+    pub destroy: Option<borel_destroy>,
+    pub map: Option<unsafe extern "C" fn(*const c_void, u32, *const f64, *mut f64, *mut borel_error) -> borel_status>,
+    pub log_jacobian:
+        Option<unsafe extern "C" fn(*const c_void, u32, *const f64, *mut f64, *mut borel_error) -> borel_status>,
+    pub draw:
+        Option<unsafe extern "C" fn(*const c_void, u32, *mut borel_rng, *mut f64, *mut borel_error) -> borel_status>,
 }
 
 /// A constant that holds pointers to other constants: threads may share it, since nobody writes to it.

@@ -218,24 +218,32 @@ function blocks.finish() return block("finish", "measure", run_on(math.huge), tr
 -- ---- traces -----------------------------------------------------------------------------------------------------------
 
 --- A block that moves each unit by step(unit, world, lane, level, power) -> unit, what happened ("accepted", "refused",
--- ...), a kernel on the runs of the program up to factor `level` in detailed balance with the law of their choices times
--- exp(power * score). world.counts, when there is one, counts what happened. Preserves the measure; weights stay.
+-- ...) and, of a ratio that is not a number, by what; a kernel on the runs of the program up to factor `level` in detailed
+-- balance with the law of their choices times exp(power * score). The world notes what happened. Preserves the measure; weights stay.
 function blocks.kernel(name, step)
   return block(name, "measure", function(population, world)
     world:turn()
-    local power, count = population.power or 1, world.counts
+    local power = population.power or 1
     return each_unit(population, function(u, lane)
-      local new, what = step(u, world, lane, population.level, power)
-      if count then count[what] = (count[what] or 0) + 1 end
+      local new, what, where = step(u, world, lane, population.level, power)
+      world:note(step, name, what, where)
       return new
     end)
   end, true, true, true)
 end
 
---- mh_step{ sites =, proposals = }: a Metropolis-Hastings-Green move of each unit's choices, given how far it has run
+-- A list of addresses as a set of them; a set stays.
+local function set_of(sites)
+  if not sites or sites[1] == nil then return sites end
+  local set = {}
+  for _, address in ipairs(sites) do set[address] = true end
+  return set
+end
+
+--- mh_step{ sites = { "x" }, proposals = }: a Metropolis-Hastings-Green move of each unit's choices, given how far it has run
 -- (move.step). Preserves the measure: the move leaves the law of the program up to there as it is; weights stay.
 function blocks.mh_step(given)
-  given = given or {}
+  given = { sites = set_of(given and given.sites), proposals = given and given.proposals }
   return blocks.kernel("mh_step", function(u, world, lane, level, power) return move.step(u, world, lane, level, given, power) end)
 end
 

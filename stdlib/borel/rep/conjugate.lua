@@ -142,7 +142,7 @@ function conjugate.step(given)
     if not y then return u, "refused" end
     local log_ratio = log_weight - move.density(dist, x) - power * u.score
       + (MUTANT == 1 and 0 or move.density(found, x) - move.density(found, value))
-    return move.decide(u, y, world, lane, log_ratio)
+    return move.decide(u, y, world, lane, log_ratio, move.at(site))
   end
 end
 

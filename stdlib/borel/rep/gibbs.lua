@@ -154,14 +154,16 @@ function gibbs.stated(given)
       return new, 0
     end
     local function picked(j) return j == n end
-    local y, log_ratio = move.candidate(u, world, lane, level, picked, { [site] = proposal })
+    local y, log_ratio, undefined = move.candidate(u, world, lane, level, picked, { [site] = proposal })
     if y.dead then return u, "refused" end
     log_ratio = log_ratio + power * (y.score - u.score)
     if given.logdensity then
       local back = MUTANT == 5 and 0 or given.logdensity(old.value[n], others(y, site))
       log_ratio = log_ratio + back - given.logdensity(new, trace)
     end
-    if not given.exact then return move.decide(u, y, world, lane, log_ratio) end
+    if not given.exact then
+      return move.decide(u, y, world, lane, log_ratio, move.at(undefined) or ("the logdensity stated for site '%s'"):format(site))
+    end
     if given.logdensity and math.abs(log_ratio) > 1e-8 * math.max(1, math.abs(y.score)) then
       core.error(("conditional of '%s': it is not exact, from %s to %s the log-ratio is %.6g, not 0"):format(site,
         tostring(old.value[n]), tostring(new), log_ratio))

@@ -5,6 +5,7 @@
 -- the determinant over all continuous numbers (Green 1995; Tierney 1998; Cusumano-Towner, Lew, Mansinghka 2020).
 local core = require "borel.core"
 local given = require "borel.rep.given"
+local involution = require "borel.rep.involution"
 local jacobian = require "borel.rep.jacobian"
 local model = require "borel.model"
 local move = require "borel.rep.move"
@@ -76,6 +77,7 @@ end
 
 -- What involution(trace, aux) returns: nil when it does not apply there.
 local function involve(self, values, aux, reads)
+  if self.plugin then return self.plugin:involve(values, aux, reads) end
   local changes, other = self.involution(view(values, reads), view(aux))
   if changes == nil then return nil end
   if type(changes) ~= "table" or type(other) ~= "table" then
@@ -151,9 +153,15 @@ local function run_new(x, changes, world, lane, level)
   return y, run.used, log_prior
 end
 
-local function log_jacobian(self, x, aux, inputs, outputs)
+-- Of an involution in Lua: as stated, or by derivatives over the numbers that it may change.
+local function derived(self, x, aux, dists, is_touched)
   local stated = self.log_jacobian and self.log_jacobian(x.values, aux)
   if stated and self.check ~= "full" then return stated end
+  local inputs, outputs = {}, {}
+  jacobian.add(inputs, "trace", dists.trace, function(address) return is_touched(address) or not dists.new_trace[address] end)
+  jacobian.add(inputs, "aux", dists.aux)
+  jacobian.add(outputs, "trace", dists.new_trace, is_touched)
+  jacobian.add(outputs, "aux", dists.new_aux)
   local found = jacobian.log_determinant(function(values, v) return involve(self, values, v) end, x.values, aux, inputs, outputs)
   if found ~= found or found == -math.huge then
     core.error(NAME .. ": the Jacobian of the involution is 0, so it has no inverse here")
@@ -164,8 +172,8 @@ local function log_jacobian(self, x, aux, inputs, outputs)
   return found
 end
 
--- What the involution makes of x with the auxiliary values `aux`: the new unit and Green's log-ratio; nil where there is
--- none.
+-- What the involution makes of x with the auxiliary values `aux`: the new unit, Green's log-ratio, and what could make it not
+-- a number; nil where there is none.
 local function propose(self, x, aux, aux_dists, log_forth, world, lane, level, power)
   local reads = {}
   local changes, new_aux = involve(self, x.values, aux, reads)
@@ -176,37 +184,51 @@ local function propose(self, x, aux, aux_dists, log_forth, world, lane, level, p
   local log_back, new_aux_dists = score_auxiliary(self, new_values, new_aux, world, lane)
   if log_back == -math.huge then return nil end
   if self.check then check_round_trip(self, x.values, aux, new_values, new_aux) end
-  local function touched(address) return reads[address] or changes[address] ~= nil end
-  local inputs, outputs = {}, {}
-  jacobian.add(inputs, "trace", x.dists, function(address) return touched(address) or not dists[address] end)
-  jacobian.add(inputs, "aux", aux_dists)
-  jacobian.add(outputs, "trace", dists, touched)
-  jacobian.add(outputs, "aux", new_aux_dists)
-  local volume = log_jacobian(self, x, aux, inputs, outputs)
+  local all = { trace = x.dists, aux = aux_dists, new_trace = dists, new_aux = new_aux_dists }
+  local volume = self.plugin and self.plugin:log_jacobian(x.values, aux, all, self.check == "full")
+    or derived(self, x, aux, all, function(address) return reads[address] or changes[address] ~= nil end)
+  local undefined = volume ~= volume and "its log_jacobian" or log_prior ~= log_prior and "the log-density of a site"
+    or "the log-density of an auxiliary value"
   return y, power * (y.score - x.unit.score) + (MUTANT == 1 and 0 or log_prior)
     + (MUTANT == 2 and 0 or MUTANT == 3 and log_forth - log_back or log_back - log_forth)
-    + (MUTANT == 4 and 0 or MUTANT == 5 and -volume or volume)
+    + (MUTANT == 4 and 0 or MUTANT == 5 and -volume or volume), undefined
 end
 
 local schema = {
-  auxiliary = {}, involution = { type = "function" }, log_jacobian = { type = "function" }, check = { default = true },
+  auxiliary = {}, involution = {}, names = { type = "function" }, log_jacobian = { type = "function" }, check = { default = true },
 }
 
---- rep.involutive{ auxiliary =, involution =, log_jacobian =, check = true }: the step function of a block (blocks.kernel).
+-- The involution of a plugin; nil: it is a function.
+local function plugin_of(what)
+  local plugin = what.involution
+  if type(plugin) == "table" and plugin.is_involution then
+    if what.log_jacobian then core.error "rep.involutive: the plugin states its log-Jacobian itself, or leaves it to differences" end
+    return involution.new(NAME, plugin, what.names)
+  end
+  if plugin == nil then
+    core.error "rep.involutive: 'involution' is missing: function(trace, aux) -> changes, aux, or a borel.involution"
+  end
+  if type(plugin) ~= "function" then
+    core.error "rep.involutive: 'involution' must be a function(trace, aux) -> changes, aux, or a borel.involution"
+  end
+  if what.names then core.error "rep.involutive: 'names' are for the involution of a plugin" end
+end
+
+--- rep.involutive{ auxiliary =, involution =, names =, log_jacobian =, check = true }: the step function of a block
+-- (blocks.kernel).
 function involutive.step(what)
   what = options.check("rep.involutive", what, schema)
-  if not what.involution then core.error "rep.involutive: 'involution' is missing: function(trace, aux) -> changes, aux" end
   local auxiliary = what.auxiliary or function() end
   local self = { auxiliary = type(auxiliary) == "function" and model.new(auxiliary) or auxiliary, involution = what.involution,
-    log_jacobian = what.log_jacobian, check = what.check }
+    plugin = plugin_of(what), log_jacobian = what.log_jacobian, check = what.check }
   model.need("rep.involutive: 'auxiliary'", self.auxiliary)
   return function(u, world, lane, level, power)
     if u.dead or u.count == u.frozen then return u, "nothing to move" end
     local x = origin(u)
     local aux, aux_dists, log_forth = draw_auxiliary(self, x.values, world, lane)
-    local y, log_ratio = propose(self, x, aux, aux_dists, log_forth, world, lane, level, power)
+    local y, log_ratio, undefined = propose(self, x, aux, aux_dists, log_forth, world, lane, level, power)
     if not y then return u, "refused" end
-    return move.decide(u, y, world, lane, log_ratio)
+    return move.decide(u, y, world, lane, log_ratio, undefined)
   end
 end
 

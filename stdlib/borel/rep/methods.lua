@@ -33,7 +33,7 @@ end
 
 local chain_options = {
   steps = { type = "number", integer = true, min = 1, default = 10 }, -- moves for each draw
-  sites = { type = "table" }, -- drawn anew together; absent: one choice, each as likely
+  sites = { type = "table" }, -- addresses: they are drawn anew together; absent: one choice, each as likely
   proposals = { type = "table" }, -- by address
 }
 

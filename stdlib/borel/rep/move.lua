@@ -61,6 +61,7 @@ local function propose(self, player, address, dist, j)
   end
   self.ratio = self.ratio + (MUTANT == 20 and 0 or log_ratio)
     + (MUTANT == 21 and 0 or density(dist, value) - density(old.dist[j], old.value[j]))
+  if self.ratio ~= self.ratio then self.undefined = self.undefined or address end
   return value
 end
 
@@ -76,6 +77,7 @@ function Move:choose(player, n, address, dist)
       if same_support(before, dist) then
         local value = old.value[j]
         self.ratio = self.ratio + (MUTANT == 3 and 0 or density(dist, value) - density(before, value))
+        if self.ratio ~= self.ratio then self.undefined = self.undefined or address end
         return value
       end
     end
@@ -110,10 +112,13 @@ local function with_score(u, score)
   return other
 end
 
+--- The log-density of a site as what makes a ratio not a number.
+function move.at(site) return site and ("the log-density of site '%s'"):format(site) end
+
 --- The end of a Metropolis-Hastings-Green step from u to y: y with probability min(1, exp(log_ratio)), else u; and
--- what happened.
-function move.decide(u, y, world, lane, log_ratio)
-  if log_ratio ~= log_ratio then return u, "not a number" end
+-- what happened. `where` is what makes a ratio not a number.
+function move.decide(u, y, world, lane, log_ratio, where)
+  if log_ratio ~= log_ratio then return u, "not a number", where end
   local choice = world:decision("accept", lane)
   local accepts = wrong_acceptance[MUTANT] or choice.accept
   if accepts(choice, log_ratio) then return MUTANT == 22 and with_score(y, u.score) or y, "accepted" end
@@ -133,11 +138,11 @@ local function log_length_ratio(n, m)
 end
 
 --- What a move away from `u` leads to when picked(place, address) choices get new values, by proposals[address](choice,
--- value, dist) -> value, log q(back) - log q(forth), or from their priors: the new unit, and Green's log-ratio without
--- the scores.
+-- value, dist) -> value, log q(back) - log q(forth), or from their priors: the new unit, Green's log-ratio without
+-- the scores, and the site that made it not a number.
 function move.candidate(u, world, lane, level, picked, proposals)
   local self = setmetatable({ old = unit.choices(u), frozen = u.frozen, ratio = 0, proposals = proposals, picked = picked }, Move)
-  return unit.propose(u, world, lane, level, self), self.ratio
+  return unit.propose(u, world, lane, level, self), self.ratio, self.undefined
 end
 
 -- The same choices in a new run, in which inner programs draw anew.
@@ -157,7 +162,7 @@ local function attempt(u, world, lane, level, given, power)
     pick = places and places[pick] or u.frozen + pick
     function picked(j) return j == pick end
   end
-  local y, ratio = move.candidate(u, world, lane, level, picked, given.proposals)
+  local y, ratio, undefined = move.candidate(u, world, lane, level, picked, given.proposals)
   if y.dead then return u, "refused" end
   local x = MUTANT == 19 and same_again(u, world, lane, level) or u
   local log_ratio = log_weight_ratio(x, y, power) + ratio
@@ -165,19 +170,19 @@ local function attempt(u, world, lane, level, given, power)
     local _, m = movable(y, unit.choices(y))
     log_ratio = log_ratio + log_length_ratio(n, m)
   end
-  return move.decide(u, y, world, lane, MUTANT == 6 and log_ratio / 2 or log_ratio)
+  return move.decide(u, y, world, lane, MUTANT == 6 and log_ratio / 2 or log_ratio, move.at(undefined))
 end
 
 --- One step from unit `u` among the runs of its program up to factor `level`; u itself when the move was refused.
 -- The target is the law of the choices times exp(power * score).
 -- given.sites: a set of addresses that are drawn anew together; absent: one choice, each as likely.
 -- given.proposals: by address, function(choice, value, dist) -> new value, log q(back) - log q(forth). Second result:
--- what happened, "accepted", "refused" or "nothing to move".
+-- what happened, "accepted", "refused", "nothing to move" or "not a number"; third: by what.
 function move.step(u, world, lane, level, given, power)
-  local new, what = attempt(u, world, lane, level, given, power)
+  local new, what, where = attempt(u, world, lane, level, given, power)
   if MUTANT == 9 and what == "refused" then return attempt(u, world, lane, level, given, power) end
   if MUTANT == 23 and what == "refused" then return with_score(same_again(u, world, lane, level), u.score), what end
-  return new, what
+  return new, what, where
 end
 
 return move

@@ -114,6 +114,7 @@ local function trace_chain(job, keep, entries, report)
   end
   local total, kind, numbers, last = job.warmup + job.draws, nil, nil, nil -- of the draw before
   while iteration < total do
+    if iteration == job.warmup then world:forget_notes() end
     world.counts = {}
     for _ = 1, job.steps do population = job.step.apply(population, world) end
     if iteration >= job.warmup then
@@ -127,6 +128,7 @@ local function trace_chain(job, keep, entries, report)
     if stops or iteration == total or keep:due(iteration) then save() end
     if stops and iteration < total then return false end
   end
+  world:check_notes() -- of this process; a run that was resumed has its failures in all
   if failures > 0.01 * job.draws * job.steps then
     core.error(("%s: more than 1 %% of the acceptance ratios are not a number"):format(job.name))
   end
@@ -225,6 +227,7 @@ function runs.population(job, chain, report)
   keep:begin()
   local world = worlds.drawing(core.stream_child(job.key, "population", chain))
   local population = job.block.apply(rep.start(job.what, job.data), world)
+  world:check_notes()
   for i, u in ipairs(population.units) do
     local log_weight = population.log_weights[i]
     if log_weight > -math.huge then

@@ -12,11 +12,12 @@ local world = {}
 
 --- A world that draws, from the streams below `key` (core.stream_key(seed, role, ...)).
 function world.drawing(key)
-  return setmetatable({ key = key, source = core.philox(key, 0), keys = {}, epoch = 0, log_weight = 0 }, World)
+  return setmetatable({ key = key, source = core.philox(key, 0), keys = {}, epoch = 0, log_weight = 0,
+    notes = {} }, World)
 end
 
 --- A world that takes every choice from `source`, whatever it is for: an enumerating source, a tape.
-function world.of(source) return setmetatable({ source = source, epoch = 0, log_weight = 0 }, World) end
+function world.of(source) return setmetatable({ source = source, epoch = 0, log_weight = 0, notes = {} }, World) end
 
 function World:key_of(kind, name)
   local keys = self.keys[kind]
@@ -59,6 +60,40 @@ function World:decision(role, lane) return seat(self, "decision", role, lane or 
 
 --- Begins a new epoch: draws of a site made before and after it have nothing to do with each other.
 function World:turn() self.epoch = self.epoch + 1 end
+
+--- Notes what became of a move of `kernel`, any value, called `name`: "accepted", "refused", "nothing to move" or "not a
+-- number", which is the acceptance ratio; `where` says what made it so.
+function World:note(kernel, name, what, where)
+  local count = self.counts
+  if count then count[what] = (count[what] or 0) + 1 end
+  if what == "nothing to move" then return end
+  local notes = self.notes[kernel]
+  if not notes then
+    notes = { name = name, moves = 0, undefined = 0 }
+    self.notes[kernel], self.notes[#self.notes + 1] = notes, notes
+  end
+  notes.moves = notes.moves + 1
+  if what == "not a number" then
+    notes.undefined, notes.where = notes.undefined + 1, notes.where or where
+  end
+end
+
+--- Begins to count anew, as behind a warm-up.
+function World:forget_notes()
+  self.notes, self.counts = {}, self.counts and {}
+end
+
+local MOST_UNDEFINED = 0.01
+
+--- An error when more than 1 % of the acceptance ratios of a kernel are not a number; such moves were refused.
+function World:check_notes()
+  for _, notes in ipairs(self.notes) do
+    if notes.undefined > MOST_UNDEFINED * notes.moves then
+      core.error(("%s: %d of %d acceptance ratios are not a number (at most 1 %% may be), the first by %s"):format(notes.name,
+        notes.undefined, notes.moves, notes.where or "the weight of the run"))
+    end
+  end
+end
 
 --- Multiplies the weight of the layer below by exp(log_weight).
 function World:weigh(log_weight)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "validate/difference.h"
+#include "host/difference.h"
 
 #include <math.h>
 
 enum { LEVELS = 9 };
 
 double borel_difference(double (*f)(void *context, double x), void *context, double x, double *error) {
-  double table[LEVELS][LEVELS], best = NAN, distance = 0.25 * fmax(1, fabs(x));
+  return borel_difference_from(f, context, x, 0.25 * fmax(1, fabs(x)), error);
+}
+
+double borel_difference_from(double (*f)(void *context, double x), void *context, double x, double distance,
+                             double *error) {
+  double table[LEVELS][LEVELS], best = NAN;
   *error = INFINITY;
   for (int i = 0; i < LEVELS; i++, distance /= 2) {
     /* what is really between the two: x + distance is rounded */
