@@ -238,10 +238,9 @@ static const double *like(lua_State *L, int index, const char *name, size_t rows
 
 enum { LOGDENSITY, JVP, VJP, DIAGONAL };
 
-/* score:logdensity(x, levels, nil, options), :jvp(x, levels, dx, options) with options.dlevel [rows, 2] (of ln
- * alpha and ln sigma),
- * :vjp(x, levels, dx, options), :diagonal(x, levels, nil, options): of the native answer at x, which has the
- * shift. Levels are one, or one for each row. */
+/* score:logdensity(x, levels, nil, options), :jvp(x, levels, dx, options) with options.dlevel [rows, 2] (of
+ * ln alpha and ln sigma), :vjp(x, levels, dx, options), :diagonal(x, levels, nil, options): of the native
+ * answer at x, which has the shift. Levels are one, or one for each row. */
 static int score_op(lua_State *L, int which) {
   lua_settop(L, 5);
   const borel_score *score = check_score(L, 1);
@@ -348,7 +347,8 @@ static int combined(lua_State *L, combiner combine) {
   return 1;
 }
 
-/* core.predictor_sum({predictor, ...}, {weight, ...}), core.predictor_mixture({predictor, ...}, {weight, ...}) */
+/* core.predictor_sum({predictor, ...}, {weight, ...}), core.predictor_mixture({predictor, ...}, {weight,
+ * ...}) */
 static int predictor_sum(lua_State *L) { return combined(L, borel_predictor_sum); }
 static int predictor_mixture(lua_State *L) { return combined(L, borel_predictor_mixture); }
 

@@ -173,7 +173,8 @@ static void plain_destroy(borel_predictor *p) { free(p); }
 borel_status borel_predictor_score(const borel_score *score, const borel_path *path, borel_predictor **out,
                                    borel_error *error) {
   static const borel_predictor_ops plain = {leaf_open, leaf_close, leaf_predict, plain_destroy, NULL};
-  static const borel_predictor_ops dense = {leaf_open, leaf_close, leaf_predict, plain_destroy, leaf_logdensity};
+  static const borel_predictor_ops dense = {leaf_open, leaf_close, leaf_predict, plain_destroy,
+                                            leaf_logdensity};
   *out = NULL;
   const borel_score_ops *ops = score->ops;
   borel_parametrisation native = ops->parametrisation(score->self);

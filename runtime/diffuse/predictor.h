@@ -50,8 +50,8 @@ static inline const borel_level *borel_call_level(const borel_score_call *call, 
   return &call->levels[b * call->level_stride];
 }
 
-/* In place: `out` [rows, D], an answer in this parametrisation, which is not BOREL_NATIVE_CUSTOM, becomes x0 or
- * eps. `name` is for messages. Errors: ARG where x and the answer do not tell it. */
+/* In place: `out` [rows, D], an answer in this parametrisation, which is not BOREL_NATIVE_CUSTOM, becomes x0
+ * or eps. `name` is for messages. Errors: ARG where x and the answer do not tell it. */
 borel_status borel_predictor_from_native(const char *name, const borel_path *, borel_parametrisation,
                                          const borel_score_call *, const double *x, borel_prediction what,
                                          double *out, borel_error *);

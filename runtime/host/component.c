@@ -73,7 +73,8 @@ static int extent_is_possible(const borel_component *c, size_t params, int32_t d
   if (dim > BOREL_DIM_PARAM(0)) return 0;
   size_t index = (size_t)(BOREL_DIM_PARAM(0) - (int64_t)dim);
   if (index >= params) return 0;
-  return c->params[index].type == BOREL_REALS || (c->params[index].type == BOREL_INT && c->params[index].min >= 0);
+  return c->params[index].type == BOREL_REALS ||
+         (c->params[index].type == BOREL_INT && c->params[index].min >= 0);
 }
 
 static borel_status check_fields(const borel_component *c, size_t params, const borel_field *fields,

@@ -2,9 +2,9 @@
 #include "host/services.h"
 
 #include "core/error.h"
+#include "host/elementary.h"
 #include "host/hamiltonian.h"
 #include "host/point.h"
-#include "host/elementary.h"
 #include "host/quadrature.h"
 
 #include <math.h>

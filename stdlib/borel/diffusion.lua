@@ -144,9 +144,9 @@ local function along(run, plan)
   return core.stack(kept, { axis = 1 })
 end
 
---- Draws samples: borel.simulate(reverse, { draws = 1000, seed = 1, init = x at the first level [draws, D] (the prior), shift =, condition =, first = 1:
--- number of the first sample, or numbers = of all, threads =, trajectory = }) returns { x = [draws, D], nfe =, plan =, trajectory = [levels, draws, D] };
--- of solvers that step { x =, nfe = mean of evaluations [draws], rejected = [draws] }.
+--- Draws samples: borel.simulate(reverse, { draws = 1000, seed = 1, init = x at the first level [draws, D] (the prior), shift =,
+-- condition =, first = 1: number of the first sample, or numbers = of all, threads =, trajectory = }) returns { x = [draws, D], nfe =,
+-- plan =, trajectory = [levels, draws, D] }; of solvers that step { x =, nfe = mean of evaluations [draws], rejected = [draws] }.
 function Reverse:simulate(given)
   given = options.check("borel.simulate", given, known)
   given.n = given.draws

@@ -99,10 +99,11 @@ static double cosine_angle(const vp *self, double t) {
   return (t + self->offset) / (1 + self->offset) * PI / 2;
 }
 
-/* cos(a) / cos(b) = 1 - 2 sin((a+b)/2) sin((a-b)/2) / cos(b), which keeps its digits near t = 0. */
+/* cos(a) / cos(b) = 1 - 2 sin((a+b)/2) sin((a-b)/2) / cos(b), which keeps its digits near t = 0; a - b is t.
+ */
 static double cosine_ln_alpha(const vp *self, double t) {
-  double a = cosine_angle(self, t), b = cosine_angle(self, 0);
-  return log1p(-2 * sin((a + b) / 2) * sin((a - b) / 2) / cos(b));
+  double quarter = PI / 4 / (1 + self->offset), sum = (t + 2 * self->offset) * quarter;
+  return log1p(-2 * sin(sum) * sin(t * quarter) / cos(cosine_angle(self, 0)));
 }
 
 static void path(const void *given, double t, double *ln_alpha, double *ln_sigma) {

@@ -388,8 +388,8 @@ typedef struct {
 
 /* ---- host services: functions of many numbers -------------------------------------------------- */
 
-/* out [n] of x [n], which may be the same array: every element as it would be alone, with the same bits on all
- * machines. Errors are at most 1 ulp, of log1p 4. [any thread] */
+/* out [n] of x [n], which may be the same array: every element as it would be alone, with the same bits on
+ * all machines. Errors are at most 1 ulp, of log1p 4. [any thread] */
 typedef struct {
   uint32_t size;
   void (*exp)(size_t n, const double *x, double *out);

@@ -125,8 +125,8 @@ local function verdict(own, best)
 end
 
 --- diffusion.check(score, process, data [n, D], { seed = 1, shift =, condition = }) returns { fits =, message =, error =,
--- worst =, bias =, readings = { { form, label, fits, error, worst, bias }, ... } from best to worst }: how the answers, as the score was made, go with data,
--- and how they would if they were read as another parametrisation or asked for by another label.
+-- worst =, bias =, readings = { { form, label, fits, error, worst, bias }, ... } from best to worst }: how the answers, as the
+-- score was made, go with data, and how they would if they were read as another parametrisation or asked for by another label.
 return function(score, process, data, given)
   given = options.check("diffusion.check", given, { shift = {}, condition = {},
     seed = { type = "number", integer = true, min = 0, default = 1 } })
@@ -136,7 +136,7 @@ return function(score, process, data, given)
   if given.shift then data = data - core.array(given.shift) end
   local noise = dist.normal(core.zeros(data.shape), 1):draw(core.philox(core.stream_key(given.seed, "check", "noise"), 0))
   local v = mean((data - data:mean(1)) ^ 2)
-  if not (v > 0) then core.error("diffusion.check: the data do not vary") end
+  if v ~= v or v <= 0 then core.error("diffusion.check: the data do not vary") end
   local declared = score.predicts or "data"
   local levels, readings, own = levels_for(process, v), {}, nil
   local call = { shift = given.shift, condition = given.condition }

@@ -74,7 +74,7 @@ end
 
 --- E[x0 | x] at a level, [n, D], or [D] for x [D].
 function Mixture:x0(x, alpha, sigma)
-  local single, logs, parts, total = nil, {}, {}, nil
+  local logs, parts, single, total = {}, {}
   x, single = rows(self, x)
   for k = 1, self.K do
     local w, variance, log = component(self, k, x, alpha, sigma)

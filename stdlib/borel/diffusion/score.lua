@@ -19,7 +19,7 @@ local function exp(v) return type(v) == "number" and math.exp(v) or v:exp() end
 
 -- A level of the process as [1, 4], or levels [n, 4] as they are.
 local function at_level(process, at)
-  if at.t == nil and at.lambda == nil then return at end
+  if type(at) ~= "table" or at.t == nil and at.lambda == nil then return at end
   local level = process:level(at)
   return { level.t, level.lambda, level.ln_alpha, level.ln_sigma }
 end
@@ -59,7 +59,9 @@ function Score:diagonal(process, x, at, given) return diagonal(self, process, x,
 --- The score of a plugin, by name or path.
 function score.leaf(name, parameters)
   local object = core.score(name, parameters or {})
-  return make({ name = name, object = object, predicts = object:describe().predicts }, function(process) return core.predictor(object, process.path) end)
+  return make({ name = name, object = object, predicts = object:describe().predicts }, function(process)
+    return core.predictor(object, process.path)
+  end)
 end
 
 -- ---- scores in Lua ------------------------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ function score.recast(inner, predicts)
         if levels.shape[1] == 1 then return p * x0 + q * eps end
         native[i] = p * x0[i] + q * eps[i]
       end
-      return core.stack(native)
+      return core.stack(native, { axis = 1 })
     end
     return core.predictor_function(answer, process.path, predicts, predictor:about().D, 2 * predictor:about().calls)
   end)
