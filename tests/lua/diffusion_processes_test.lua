@@ -6,7 +6,8 @@ local huge, eps = math.huge, 2.220446049250313e-16
 
 local function close(got, want, tolerance, what)
   if got == want then return end
-  if not (math.abs(got - want) <= tolerance) then error(("%s: %.17g, not %.17g"):format(what, got, want), 2) end
+  local off = math.abs(got - want)
+  if off > tolerance or off ~= off then error(("%s: %.17g, not %.17g"):format(what, got, want), 2) end
 end
 
 local function refuses(pattern, f, ...)
@@ -108,7 +109,8 @@ for i, p in ipairs(all_processes) do
     local level = p:level { lambda = lambda }
     local da, ds = p.path:slopes(level.t)
     local slope = da / level.alpha - ds / level.sigma
-    close(level.lambda, lambda, 16 * eps * (1 + math.abs(lambda) + math.abs(slope) * (level.t + (p == cosine and 0.008 or 0))), what .. ": lambda of t of lambda")
+    close(level.lambda, lambda, 16 * eps * (1 + math.abs(lambda) + math.abs(slope) * (level.t + (p == cosine and 0.008 or 0))),
+      what .. ": lambda of t of lambda")
     close(level.lambda, level.ln_alpha - level.ln_sigma, 0, what)
     -- Slopes against central differences, which err by the square of a step, in units of the logarithm, and by eps over it.
     local step = 1e-5 * level.t
@@ -166,9 +168,10 @@ same(indices(grid.index { n = 9, spacing = "leading", offset = 1 }, discrete), {
 same(indices(grid.index { n = 9, spacing = "linspace" }, discrete), { 999, 888, 777, 666, 555, 444, 333, 222, 111, 0 }, 1e-9, "linspace")
 -- Halves go to the even number: 1000 - 62.5 = 937.5 -> 938, 812.5 -> 812.
 same({ table.unpack(indices(grid.index { n = 15 }, discrete), 1, 4) }, { 999, 937, 874, 811 }, 1e-9, "halves")
-same(column(grid.index { n = 4, steps = 10, spacing = "linspace" }, vp, 1), { 1, 0.8, 0.5, 0.3, 0.1 }, eps, "indices of a continuous process")
-same(column(grid.index { n = 3, clean = true, spacing = "linspace" }, process.mean_reverting { steps = 30 }, 1), { 30, 20, 10, 0, 0 }, 1e-14,
-  "indices of a mean-reverting process")
+same(column(grid.index { n = 4, steps = 10, spacing = "linspace" }, vp, 1), { 1, 0.8, 0.5, 0.3, 0.1 }, eps,
+  "indices of a continuous process")
+same(column(grid.index { n = 3, clean = true, spacing = "linspace" }, process.mean_reverting { steps = 30 }, 1),
+  { 30, 20, 10, 0, 0 }, 1e-14, "indices of a mean-reverting process")
 
 local clean = grid.lambda { n = 4, clean = true }:levels(vp)
 assert(clean.shape[1] == 6 and clean[{ 6, 2 }] == huge and clean[{ 6, 3 }] == 0 and clean[{ 6, 4 }] == -huge, "clean")
