@@ -130,3 +130,15 @@ end
 -- Noise is for processes with a normal law, and for the way to less of it.
 tools.refuses("goes to less noise only", run, solver.dpmpp { eta = 1 }, tools.grid(5, 3, -3))
 tools.refuses("Student t", run, solver.sa {}, tools.grid(5, -3, 3), { process = diffusion.process.edm { degrees = 8 } })
+
+-- From noise alone to data without noise: closed steps at both ends.
+do
+  local flow = diffusion.process.interpolant {}
+  for _, one in ipairs { solver.dpmpp { order = 2, eta = 1 }, solver.sa { predictor = 2, corrector = 3 }, solver.sa { mode = "pece" } } do
+    local list = {}
+    for i = 0, 300 do list[i + 1] = 1 - i / 300 end
+    local mean, variance = tools.moments(flow, one, diffusion.grid.levels { t = list }, .7, .09)
+    near(mean, 0, 1e-12, "mean of data")
+    near(variance, 0, 1e-2 * .09, one.name .. ": variance of data")
+  end
+end
