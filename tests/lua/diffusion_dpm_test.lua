@@ -342,6 +342,8 @@ refuses("below r2", solver.dpm, { order = 3, mode = "singlestep", form = "taylor
 refuses("inner = \"grid\" is for", solver.dpm, { inner = "grid" })
 refuses("needs form = \"taylor\"", solver.dpm, { order = 3, mode = "fast", outer = "grid", inner = "grid" })
 refuses("start = \"singlestep\" is for", solver.dpm, { order = 2, start = "singlestep" })
+refuses("euler_at_final is for", solver.dpmpp, { mode = "singlestep", euler_at_final = true })
+refuses("uncond", diffusion.guide.cfg, { cond = tools.m3, scale = 2 })
 refuses("needs at least 3 steps", plan, solver.dpm { order = 3 }, tools.grid(2, -2, 2))
 refuses("needs at least 3 steps", plan, solver.unipc { order = 3 }, tools.grid(2, -2, 2))
 refuses("needs at least 3 steps", plan, solver.sa { predictor = 3 }, tools.grid(2, -2, 2))

@@ -85,9 +85,9 @@ end
 
 -- 1e6 chains have the mean and variance of the recursion, within 4 standard errors.
 do
-  local n = 1000000
   local normal = diffusion.score.normal { mean = { .7 }, sd = .3 }
-  for _, one in ipairs { solver.dpmpp { order = 2, eta = 1 }, solver.sa { predictor = 2, corrector = 2 } } do
+  for _, case in ipairs { { solver.dpmpp { order = 2, eta = 1 }, 1000000 }, { solver.sa { predictor = 2, corrector = 2 }, 200000 } } do
+    local one, n = case[1], case[2]
     local levels = tools.grid(10, -5, 3)
     local start, last = tools.vp:level { lambda = -5 }, tools.vp:level { lambda = 3 }
     local mean, variance = tools.moments(tools.vp, one, levels, .7, .09)
@@ -111,6 +111,24 @@ for _, one in ipairs { solver.dpmpp { order = 2, eta = 1 }, solver.dpmpp { order
     for r = 1, 7 do assert(few[{ r, d }] == all[{ 19 + r, d }]) end
     assert(alone[{ 1, d }] == all[{ 26, d }])
   end
+end
+
+-- A run that is kept halfway and goes on elsewhere ends as one without a break.
+for _, one in ipairs { solver.dpmpp { order = 3, eta = 1 }, solver.sa { predictor = 3, corrector = 3 }, solver.unipc { order = 3 },
+  solver.mrs { kind = "sde", order = 2 } } do
+  local plan = one:plan { process = tools.vp, grid = tools.grid(16, -4, 3), dimension = 2 }
+  local predictor = tools.m3:predictor(tools.vp)
+  local function started() return tools.core.reverse(plan.object, predictor, { n = 8, seed = 3 }) end
+  local whole, half, other = started(), started(), started()
+  whole:prior(1)
+  half:prior(1)
+  whole:advance()
+  for i, at in ipairs(plan:instructions()) do
+    if at.code == "mark" and at.step == 7 then half:advance(i) end
+  end
+  other:load(half:save())
+  other:advance()
+  near(tools.largest(whole:x() - other:x()), 0, 0, one.name .. ": a run kept halfway")
 end
 
 -- With one Brownian path 20 and 40 steps lead to nearly the same samples; with fresh noise they have little in common.

@@ -127,6 +127,8 @@ static borel_status dpm_check(const dpm_options *o, borel_error *error) {
     return host->fail(error, BOREL_ARG,
                       "%s: start = \"singlestep\" is for mode = \"multistep\" of order 3 without noise",
                       o->name);
+  if (o->euler_final && o->mode != DPM_MULTISTEP)
+    return host->fail(error, BOREL_ARG, "%s: euler_at_final is for mode = \"multistep\"", o->name);
   if (o->eta > 0 && o->mode != DPM_MULTISTEP)
     return host->fail(error, BOREL_ARG, "%s: eta = %g needs mode = \"multistep\"; single steps draw no noise",
                       o->name, o->eta);
