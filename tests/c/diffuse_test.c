@@ -314,7 +314,7 @@ Test(path, grids_that_are_none_are_refused) {
   borel_error error = {0};
   const double same[] = {0.9, 0.5, 0.5}, outside[] = {1.5, 0.5}, turning[] = {0.9, 0.5, 0.7};
   cr_expect(borel_path_grid(straight(), BOREL_GRID_TIME, 3, same, 0, out, &error) == BOREL_ARG);
-  cr_expect(strstr(error.message, "at level 3"), "%s", error.message);
+  cr_expect(strstr(error.message, "levels 2 and 3 are the same"), "%s", error.message);
   cr_expect(borel_path_grid(straight(), BOREL_GRID_TIME, 3, turning, 0, out, &error) == BOREL_ARG);
   cr_expect(borel_path_grid(straight(), BOREL_GRID_TIME, 2, outside, 0, out, &error) == BOREL_ARG);
   cr_expect(strstr(error.message, "t = 1.5"), "%s", error.message);

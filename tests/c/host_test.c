@@ -12,6 +12,7 @@
 #include "host/services.h"
 #include "host/windows.h"
 
+#include <borel/diffusion.h>
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <limits.h>
@@ -115,8 +116,9 @@ Test(loader, refuses_each_defect_in_its_own_words) {
       {"no_entry", "exports no constant `borel_plugin_entry`"},
       {"function_entry", "exports no constant `borel_plugin_entry`"},
       {"null_name", "a component has no name (NULL)"},
-      {"bad_kind", "component bad-kind has the unknown kind \"kernle/0\"; known kinds: " BOREL_KERNEL
-                   ", " BOREL_DENSITY ", " BOREL_RESAMPLER ", " BOREL_INVOLUTION},
+      {"bad_kind",
+       "component bad-kind has the unknown kind \"kernle/0\"; known kinds: " BOREL_KERNEL ", " BOREL_DENSITY
+       ", " BOREL_RESAMPLER ", " BOREL_PROCESS ", " BOREL_SCORE ", " BOREL_SOLVER ", " BOREL_INVOLUTION},
       {"old_abi", "built for plugin ABI 0, but this Borel has ABI 1; build it again"},
       {"old_kind",
        "component old-kind is of kind kernel/0, but this Borel takes kind kernel/1; build it again"},

@@ -8,7 +8,7 @@
 // the size of each struct and the offset of each member with those of C. Two things are Rust's own: `guard`, which
 // keeps panics inside, and `shared`, which lets constants hold pointers.
 
-use std::os::raw::{c_char, c_int, c_void};
+use std::os::raw::{c_char, c_int, c_uint, c_void};
 
 pub const BOREL_ABI: u32 = 1;
 pub const BOREL_KERNEL: *const c_char = b"kernel/1\0".as_ptr() as *const c_char;
@@ -370,6 +370,34 @@ pub const BOREL_LOG_DEBUG: u32 = 0;
 pub const BOREL_LOG_INFO: u32 = 1;
 pub const BOREL_LOG_WARN: u32 = 2;
 
+pub const BOREL_NODES: u32 = 16;
+
+#[repr(C)]
+pub struct borel_quadrature {
+    pub size: u32,
+    pub phi: unsafe extern "C" fn(c_uint, f64) -> f64,
+    pub derivative: unsafe extern "C" fn(usize, *const f64, f64, c_uint, *mut f64),
+    pub exponential: unsafe extern "C" fn(usize, *const f64, f64, f64, f64, *mut f64),
+    pub weighted: unsafe extern "C" fn(
+        usize,
+        *const f64,
+        f64,
+        f64,
+        Option<unsafe extern "C" fn(*const c_void, f64) -> f64>,
+        *const c_void,
+        *mut f64,
+    ),
+    pub solve: unsafe extern "C" fn(usize, *mut f64, *mut f64) -> c_int,
+}
+
+#[repr(C)]
+pub struct borel_elementary {
+    pub size: u32,
+    pub exp: unsafe extern "C" fn(usize, *const f64, *mut f64),
+    pub log: unsafe extern "C" fn(usize, *const f64, *mut f64),
+    pub log1p: unsafe extern "C" fn(usize, *const f64, *mut f64),
+}
+
 #[repr(C)]
 pub struct borel_host {
     pub size: u32,
@@ -384,6 +412,8 @@ pub struct borel_host {
     pub dual_averaging: *const borel_dual_averaging,
     pub welford: *const borel_welford,
     pub hamiltonian: *const borel_hamiltonian,
+    pub quadrature: *const borel_quadrature,
+    pub elementary: *const borel_elementary,
 }
 
 pub const BOREL_PRESERVES_MEASURE: u32 = 1;
