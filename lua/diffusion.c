@@ -568,9 +568,9 @@ void borel_lua_open_diffusion(lua_State *L) {
                                     {"jvp", score_jvp},           {"vjp", score_vjp},
                                     {"diagonal", score_diagonal}, {NULL, NULL}};
   static const luaL_Reg predictors[] = {{"predict", predictor_predict},
-                                         {"logdensity", predictor_logdensity},
-                                         {"about", predictor_about},
-                                         {NULL, NULL}};
+                                        {"logdensity", predictor_logdensity},
+                                        {"about", predictor_about},
+                                        {NULL, NULL}};
   borel_lua_class(L, PATH, paths, path_gc);
   borel_lua_class(L, SCORE, scores, score_gc);
   borel_lua_class(L, PREDICTOR, predictors, predictor_gc);

@@ -85,7 +85,7 @@ function denoising.langevin_gibbs(given)
   for _, name in ipairs { "process", "score", "levels", "step" } do
     if self[name] == nil then core.error(("langevin_gibbs: needs %s"):format(name)) end
   end
-  if not (self.step > 0) then core.error(("langevin_gibbs: step is %s, must be above 0"):format(self.step)) end
+  if self.step ~= self.step or self.step <= 0 then core.error(("langevin_gibbs: step is %s, must be above 0"):format(self.step)) end
   self.levels, self.level_rows = levels_of(self.process, self.levels)
   self.log_weights = core.array(log_weights_of(self.levels, self.weights))
   self.predictor = self.score:predictor(self.process)
@@ -230,16 +230,14 @@ function Sampler:denoise(x, j, numbers, seed)
   for number, rows in pairs(groups) do
     local points, own = {}, {}
     for k, i in ipairs(rows) do points[k], own[k] = x[i], numbers[i] end
-    local level, y, last = chain.levels[number], core.stack(points, { axis = 1 }), nil
-    local grid = self.grid(level)
+    local level, y = chain.levels[number], core.stack(points, { axis = 1 })
+    local grid, last = self.grid(level), core.array(level.row)
     if grid then
       local plan = self.solver:plan { process = chain.process, grid = grid, dimension = chain.D }
       local run = core.reverse(plan.object, chain.predictor, { n = #rows, seed = seed, numbers = own })
       run:x(y)
       run:advance()
       y, last, nfe = run:x(), plan.levels[#plan.levels], nfe + #rows * plan.nfe
-    else
-      last = core.array(level.row)
     end
     if self.clean and last[4] > -math.huge then
       y, nfe = chain.predictor:predict(y, { last }, "data"), nfe + #rows

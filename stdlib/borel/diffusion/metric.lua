@@ -69,8 +69,6 @@ end
 
 -- The unbiased estimate from the kernel matrix of both samples together: rows 1 .. n of order are x.
 local function mmd_of(k, order, n, m)
-  local sign = {}
-  for i, row in ipairs(order) do sign[row] = i <= n and 1 / n or -1 / m end
   local inside = {}
   for i, row in ipairs(order) do inside[row] = i <= n and 1 or 0 end
   local a, b = core.array(inside, "f64"), 1 - core.array(inside, "f64")
